@@ -1,0 +1,1 @@
+"""The bus: announcements leave through the outbox, arrive in waves, and count once."""

@@ -1,0 +1,129 @@
+"""The strand: one small document per key, its lock, its order and its memory.
+
+MongoDB transactions are snapshots: two of them can each decide rightly and be wrong together. So a transaction names
+its keys; their strands are loaded when named and all written back when it closes, even when nothing else changed.
+Of two transactions that share a key the second then gets a write conflict and runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import mongoengine as me
+from pymongo import ReplaceOne
+
+from chassis.database import Row, current, database, rows_of, write
+
+MAX_KEYS = 2_000
+
+
+class Strands(me.Document):
+    """`next_seq`: the number its next announcement gets; `seen`: by source, the number handled last; `parked`: sources
+    of whom something waits behind a gap; `now`: the key this one was merged into."""
+
+    meta = {"collection": "strands", "auto_create_index": False, "strict": False}
+    key = me.StringField(primary_key=True)
+    version = me.IntField()
+    next_seq = me.IntField()
+    seen = me.DictField()
+    parked = me.ListField(me.StringField())
+    now = me.StringField()
+
+
+@dataclass
+class Strand:
+    key: str
+    version: int = 0
+    next_seq: int = 1
+    seen: dict[str, int] = field(default_factory=dict)
+    parked: list[str] = field(default_factory=list)
+    now: str = ""
+
+    def take_seq(self) -> int:
+        """The number of the next announcement on this key."""
+        seq = self.next_seq
+        self.next_seq += 1
+        return seq
+
+
+def name_keys(keys: Iterable[str]) -> None:
+    """Load the strands of these keys into the open transaction, once; they are written back when it closes."""
+    strands = _named()
+    missing = sorted({key for key in keys if key not in strands})
+    if not missing:
+        return
+    if len(strands) + len(missing) > MAX_KEYS:
+        raise ValueError(f"a transaction names at most {MAX_KEYS} keys")
+    for row in rows_of(Strands, {"_id": {"$in": missing}}):
+        strands[row["_id"]] = _strand(row)
+    for key in missing:
+        strands.setdefault(key, Strand(key))
+
+
+def strand(key: str) -> Strand:
+    """The strand of a key in the open transaction."""
+    name_keys((key,))
+    return _named()[key]
+
+
+def survivor_of(key: str) -> str:
+    """The key whose state the events of this key act on: itself, unless it was merged."""
+    while target := strand(key).now:
+        key = target
+    return key
+
+
+def merge_key(merged: str, survivor: str) -> None:
+    """From now on, what concerns the merged key acts on the survivor."""
+    target = survivor_of(survivor)
+    if target != merged:
+        strand(merged).now = target
+
+
+def is_parked(key: str) -> bool:
+    """Whether an event of this key, or of one merged into it, still waits behind a gap: verbs that spend refuse then."""
+    target = survivor_of(key)
+    if strand(target).parked:
+        return True
+    return database()["strands"].count_documents({"now": target, "parked.0": {"$exists": True}}, limit=1) > 0
+
+
+def write_back(strands: Iterable[Strand]) -> None:
+    """Write every named strand, changed or not: this write is what makes two deciders conflict."""
+    write(Strands, [ReplaceOne({"_id": one.key}, _row(one), upsert=True) for one in strands])
+
+
+def _named() -> dict[str, Strand]:
+    transaction = current()
+    if transaction is None:
+        raise RuntimeError("keys are named inside a transaction")
+    strands: dict[str, Strand] | None = transaction.memory.get("strands")
+    if strands is None:
+        strands = transaction.memory["strands"] = {}
+        transaction.closing.append(lambda: write_back(strands.values()))
+    return strands
+
+
+def _strand(row: Row) -> Strand:
+    return Strand(
+        key=row["_id"],
+        version=row["version"],
+        next_seq=row.get("next_seq", 1),
+        seen=row.get("seen", {}),
+        parked=row.get("parked", []),
+        now=row.get("now", ""),
+    )
+
+
+def _row(one: Strand) -> Row:
+    row: Row = {"_id": one.key, "version": one.version + 1}
+    if one.next_seq > 1:
+        row["next_seq"] = one.next_seq
+    if one.seen:
+        row["seen"] = one.seen
+    if one.parked:
+        row["parked"] = one.parked
+    if one.now:
+        row["now"] = one.now
+    return row

@@ -1,0 +1,117 @@
+"""What waits for another fact: kept by name, woken when the fact arrives, and tried again for ever in any case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import mongoengine as me
+from pymongo import DeleteMany, UpdateMany, UpdateOne
+
+from chassis.database import Row, collection_of, rows_of, run_transaction, write
+from chassis.watch import OLDEST_WAITER, current_cause
+
+SWEEP_ROWS = 500
+FIRST_PAUSE_SECONDS = 5
+LONGEST_PAUSE_SECONDS = 300
+
+
+class Waiters(me.Document):
+    """`fact`: what it waits for; `tries`, `next_try`: the sweep's own pace; `woken`: the fact has arrived."""
+
+    meta = {
+        "collection": "waiters",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [("kind", "-woken", "next_try"), ("fact",), ("kind", "since")],
+    }
+    name = me.StringField(primary_key=True)
+    kind = me.StringField()
+    item = me.StringField()
+    fact = me.StringField()
+    cause = me.StringField()
+    since = me.DateTimeField()
+    next_try = me.DateTimeField()
+    tries = me.IntField()
+    woken = me.BooleanField()
+
+
+def wait(kind: str, item: str, fact: str, cause: str = "") -> None:
+    """Keep an item waiting for a fact, in the open transaction; waiting already, it only changes what it waits for."""
+    wait_all(kind, [(item, fact, cause)])
+
+
+def wait_all(kind: str, waiting: Sequence[tuple[str, str, str]]) -> None:
+    """Keep many waiting at once: (item, fact, cause) each."""
+    now = datetime.now(UTC)
+    first = now + timedelta(seconds=FIRST_PAUSE_SECONDS)
+    write(
+        Waiters,
+        [
+            UpdateOne(
+                {"_id": f"{kind}:{item}"},
+                {
+                    "$set": {"fact": fact},
+                    "$setOnInsert": {
+                        "kind": kind, "item": item, "cause": cause or current_cause(), "since": now,
+                        "next_try": first, "tries": 0, "woken": False,
+                    },
+                },
+                upsert=True,
+            )
+            for item, fact, cause in waiting
+        ],
+    )  # fmt: skip
+
+
+def done(kind: str, items: Sequence[str]) -> None:
+    """They wait no more."""
+    if items:
+        write(Waiters, [DeleteMany({"_id": {"$in": [f"{kind}:{item}" for item in items]}})])
+
+
+def waiting(kind: str, fact: str | None = None) -> int:
+    """How many of a kind wait, for one fact or for any."""
+    return collection_of(Waiters).count_documents({"kind": kind} | ({"fact": fact} if fact else {}))
+
+
+def wake(fact: str) -> None:
+    """The fact has arrived: have everything that waits for it tried at once, 500 a transaction, by the sweep."""
+    wake_all([fact])
+
+
+def wake_all(facts: Sequence[str]) -> None:
+    if facts:
+        write(Waiters, [UpdateMany({"fact": {"$in": list(facts)}, "woken": False}, {"$set": {"woken": True}})])
+
+
+def sweep(kind: str, verb: Callable[[list[str]], None]) -> bool:
+    """Try again what waits, woken ones first, at most 500 in one transaction; True when there is more to do now.
+
+    The verb ends the waiting of those that went through with `done`; what still waits is tried later, ever more
+    slowly, without end.
+    """
+    now = datetime.now(UTC)
+    due = rows_of(Waiters, {"kind": kind, "woken": True}, limit=SWEEP_ROWS)
+    if len(due) < SWEEP_ROWS:
+        due += rows_of(Waiters, {"kind": kind, "woken": False, "next_try": {"$lte": now}}, limit=SWEEP_ROWS - len(due))
+    if due:
+        run_transaction(lambda: _try_again(due, verb, now))
+    return len(due) == SWEEP_ROWS
+
+
+def _try_again(due: list[Row], verb: Callable[[list[str]], None], now: datetime) -> None:
+    operations = []
+    for row in due:
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(row["tries"], 10), LONGEST_PAUSE_SECONDS)
+        change = {"$set": {"woken": False, "next_try": now + timedelta(seconds=pause)}, "$inc": {"tries": 1}}
+        operations.append(UpdateOne({"_id": row["_id"]}, change))
+    write(Waiters, operations)
+    verb([row["item"] for row in due])
+
+
+def report_oldest() -> None:
+    """Set the metric of the oldest waiter of each kind."""
+    for row in collection_of(Waiters).aggregate([{"$group": {"_id": "$kind", "since": {"$min": "$since"}}}]):
+        OLDEST_WAITER.labels(row["_id"]).set(time.time() - row["since"].timestamp())

@@ -1,0 +1,37 @@
+"""What the credit bank announces: what happened to an account."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chassis.bus.event import Announcement
+from contracts.terms import Level
+
+
+class OfLearner(Announcement, frozen=True, kw_only=True):
+    source: ClassVar[str] = "creditbank"
+    learner_id: str
+
+    def keys(self) -> tuple[str, ...]:
+        return (f"learner:{self.learner_id}",)
+
+
+class CreditPosted(OfLearner, frozen=True, kw_only=True):
+    """An entry was added to an account. Points are the entry's change, in credit_points (100 are one credit).
+
+    `cause` of the event is the event that was settled. An entry without postings has zero in both pockets.
+    """
+
+    entry_number: int
+    scheme: str
+    level: Level
+    provisional_points: int
+    available_points: int
+    provisional_balance: int
+    available_balance: int
+
+
+class AccountsMerged(OfLearner, frozen=True, kw_only=True):
+    """The account of `merged_id` was folded into this learner's."""
+
+    merged_id: str

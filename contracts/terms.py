@@ -1,0 +1,200 @@
+"""The words all five services share: levels, roles, identity documents, verdicts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from enum import IntEnum, StrEnum
+
+from chassis.errors import Ground
+
+LEVEL_UNKNOWN = Ground(
+    "level_unknown",
+    en="'{text}' is not a level. Write 初级, 中级, 高级 or 1, 2, 3.",
+    zh="“{text}”不是有效等级，请填写初级、中级、高级或 1、2、3。",
+)
+DOCUMENT_TYPE_UNKNOWN = Ground(
+    "document_type_unknown",
+    en="'{text}' is not an identity document known here. Write 居民身份证, 护照, 港澳居民来往内地通行证 or 台湾居民来往大陆通行证.",
+    zh="“{text}”不是可识别的证件类型，请填写居民身份证、护照、港澳居民来往内地通行证或台湾居民来往大陆通行证。",
+)
+IDENTITY_LENGTH = Ground(
+    "identity_length",
+    en="An identity number has 18 characters; this one has {length}. Copy it again from the card.",
+    zh="公民身份号码应为 18 位，此处为 {length} 位，请对照证件重新填写。",
+)
+IDENTITY_CHECK_DIGIT = Ground(
+    "identity_check_digit",
+    en="The identity number's check digit does not fit. Copy it again from the card.",
+    zh="公民身份号码校验位不符，请对照证件重新填写。",
+)
+IDENTITY_DATE = Ground(
+    "identity_date",
+    en="The identity number holds no calendar date of birth. Copy it again from the card.",
+    zh="公民身份号码中的出生日期不存在，请对照证件重新填写。",
+)
+DOCUMENT_NUMBER_EMPTY = Ground("document_number_empty", en="The document number is missing. Fill it in.", zh="缺少证件号码，请补填。")
+CREDIT_CODE_INVALID = Ground(
+    "credit_code_invalid",
+    en="'{code}' is not a unified social credit code: 18 characters with a check digit (GB 32100).",
+    zh="“{code}”不是有效的统一社会信用代码（18 位，含校验位，GB 32100）。",
+)
+
+
+class Level(IntEnum):
+    """等级 of an X certificate, by its national grade code."""
+
+    ELEMENTARY = 1
+    INTERMEDIATE = 2
+    ADVANCED = 3
+
+    @property
+    def zh(self) -> str:
+        return "初中高"[self - 1] + "级"
+
+    @property
+    def en(self) -> str:
+        return ("elementary", "intermediate", "advanced")[self - 1]
+
+
+class CertificateKind(StrEnum):
+    SKILL_LEVEL = "skill_level"  # 职业技能等级证书, the X certificate
+    STATE_LICENCE = "state_licence"  # 职业资格证书
+
+
+# Level words by kind of certificate: for state licences the words run the other way (初级 = 五级).
+LEVEL_WORDS: dict[CertificateKind, dict[str, int]] = {
+    CertificateKind.SKILL_LEVEL: {"1": 1, "一": 1, "初": 1, "2": 2, "二": 2, "中": 2, "3": 3, "三": 3, "高": 3},
+    CertificateKind.STATE_LICENCE: {"5": 1, "五": 1, "初": 1, "4": 2, "四": 2, "中": 2, "3": 3, "三": 3, "高": 3},
+}
+
+
+class Role(StrEnum):
+    """Who acts. LEARNER and TEO tokens are always limited to their own learner or organisation."""
+
+    LEARNER = "learner"
+    TRAINER = "trainer"  # 教师: classes and completions
+    DEPARTMENT = "department"  # 院系
+    REGISTRY = "registry"  # 教务
+    EXAM_OFFICE = "exam_office"  # 考务: plans, candidates
+    TEO = "teo"  # 培训评价组织
+    OPERATOR = "operator"  # runs the stack and its reference data
+    AUDITOR = "auditor"
+    SERVICE = "service"  # another of the five services, or the portal
+
+
+class DocumentType(StrEnum):
+    """证件类型."""
+
+    RESIDENT = "resident"  # 居民身份证 and 港澳台居民居住证: an 18-digit number
+    PASSPORT = "passport"
+    HK_MACAU_PERMIT = "hk_macau_permit"  # 港澳居民来往内地通行证
+    TAIWAN_PERMIT = "taiwan_permit"  # 台湾居民来往大陆通行证
+
+
+DOCUMENT_WORDS = {
+    "": DocumentType.RESIDENT,
+    "居民身份证": DocumentType.RESIDENT,
+    "身份证": DocumentType.RESIDENT,
+    "港澳台居民居住证": DocumentType.RESIDENT,
+    "护照": DocumentType.PASSPORT,
+    "港澳居民来往内地通行证": DocumentType.HK_MACAU_PERMIT,
+    "台湾居民来往大陆通行证": DocumentType.TAIWAN_PERMIT,
+    **{kind.value: kind for kind in DocumentType},
+}
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ABSENT = "absent"  # 缺考
+    MALPRACTICE = "malpractice"  # 违纪
+
+
+class LearnerKind(StrEnum):
+    STUDENT = "student"  # 在校生
+    COMMUNITY = "community"  # 社会成员
+
+
+class StudyStatus(StrEnum):
+    """学籍状态."""
+
+    ENROLLED = "enrolled"  # 在读
+    SUSPENDED = "suspended"  # 休学
+    WITHDRAWN = "withdrawn"  # 退学
+    GRADUATED = "graduated"  # 毕业
+
+
+def plain(text: str) -> str:
+    """What a person meant to type: full-width forms made narrow, outer spaces gone."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def level_of(text: str, kind: CertificateKind = CertificateKind.SKILL_LEVEL) -> Level:
+    """Read a level as people write it: `3`, `3级`, `高级`, `高`, full-width digits."""
+    word = plain(text).removesuffix("级")
+    value = LEVEL_WORDS[kind].get(word)
+    if value is None:
+        raise LEVEL_UNKNOWN(text=text)
+    return Level(value)
+
+
+def document_type_of(text: str) -> DocumentType:
+    """Read a kind of identity document; an empty cell means the resident's card."""
+    kind = DOCUMENT_WORDS.get(plain(text))
+    if kind is None:
+        raise DOCUMENT_TYPE_UNKNOWN(text=text)
+    return kind
+
+
+def document_number_of(kind: DocumentType, text: str) -> str:
+    """The number as it is kept: narrow, upper case, without spaces; residents' numbers are checked."""
+    number = re.sub(r"\s", "", plain(text)).upper()
+    if not number:
+        raise DOCUMENT_NUMBER_EMPTY()
+    return identity_number_of(number) if kind is DocumentType.RESIDENT else number
+
+
+def identity_number_of(number: str) -> str:
+    """Check a 公民身份号码 by check digit and calendar date only (GB 11643); the place never refuses."""
+    if len(number) != 18 or not number[:17].isdecimal() or number[17] not in "0123456789X":
+        raise IDENTITY_LENGTH(length=len(number)) if len(number) != 18 else IDENTITY_CHECK_DIGIT()
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    total = sum(weight * int(digit) for weight, digit in zip(weights, number, strict=False))
+    if number[17] != "10X98765432"[total % 11]:
+        raise IDENTITY_CHECK_DIGIT()
+    try:
+        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        raise IDENTITY_DATE() from None
+    return number
+
+
+def mask(number: str) -> str:
+    """Show three characters in front and four behind: `110***********002X`."""
+    if len(number) < 8:
+        return "*" * len(number)
+    return number[:3] + "*" * (len(number) - 7) + number[-4:]
+
+
+def mask_name(name: str) -> str:
+    """黄玉梅 → 黄**."""
+    return name[:1] + "*" * max(len(name) - 1, 1)
+
+
+def name_of(text: str) -> str:
+    """A person's name as it is kept: trimmed, with one kind of middle dot; rare characters stay."""
+    return re.sub(r"\s+", " ", text.replace("\u3000", " ").strip()).replace("•", "·").replace("・", "·")
+
+
+def credit_code_of(text: str) -> str:
+    """Check a unified social credit code (GB 32100: weights 3^i mod 31)."""
+    code = plain(text).upper()
+    alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+    if len(code) != 18 or any(letter not in alphabet for letter in code):
+        raise CREDIT_CODE_INVALID(code=text)
+    total = sum(alphabet.index(letter) * pow(3, i, 31) for i, letter in enumerate(code[:17]))
+    if alphabet[-total % 31] != code[17]:
+        raise CREDIT_CODE_INVALID(code=text)
+    return code
