@@ -90,6 +90,16 @@ def ensure_indexes(*documents: type[mongoengine.Document]) -> None:
         document.ensure_indexes()
 
 
+def all_documents(root: type[mongoengine.Document] = mongoengine.Document) -> list[type[mongoengine.Document]]:
+    """Every document model that this process has imported."""
+    found = []
+    for document in root.__subclasses__():
+        if not document._meta.get("abstract"):
+            found.append(document)
+        found += all_documents(document)
+    return found
+
+
 def rows_of(
     document: type[mongoengine.Document],
     where: Mapping[str, Any],

@@ -66,8 +66,15 @@ class Defect(Exception):
     """Our own mistake. The consumer stops at it and names the event."""
 
 
-NOT_FOUND = Ground("not_found", en="There is no {what} {id}. Check the id.", zh="没有{what} {id}，请核对编号。", status=404)
-TOO_BUSY = Ground("too_busy", en="Others are changing the same thing. Try again in a moment.", zh="他人正在修改同一内容，请稍后再试。", status=503)
+NOT_FOUND = Ground(
+    "not_found", en="There is no {what} {id}. Check the id.", zh="没有{what} {id}，请核对编号。", status=404
+)
+TOO_BUSY = Ground(
+    "too_busy",
+    en="Others are changing the same thing. Try again in a moment.",
+    zh="他人正在修改同一内容，请稍后再试。",
+    status=503,
+)
 
 
 @dataclass(frozen=True)

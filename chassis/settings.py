@@ -31,7 +31,9 @@ def read(settings_type: type[Read], environment: Mapping[str, str] | None = None
     """Read settings of a type from the environment; SystemExit names everything missing or malformed."""
     given = os.environ if environment is None else environment
     fields = msgspec.structs.fields(settings_type)
-    missing = [field.encode_name.upper() for field in fields if field.required and not given.get(field.encode_name.upper())]
+    missing = [
+        field.encode_name.upper() for field in fields if field.required and not given.get(field.encode_name.upper())
+    ]
     if missing:
         raise SystemExit(f"These settings are missing from the environment: {', '.join(missing)}.")
     present = {field.name: given[field.encode_name.upper()] for field in fields if given.get(field.encode_name.upper())}

@@ -22,24 +22,37 @@ IDENTITY_LIKE = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 EVENTS_HANDLED = Counter("onex_events_handled_total", "Events that had their effect here.", ["source", "type"])
 EVENTS_REPEATED = Counter("onex_events_repeated_total", "Events dropped because they had been seen.", ["source"])
-EVENTS_UNKNOWN = Counter("onex_events_unknown_total", "Events of a type this service does not handle.", ["source", "type"])
-EVENTS_PARKED = Gauge("onex_events_parked", "Events waiting behind a gap in their key's numbers.", multiprocess_mode="max")
+EVENTS_UNKNOWN = Counter(
+    "onex_events_unknown_total", "Events of a type this service does not handle.", ["source", "type"]
+)
+EVENTS_PARKED = Gauge(
+    "onex_events_parked", "Events waiting behind a gap in their key's numbers.", multiprocess_mode="max"
+)
 EVENTS_PUBLISHED = Counter("onex_events_published_total", "Outbox rows Kafka has acknowledged.")
 BATCH_SECONDS = Histogram("onex_batch_seconds", "One batch: strands, handlers, commit.", buckets=SECONDS)
 BATCH_EVENTS = Histogram("onex_batch_events", "Events in a batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))
 BATCH_CONFLICTS = Counter("onex_batch_conflicts_total", "Batches run again because others held a key.")
 EVENT_AGE_SECONDS = Histogram("onex_event_age_seconds", "From announcement to effect here.", ["type"], buckets=SECONDS)
 LAG = Gauge("onex_lag_events", "Events not yet read, by topic.", ["topic"], multiprocess_mode="max")
-OLDEST_UNPUBLISHED = Gauge("onex_oldest_unpublished_seconds", "Age of the oldest outbox row Kafka does not have.", multiprocess_mode="max")
-OLDEST_UNHANDLED = Gauge("onex_oldest_unhandled_seconds", "Age of the last event read, when it was read.", multiprocess_mode="max")
-OLDEST_WAITER = Gauge("onex_oldest_waiter_seconds", "Age of what has waited longest for another fact.", ["kind"], multiprocess_mode="max")
+OLDEST_UNPUBLISHED = Gauge(
+    "onex_oldest_unpublished_seconds", "Age of the oldest outbox row Kafka does not have.", multiprocess_mode="max"
+)
+OLDEST_UNHANDLED = Gauge(
+    "onex_oldest_unhandled_seconds", "Age of the last event read, when it was read.", multiprocess_mode="max"
+)
+OLDEST_WAITER = Gauge(
+    "onex_oldest_waiter_seconds", "Age of what has waited longest for another fact.", ["kind"], multiprocess_mode="max"
+)
 JOB_SECONDS = Histogram("onex_job_seconds", "One run of a job.", ["job"], buckets=SECONDS)
 JOB_FAILURES = Counter("onex_job_failures_total", "Runs of a job that broke.", ["job"])
 CONSUMER_STOPPED = Gauge("onex_consumer_stopped", "1 when a defect stopped the consumer.", multiprocess_mode="max")
 
 
 def _mask_identity(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
-    return {name: IDENTITY_LIKE.sub("[identity]", value) if isinstance(value, str) else value for name, value in line.items()}
+    return {
+        name: IDENTITY_LIKE.sub("[identity]", value) if isinstance(value, str) else value
+        for name, value in line.items()
+    }
 
 
 def start_logging(service: str, level: str = "INFO") -> None:
@@ -60,7 +73,10 @@ def start_logging(service: str, level: str = "INFO") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)

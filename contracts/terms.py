@@ -34,7 +34,9 @@ IDENTITY_DATE = Ground(
     en="The identity number holds no calendar date of birth. Copy it again from the card.",
     zh="公民身份号码中的出生日期不存在，请对照证件重新填写。",
 )
-DOCUMENT_NUMBER_EMPTY = Ground("document_number_empty", en="The document number is missing. Fill it in.", zh="缺少证件号码，请补填。")
+DOCUMENT_NUMBER_EMPTY = Ground(
+    "document_number_empty", en="The document number is missing. Fill it in.", zh="缺少证件号码，请补填。"
+)
 CREDIT_CODE_INVALID = Ground(
     "credit_code_invalid",
     en="'{code}' is not a unified social credit code: 18 characters with a check digit (GB 32100).",

@@ -44,8 +44,6 @@ class Outbox(me.Document):
     due = me.BooleanField()
 
 
-
-
 def append(body: Announcement, cause: str | None = None) -> list[str]:
     """Announce, inside the open transaction, on each of the body's keys; the events' ids.
 

@@ -1,0 +1,299 @@
+"""The consumer: polls, hands batches to their transaction, and keeps its own positions in the service's database."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mongoengine as me
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+from pymongo import UpdateOne
+
+from chassis.bus.batches import Arrival, arrival_of, count, take, types_of
+from chassis.bus.event import envelope_of
+from chassis.bus.handlers import Handlers
+from chassis.bus.topics import describe, must_be_cut_alike
+from chassis.database import collection_of, driver_error, is_conflict, rows_of, try_transaction
+from chassis.errors import Defect, Transient
+from chassis.watch import (
+    BATCH_CONFLICTS,
+    BATCH_EVENTS,
+    BATCH_SECONDS,
+    LAG,
+    OLDEST_UNHANDLED,
+    log,
+)
+
+BATCH_RECORDS = 500
+BATCH_SECONDS_LIMIT = 5.0
+POLL_MS = 200
+COMMIT_EVERY_SECONDS = 1.0
+
+
+class Positions(me.Document):
+    """By topic and partition: what is read next, and the id of the record before it."""
+
+    meta = {"collection": "positions", "auto_create_index": False, "strict": False}
+    place = me.StringField(primary_key=True)
+    topic_id = me.StringField()
+    next_offset = me.IntField()
+    last_event = me.StringField()
+
+
+class Stale(Exception):
+    """Another worker has moved a position: what was polled is not ours any more."""
+
+
+class ConsumerStopped(Exception):
+    """A defect stopped the consumer; the message names the event."""
+
+
+@dataclass
+class Position:
+    next_offset: int
+    last_event: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A polled record with where it stood."""
+
+    place: str
+    offset: int
+    headers: Sequence[tuple[str, bytes]]
+    payload: bytes
+
+
+class Consumer:
+    """One member of the service's group; every effect of a batch and its positions are one transaction."""
+
+    def __init__(self, kafka: str, group: str, topics: Sequence[str], handlers: Handlers) -> None:
+        self.handlers = handlers
+        self.types = types_of(handlers)
+        self.positions: dict[str, Position] = {}
+        self.checking: dict[str, str] = {}  # place → id the record before our position must have
+        self.lags: dict[str, int] = {}
+        self.size = BATCH_RECORDS
+        described = describe(kafka, topics)
+        must_be_cut_alike(described)
+        self.topic_ids = {name: topic_id for name, (topic_id, _) in described.items()}
+        self.kafka = KafkaConsumer(
+            bootstrap_servers=kafka,
+            group_id=group,
+            client_id=group,
+            enable_auto_commit=False,  # positions live in our database; Kafka's only show lag
+            auto_offset_reset="earliest",  # an offset Kafka lost sends us to the earliest record; strands drop repeats
+            max_poll_records=BATCH_RECORDS,
+            max_poll_interval_ms=120_000,
+            session_timeout_ms=10_000,  # a killed worker's partitions move on after ten seconds
+            heartbeat_interval_ms=3_000,
+            fetch_max_wait_ms=100,
+            fetch_min_bytes=1,
+            max_partition_fetch_bytes=1_048_576,
+            partition_assignment_strategy=(RangePartitionAssignor,),  # the same partition of every topic to one worker
+            isolation_level="read_uncommitted",
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=10_000,
+            request_timeout_ms=30_000,
+            metadata_max_age_ms=60_000,
+        )
+        self.kafka.subscribe(list(topics), listener=_OnRebalance(self))
+        self._commit_at = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until told to stop. `ConsumerStopped` on a defect; `Transient` or a driver's error is the caller's."""
+        while not stop.is_set():
+            polled = self.kafka.poll(timeout_ms=POLL_MS)
+            records = [record for one in polled.values() for record in self._fresh(one)]
+            self._report(records)
+            self.handle(records)
+            self._show_lag()
+
+    def handle(self, records: Sequence[Record]) -> None:
+        """Have the effect of records, in batches whose size falls with conflicts and grows back."""
+        rest = list(records)
+        while rest:
+            batch, size = rest[: self.size], len(rest[: self.size])
+            began = time.monotonic()
+            try:
+                self._transact(batch)
+            except Stale:
+                log.info("positions moved elsewhere, reading them again")
+                self.assigned(self.kafka.assignment())
+                return
+            except Exception as error:
+                self._shrink_or_stop(error, batch)
+                continue
+            rest = rest[size:]
+            took = time.monotonic() - began
+            BATCH_SECONDS.observe(took)
+            BATCH_EVENTS.observe(size)
+            self.size = max(1, size // 2) if took > BATCH_SECONDS_LIMIT else min(self.size * 2, BATCH_RECORDS)
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Go to our own position in each partition, to the record before it, which must be the one we knew."""
+        places = {f"{one.topic}:{one.partition}": one for one in partitions}
+        known = {row["_id"]: row for row in rows_of(Positions, {"_id": {"$in": list(places)}})}
+        ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
+        begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
+        self.positions, self.checking = {}, {}
+        for place, partition in places.items():
+            row = known.get(place)
+            self.positions[place] = Position(row["next_offset"], row["last_event"]) if row else Position(0, "")
+            self._seek(place, partition, row or {}, begins[partition], ends[partition])
+
+    def close(self) -> None:
+        self.kafka.close(autocommit=False)
+
+    def _seek(self, place: str, partition: TopicPartition, row: Mapping[str, Any], begin: int, end: int) -> None:
+        offset = row.get("next_offset", 0)
+        same_topic = row.get("topic_id") == self.topic_ids.get(partition.topic)
+        if not row or not same_topic or end < offset:
+            if row:
+                log.warning(
+                    "the topic is not the one that was read before, starting at its earliest record", place=place
+                )
+            self.kafka.seek(partition, begin)
+        elif offset - 1 >= begin:
+            self.checking[place] = row["last_event"]
+            self.kafka.seek(partition, offset - 1)
+        else:
+            self.kafka.seek(partition, max(offset, begin))
+
+    def _fresh(self, polled: Sequence[Any]) -> Iterator[Record]:
+        """Records to handle; the one re-read after an assignment is checked and left out."""
+        for one in polled:
+            place = f"{one.topic}:{one.partition}"
+            expected = self.checking.pop(place, None)
+            if expected is not None and one.offset < self.positions[place].next_offset:
+                if _id_of(one) == expected:
+                    continue
+                log.warning("another record stands where ours stood, starting at the earliest", place=place)
+                self.kafka.seek_to_beginning(TopicPartition(one.topic, one.partition))
+                return
+            yield Record(place, one.offset, one.headers, one.value or b"")
+
+    def _transact(self, batch: Sequence[Record]) -> None:
+        arrivals = [self._arrival(record) for record in batch]
+        moved = {
+            record.place: Position(record.offset + 1, arrival.envelope.id)
+            for record, arrival in zip(batch, arrivals, strict=True)
+        }
+        due = try_transaction(lambda: self._effect(arrivals, moved))
+        self.positions.update(moved)
+        count(due)
+
+    def _effect(self, arrivals: Sequence[Arrival], moved: Mapping[str, Position]) -> list[Arrival]:
+        due = take(arrivals, self.handlers)
+        self._move(moved)
+        return due
+
+    def _move(self, moved: Mapping[str, Position]) -> None:
+        """Compare-and-set: a worker that lost its partitions cannot move them."""
+        operations = []
+        for place, to in moved.items():
+            before = self.positions[place]
+            where = {"_id": place, "next_offset": before.next_offset, "last_event": before.last_event}
+            change = {
+                "next_offset": to.next_offset,
+                "last_event": to.last_event,
+                "topic_id": self.topic_ids[place.rsplit(":", 1)[0]],
+            }
+            operations.append(UpdateOne(where, {"$set": change}, upsert=not before.last_event))
+        result = collection_of(Positions).bulk_write(operations, ordered=True)
+        if result.matched_count + result.upserted_count != len(operations):
+            raise Stale
+
+    def _arrival(self, record: Record) -> Arrival:
+        try:
+            return arrival_of(record.headers, record.payload, self.types)
+        except Defect as defect:
+            raise Defect(f"{defect} (at {record.place}, offset {record.offset})") from defect
+
+    def _shrink_or_stop(self, error: Exception, batch: Sequence[Record]) -> None:
+        """A conflict or a defect in company: try fewer. A defect alone: stop and name the event."""
+        if is_conflict(error):
+            BATCH_CONFLICTS.inc()
+            self.size = max(1, len(batch) // 2)
+        elif isinstance(error, Transient) or driver_error(error) is not None:
+            raise error
+        elif len(batch) > 1:
+            self.size = max(1, len(batch) // 2)
+        else:
+            name = _name_of(batch[0])
+            raise ConsumerStopped(f"{name}: {type(error).__name__}: {error}") from error
+
+    def _report(self, records: Sequence[Record]) -> None:
+        for partition in self.kafka.assignment():
+            end = self.kafka.highwater(partition)
+            place = f"{partition.topic}:{partition.partition}"
+            if end is not None and place in self.positions:
+                self.lags[place] = max(end - self.positions[place].next_offset, 0)
+        OLDEST_UNHANDLED.set(time.time() - record_time(records[0]) if records else 0)
+
+    def _show_lag(self) -> None:
+        """Once a second, tell Kafka and the metrics how far we are."""
+        if time.monotonic() < self._commit_at:
+            return
+        self._commit_at = time.monotonic() + COMMIT_EVERY_SECONDS
+        topics: dict[str, int] = {}
+        for place, lag in self.lags.items():
+            topics[place.rsplit(":", 1)[0]] = topics.get(place.rsplit(":", 1)[0], 0) + lag
+        for topic, lag in topics.items():
+            LAG.labels(topic).set(lag)
+        mine = {
+            TopicPartition(*_split(place)): OffsetAndMetadata(at.next_offset, "", -1)
+            for place, at in self.positions.items()
+            if at.last_event
+        }
+        try:
+            self.kafka.commit_async(mine)
+        except KafkaError as error:
+            log.info("Kafka was not told our offsets", error=str(error))
+
+
+class _OnRebalance(ConsumerRebalanceListener):
+    """Partitions come and go whole (eager): on assignment we go to our own positions."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        self.consumer.positions.clear()
+        self.consumer.lags.clear()
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        log.info("partitions assigned", count=len(assigned))
+        self.consumer.assigned(assigned)
+
+
+def record_time(record: Record) -> float:
+    """When a record's event was announced, in seconds; now when it does not say."""
+    try:
+        return envelope_of(record.headers).time.timestamp()
+    except (KeyError, ValueError):
+        return time.time()
+
+
+def _id_of(polled: Any) -> str:
+    found: bytes = dict(polled.headers).get("ce_id", b"")
+    return found.decode()
+
+
+def _name_of(record: Record) -> str:
+    try:
+        envelope = envelope_of(record.headers)
+    except (KeyError, ValueError):
+        return f"record at {record.place}, offset {record.offset}"
+    return f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq}) at {record.place}, offset {record.offset}"
+
+
+def _split(place: str) -> tuple[str, int]:
+    topic, partition = place.rsplit(":", 1)
+    return topic, int(partition)

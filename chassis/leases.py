@@ -1,0 +1,57 @@
+"""Leases: who may do a thing alone for a while, by the database's clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+
+import mongoengine as me
+from pymongo.errors import DuplicateKeyError
+
+from chassis.database import collection_of
+
+HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+class Leases(me.Document):
+    meta = {"collection": "leases", "auto_create_index": False, "strict": False}
+    name = me.StringField(primary_key=True)
+    holder = me.StringField()
+    until = me.DateTimeField()
+
+
+def hold(name: str, seconds: float, holder: str = HOLDER) -> bool:
+    """Take or renew a lease; False when another holds it."""
+    leases = collection_of(Leases)
+    until = [{"$set": {"holder": holder, "until": {"$add": ["$$NOW", int(seconds * 1000)]}}}]
+    mine_or_over = {"_id": name, "$or": [{"holder": holder}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]}
+    if leases.update_one(mine_or_over, until).matched_count:
+        return True
+    try:
+        return leases.update_one({"_id": name, "holder": holder}, until, upsert=True).acknowledged
+    except DuplicateKeyError:
+        return False
+
+
+def renew_all(prefix: str, seconds: float, holder: str = HOLDER) -> set[str]:
+    """Renew every lease of this holder under a prefix; the names still held."""
+    mine = {"_id": {"$regex": f"^{prefix}"}, "holder": holder, "$expr": {"$gt": ["$until", "$$NOW"]}}
+    leases = collection_of(Leases)
+    leases.update_many(mine, [{"$set": {"until": {"$add": ["$$NOW", int(seconds * 1000)]}}}])
+    return {row["_id"] for row in leases.find(mine, {"_id": 1})}
+
+
+def holders(prefix: str) -> set[str]:
+    """Who holds a live lease under a prefix."""
+    live = {"_id": {"$regex": f"^{prefix}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
+    return set(collection_of(Leases).distinct("holder", live))
+
+
+def release(name: str, holder: str = HOLDER) -> None:
+    collection_of(Leases).delete_one({"_id": name, "holder": holder})
+
+
+def release_all(holder: str = HOLDER) -> None:
+    """Give up everything at a clean stop, so that nobody waits for it to run out."""
+    collection_of(Leases).delete_many({"holder": holder})

@@ -1,0 +1,221 @@
+"""The worker: one process that consumes, relays and runs what time brings."""
+
+from __future__ import annotations
+
+import gc
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from kafka.errors import KafkaError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pymongo.errors import PyMongoError
+
+from chassis import waiters
+from chassis.bus import outbox
+from chassis.bus.batches import Parked
+from chassis.bus.consumer import Consumer, ConsumerStopped
+from chassis.bus.handlers import Handlers
+from chassis.bus.relay import Relay
+from chassis.bus.topics import topics_of
+from chassis.database import all_documents, collection_of, connect, ensure_indexes
+from chassis.errors import Busy, Transient
+from chassis.leases import hold, release_all
+from chassis.settings import Settings
+from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SECONDS, log, start_logging
+
+WAITED_OUT = (Transient, PyMongoError, KafkaError, OSError)
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+JOB_LEASE_SECONDS = 30.0
+CLOSE_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What time brings: a verb, run by one worker at a time. It returns True when there is more to do at once."""
+
+    name: str
+    verb: Callable[[], bool | None]
+    every_seconds: float
+
+
+@dataclass
+class Health:
+    """What is wrong now, by part; a worker is ready when nothing is."""
+
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def well(self, part: str) -> None:
+        self.troubles.pop(part, None)
+
+    def trouble(self, part: str, why: str) -> None:
+        self.troubles[part] = why
+
+
+def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) -> None:
+    """Run a service's worker until SIGTERM: consume what `handlers` know, relay the outbox, run the jobs."""
+    start_logging(f"{name}-worker", settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    health = Health({"start": "starting"})
+    serve_health(settings.worker_port, health)
+    connect(settings.mongo, settings.database)
+    _wait_out("start", health, stop, lambda: ensure_indexes(*all_documents()))
+    gc.freeze()  # what was imported stays: later collections need not look at it
+    threads = [
+        threading.Thread(
+            target=_wait_out, args=("relay", health, stop, lambda: _relay(settings, health, stop)), name="relay"
+        ),
+        threading.Thread(target=_run_jobs, args=(_all_jobs(jobs), health, stop), name="jobs"),
+    ]
+    for thread in threads:
+        thread.start()
+    topics = topics_of(body.source for body in handlers)
+    _wait_out("consumer", health, stop, lambda: _consume(name, settings, handlers, topics, health, stop))
+    stop.wait()
+    for thread in threads:
+        thread.join(CLOSE_SECONDS)
+    _give_up_leases()
+    log.info("worker ends", name=name)
+
+
+def _wait_out(part: str, health: Health, stop: threading.Event, deed: Callable[[], None]) -> None:
+    """Run a part again after every trouble from outside, with growing pauses, without end; a defect ends it."""
+    pause = FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            deed()
+            health.well(part)
+            return
+        except WAITED_OUT as error:
+            health.trouble(part, f"{type(error).__name__}: {str(error)[:200]}")
+            log.warning("waiting for a part outside", part=part, error=f"{type(error).__name__}: {str(error)[:200]}")
+            pause = (
+                FIRST_PAUSE_SECONDS
+                if time.monotonic() - began > LONGEST_PAUSE_SECONDS
+                else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            )
+            stop.wait(pause)
+        except ConsumerStopped as stopped:
+            CONSUMER_STOPPED.set(1)
+            health.trouble(part, f"stopped by a defect at {stopped}")
+            log.critical(
+                "the consumer stopped at a defect; mend it and start the worker again",
+                event=str(stopped),
+                exc_info=True,
+            )
+            return
+
+
+def _relay(settings: Settings, health: Health, stop: threading.Event) -> None:
+    relay = Relay(settings.kafka)
+    try:
+        health.well("relay")
+        relay.run(stop)
+    finally:
+        relay.close()
+
+
+def _consume(
+    name: str, settings: Settings, handlers: Handlers, topics: Sequence[str], health: Health, stop: threading.Event
+) -> None:
+    if not topics:
+        return
+    consumer = Consumer(settings.kafka, f"onex.{name}", topics, handlers)
+    try:
+        health.well("consumer")
+        consumer.run(stop)
+    finally:
+        consumer.close()
+
+
+def _all_jobs(jobs: Sequence[Job]) -> list[Job]:
+    return [*jobs, Job("report", _report, 5.0)]
+
+
+def _report() -> None:
+    """Figures that are read from the database now and then."""
+    outbox.report_oldest()
+    waiters.report_oldest()
+    EVENTS_PARKED.set(collection_of(Parked).estimated_document_count())
+
+
+def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> None:
+    """Run each job at its interval, at once again when it has more to do; one thread, so jobs stay small."""
+    due = dict.fromkeys((job.name for job in jobs), 0.0)
+    while not stop.is_set():
+        for job in jobs:
+            if stop.is_set() or time.monotonic() < due[job.name]:
+                continue
+            more = _run_job(job, health)
+            due[job.name] = time.monotonic() + (0 if more else job.every_seconds)
+        stop.wait(max(min(due.values()) - time.monotonic(), 0.01))
+
+
+def _run_job(job: Job, health: Health) -> bool:
+    part = f"job {job.name}"
+    try:
+        if job.name != "report" and not hold(f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)):
+            return False
+        with JOB_SECONDS.labels(job.name).time():
+            more = bool(job.verb())
+        health.well(part)
+        return more
+    except Busy:
+        return True
+    except WAITED_OUT as error:
+        health.trouble(part, f"{type(error).__name__}: {str(error)[:200]}")
+        log.warning("a job waits for a part outside", job=job.name, error=f"{type(error).__name__}: {str(error)[:200]}")
+    except Exception:  # a job's defect must not end the others; it is counted, logged and seen in readiness
+        JOB_FAILURES.labels(job.name).inc()
+        health.trouble(part, "broke, see the log")
+        log.exception("a job broke", job=job.name)
+    return False
+
+
+def _give_up_leases() -> None:
+    try:
+        release_all()
+    except PyMongoError as error:
+        log.info("leases are left to run out", error=type(error).__name__)
+
+
+def serve_health(port: int, health: Health) -> ThreadingHTTPServer:
+    """Answer /healthz, /readyz and /metrics on a port of the worker's own."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = _answer(self.path, health)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Probes are not news."""
+
+    server = ThreadingHTTPServer(("127.0.0.1" if port == 0 else "0.0.0.0", port), Answers)  # noqa: S104 -- a container's probe comes from outside
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
+
+
+def _answer(path: str, health: Health) -> tuple[int, str, bytes]:
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+    if path == "/healthz":
+        return 200, "application/json", b'{"status": "alive"}'
+    if path == "/readyz":
+        troubles = dict(health.troubles)
+        body = json.dumps({"status": "waiting" if troubles else "ready", "troubles": troubles}).encode()
+        return 503 if troubles else 200, "application/json", body
+    return 404, "application/json", b'{"status": "not found"}'

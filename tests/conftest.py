@@ -1,0 +1,42 @@
+"""What all tests share: one real mongod for the run, one empty database for a test that asks."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import mongoengine
+import pytest
+from pymongo import MongoClient
+
+from chassis.database import all_documents, connect, database, ensure_indexes
+from tests.support.engines import running_mongod
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> Iterator[str]:
+    """The address of a real mongod: a given one (`TEST_MONGO`), else one started for this run."""
+    if given := os.environ.get("TEST_MONGO"):
+        yield given
+        return
+    with running_mongod() as url:
+        yield url
+
+
+@pytest.fixture
+def mongo(mongo_url: str) -> Iterator[str]:
+    """An empty database, connected, with the indexes of every model imported so far; its name."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connect(mongo_url, name)
+    ensure_indexes(*all_documents())
+    yield name
+    database().client.drop_database(name)
+    mongoengine.disconnect_all()
+
+
+@pytest.fixture
+def raw_mongo(mongo_url: str) -> Iterator[MongoClient[dict[str, object]]]:
+    """A client of the test's own, beside the service's connection."""
+    with MongoClient(mongo_url, tz_aware=True) as client:
+        yield client
