@@ -29,6 +29,7 @@ Row = dict[str, Any]
 PATIENCE_SECONDS = 3.0  # how long a verb fights for its keys before it says Busy
 COMMIT_SECONDS = 10.0  # how long an unknown commit is asked again
 MAX_TIME_COMMIT_MS = 5_000
+MAJORITY = WriteConcern(w="majority", j=True)
 LABEL_TRANSIENT = "TransientTransactionError"
 LABEL_UNKNOWN = "UnknownTransactionCommitResult"
 
@@ -47,9 +48,11 @@ _after_commit: list[Callable[[], None]] = []
 
 
 def connect(mongo_url: str, name: str) -> None:
-    """Connect this process; majority reads and journalled majority writes everywhere.
+    """Connect this process; call it after a fork, since the driver starts threads.
 
-    Call it after a fork: the driver starts threads.
+    The client itself names no write concern: pymongo sends it along in a bound transaction too, where the server
+    refuses it. Transactions commit with `MAJORITY`, and so does `write` outside of one; what else writes outside has
+    the server's default, which is majority as well.
     """
     mongoengine.disconnect_all()
     mongoengine.connect(
@@ -57,8 +60,6 @@ def connect(mongo_url: str, name: str) -> None:
         host=mongo_url,
         uuidRepresentation="standard",
         tz_aware=True,
-        w="majority",
-        journal=True,
         readConcernLevel="majority",
         serverSelectionTimeoutMS=3_000,
         connectTimeoutMS=3_000,
@@ -114,8 +115,12 @@ def rows_of(
 
 def write(document: type[mongoengine.Document], operations: Sequence[Any], ordered: bool = False) -> None:
     """One bulk write; nothing when there is nothing to write."""
-    if operations:
-        collection_of(document).bulk_write(list(operations), ordered=ordered)
+    if not operations:
+        return
+    collection = collection_of(document)
+    if current() is None:
+        collection = collection.with_options(write_concern=MAJORITY)
+    collection.bulk_write(list(operations), ordered=ordered)
 
 
 def current() -> Transaction | None:
@@ -188,7 +193,7 @@ def _once(body: Callable[[], R]) -> R:
     with client().start_session() as session:
         session.start_transaction(
             read_concern=ReadConcern("snapshot"),
-            write_concern=WriteConcern(w="majority", j=True),
+            write_concern=MAJORITY,
             read_preference=ReadPreference.PRIMARY,
             max_commit_time_ms=MAX_TIME_COMMIT_MS,
         )
