@@ -40,3 +40,9 @@ def raw_mongo(mongo_url: str) -> Iterator[MongoClient[dict[str, object]]]:
     """A client of the test's own, beside the service's connection."""
     with MongoClient(mongo_url, tz_aware=True) as client:
         yield client
+
+
+@pytest.fixture
+def tries() -> int:
+    """How often a race is tried: a thousand times, fewer where TRIES says so (make check)."""
+    return int(os.environ.get("TRIES", "1000"))
