@@ -1,0 +1,1 @@
+"""The `onex` command: starts the stack, runs the demonstration, makes the samples."""

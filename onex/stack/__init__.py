@@ -1,0 +1,1 @@
+"""The stack on one machine: what docker-compose.yml describes, run under supervisor with real engines from wheels."""
