@@ -1,1 +1,1 @@
-"""Tables in and out, done once for all services: read, previewed, committed, and given back with a verdict on each row."""
+"""Tables in and out, done once for all services: read, previewed, committed, given back with a verdict on each row."""

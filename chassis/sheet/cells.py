@@ -8,14 +8,14 @@ from datetime import date, datetime, time, timedelta
 from typing import TypeAlias
 
 from chassis.clock import CAMPUS
-from chassis.errors import Ground
+from chassis.errors import Ground, Refusal
 
 Cell: TypeAlias = str | int | float | bool | date | datetime | time | timedelta | None
 Reader: TypeAlias = Callable[[Cell], str]
 
 NUMBER_DAMAGED = Ground(
     "number_damaged",
-    en="The spreadsheet kept this long number as a figure and has lost its last digits. Format the column as text and type it again.",
+    en="The spreadsheet kept this long number as a figure and lost its last digits. Make the column text; retype it.",
     zh="该长号码被表格软件存为数值，末尾数字已丢失。请将该列设为文本格式后重新填写。",
 )
 NOT_A_WHOLE_NUMBER = Ground("not_a_whole_number", en="'{text}' is not a whole number.", zh="“{text}”不是整数。")
@@ -100,11 +100,12 @@ def instant(cell: Cell) -> str:
         pass
     try:
         return aware(datetime.fromisoformat(day(cell)))
-    except Exception as refusal:
+    except Refusal as refusal:
         raise NOT_AN_INSTANT(text=word) from refusal
 
 
 def aware(moment: datetime) -> str:
+    """An instant as text, with its zone."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=CAMPUS)).isoformat()
 
 

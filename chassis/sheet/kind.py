@@ -85,6 +85,7 @@ class Examined:
 
 
 def refused(row: Row, refusal: Refusal) -> Examined:
+    """The verdict that a rule says no to this row."""
     return Examined(row.number, "refused", refusal)
 
 
