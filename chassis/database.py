@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
@@ -15,12 +16,12 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from chassis.errors import Busy, Refusal
+from chassis.errors import Busy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,16 +72,19 @@ def connect(mongo_url: str, name: str) -> None:
 
 
 def database() -> Database[Row]:
+    """The database this process is connected to."""
     found: Database[Row] = mongoengine.get_db()
     return found
 
 
 def client() -> MongoClient[Row]:
+    """The connection of this process."""
     found: MongoClient[Row] = mongoengine.get_connection()
     return found
 
 
 def collection_of(document: type[mongoengine.Document]) -> Collection[Row]:
+    """The collection behind a model, for models' own bulk work."""
     found: Collection[Row] = document._get_collection()
     return found
 
@@ -170,18 +174,21 @@ def run_transaction(body: Callable[[], R], patience_seconds: float = PATIENCE_SE
     if _open.get() is not None:
         raise RuntimeError("a transaction never opens a second one")
     deadline = time.monotonic() + patience_seconds
-    attempt = 0
-    while True:
+    for attempt in itertools.count(1):
         try:
             return _once(body)
-        except Exception as error:
-            if isinstance(error, Refusal) or not is_conflict(error):
-                raise
-            attempt += 1
-            pause = random.uniform(0, min(0.002 * 2**attempt, 0.1))  # noqa: S311 -- jitter, not a secret
-            if time.monotonic() + pause > deadline:
-                raise Busy("others hold the same keys") from error
-        time.sleep(pause)
+        except (PyMongoError, mongoengine.errors.OperationError) as error:
+            _pause_or_give_up(error, attempt, deadline)
+    raise AssertionError("counting never ends")
+
+
+def _pause_or_give_up(error: Exception, attempt: int, deadline: float) -> None:
+    if not is_conflict(error):
+        raise error
+    pause = random.uniform(0, min(0.002 * 2**attempt, 0.1))  # noqa: S311 -- jitter, not a secret
+    if time.monotonic() + pause > deadline:
+        raise Busy("others hold the same keys") from error
+    time.sleep(pause)
 
 
 def try_transaction(body: Callable[[], R]) -> R:
@@ -197,22 +204,32 @@ def _once(body: Callable[[], R]) -> R:
             read_preference=ReadPreference.PRIMARY,
             max_commit_time_ms=MAX_TIME_COMMIT_MS,
         )
-        transaction = Transaction(session)
-        token = _open.set(transaction)
-        try:
-            with session.bind(end_session=False):
-                result = body()
-                for close in transaction.closing:
-                    close()
-        except BaseException:
-            _abort(session)
-            raise
-        finally:
-            _open.reset(token)
+        result = _in_session(session, body)
         _commit(session)
     for deed in _after_commit:
         deed()
     return result
+
+
+def _in_session(session: ClientSession, body: Callable[[], R]) -> R:
+    """The body and what its closing writes; any exception aborts."""
+    transaction = Transaction(session)
+    token = _open.set(transaction)
+    try:
+        with session.bind(end_session=False):
+            result = body()
+            _close(transaction)
+    except BaseException:
+        _abort(session)
+        raise
+    finally:
+        _open.reset(token)
+    return result
+
+
+def _close(transaction: Transaction) -> None:
+    for deed in transaction.closing:
+        deed()
 
 
 def _abort(session: ClientSession) -> None:
@@ -223,15 +240,14 @@ def _abort(session: ClientSession) -> None:
 def _commit(session: ClientSession) -> None:
     """Commit; an unknown outcome is asked again, which is safe, until ten seconds are over."""
     deadline = time.monotonic() + COMMIT_SECONDS
-    while True:
-        try:
-            session.commit_transaction()
-        except (OperationFailure, PyMongoError) as error:
-            if not error.has_error_label(LABEL_UNKNOWN) or time.monotonic() > deadline:
-                raise
-        else:
-            return
+    while (error := _try_commit(session)) is not None:
+        if not error.has_error_label(LABEL_UNKNOWN) or time.monotonic() > deadline:
+            raise error
 
 
-def ids(rows: Iterable[Row]) -> list[Any]:
-    return [row["_id"] for row in rows]
+def _try_commit(session: ClientSession) -> PyMongoError | None:
+    try:
+        session.commit_transaction()
+    except PyMongoError as error:
+        return error
+    return None

@@ -49,6 +49,7 @@ def holders(prefix: str) -> set[str]:
 
 
 def release(name: str, holder: str = HOLDER) -> None:
+    """Give one lease up."""
     collection_of(Leases).delete_one({"_id": name, "holder": holder})
 
 

@@ -19,6 +19,7 @@ class SealBroken(ValueError):
 
 
 def new_key() -> bytes:
+    """A random key."""
     return os.urandom(KEY_BYTES)
 
 
@@ -31,6 +32,7 @@ def key_of(text: str) -> bytes:
 
 
 def key_text(key: bytes) -> str:
+    """A key as settings carry it."""
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
@@ -41,6 +43,7 @@ def seal_bytes(key: bytes, content: bytes, aad: str) -> bytes:
 
 
 def open_bytes(key: bytes, token: bytes, aad: str) -> bytes:
+    """Open what `seal_bytes` sealed; `SealBroken` when key or place are others."""
     try:
         return AESGCM(key).decrypt(token[:NONCE_BYTES], token[NONCE_BYTES:], aad.encode())
     except (InvalidTag, ValueError) as error:
@@ -63,6 +66,7 @@ def wrap(master: bytes, key: bytes) -> str:
 
 
 def unwrap(master: bytes, token: str) -> bytes:
+    """The key that `wrap` sealed; `SealBroken` under another master key."""
     return open_bytes(master, base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), "key")
 
 

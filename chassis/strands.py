@@ -82,7 +82,7 @@ def merge_key(merged: str, survivor: str) -> None:
 
 
 def is_parked(key: str) -> bool:
-    """Whether an event of this key, or of one merged into it, still waits behind a gap: verbs that spend refuse then."""
+    """Whether an event of this key, or of one merged into it, waits behind a gap: verbs that spend refuse then."""
     target = survivor_of(key)
     if strand(target).parked:
         return True

@@ -82,6 +82,7 @@ def wake(fact: str) -> None:
 
 
 def wake_all(facts: Sequence[str]) -> None:
+    """Several facts have arrived at once."""
     if facts:
         write(Waiters, [UpdateMany({"fact": {"$in": list(facts)}, "woken": False}, {"$set": {"woken": True}})])
 

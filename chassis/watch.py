@@ -96,4 +96,5 @@ def cause(text: str) -> Iterator[None]:
 
 
 def current_cause() -> str:
+    """What causes what happens now; empty when nobody said."""
     return _cause.get()

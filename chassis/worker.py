@@ -32,7 +32,7 @@ from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SEC
 WAITED_OUT = (Transient, PyMongoError, KafkaError, OSError)
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
-JOB_LEASE_SECONDS = 30.0
+JOB_LEASE_SECONDS = 10.0  # how long a job stands still after its worker was killed
 CLOSE_SECONDS = 8.0
 
 
@@ -109,7 +109,7 @@ def _wait_out(part: str, health: Health, stop: threading.Event, deed: Callable[[
             health.trouble(part, f"stopped by a defect at {stopped}")
             log.critical(
                 "the consumer stopped at a defect; mend it and start the worker again",
-                event=str(stopped),
+                at=str(stopped),
                 exc_info=True,
             )
             return
@@ -152,11 +152,8 @@ def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> Non
     """Run each job at its interval, at once again when it has more to do; one thread, so jobs stay small."""
     due = dict.fromkeys((job.name for job in jobs), 0.0)
     while not stop.is_set():
-        for job in jobs:
-            if stop.is_set() or time.monotonic() < due[job.name]:
-                continue
-            more = _run_job(job, health)
-            due[job.name] = time.monotonic() + (0 if more else job.every_seconds)
+        for job in (job for job in jobs if not stop.is_set() and due[job.name] <= time.monotonic()):
+            due[job.name] = (0 if _run_job(job, health) else job.every_seconds) + time.monotonic()
         stop.wait(max(min(due.values()) - time.monotonic(), 0.01))
 
 
@@ -174,7 +171,7 @@ def _run_job(job: Job, health: Health) -> bool:
     except WAITED_OUT as error:
         health.trouble(part, f"{type(error).__name__}: {str(error)[:200]}")
         log.warning("a job waits for a part outside", job=job.name, error=f"{type(error).__name__}: {str(error)[:200]}")
-    except Exception:  # a job's defect must not end the others; it is counted, logged and seen in readiness
+    except Exception:  # noqa: BLE001 -- a job's defect must not end the others; it is counted, logged and seen in readiness
         JOB_FAILURES.labels(job.name).inc()
         health.trouble(part, "broke, see the log")
         log.exception("a job broke", job=job.name)
@@ -200,7 +197,7 @@ def serve_health(port: int, health: Health) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Probes are not news."""
 
     server = ThreadingHTTPServer(("127.0.0.1" if port == 0 else "0.0.0.0", port), Answers)  # noqa: S104 -- a container's probe comes from outside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from chassis.watch import (
 BATCH_RECORDS = 500
 BATCH_SECONDS_LIMIT = 5.0
 POLL_MS = 200
+CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 
 
@@ -46,7 +48,7 @@ class Positions(me.Document):
     last_event = me.StringField()
 
 
-class Stale(Exception):
+class StaleError(Exception):
     """Another worker has moved a position: what was polled is not ours any more."""
 
 
@@ -107,7 +109,7 @@ class Consumer:
         self._commit_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Consume until told to stop. `ConsumerStopped` on a defect; `Transient` or a driver's error is the caller's."""
+        """Consume until told to stop; `ConsumerStopped` on a defect, `Transient` or a driver's error from outside."""
         while not stop.is_set():
             polled = self.kafka.poll(timeout_ms=POLL_MS)
             records = [record for one in polled.values() for record in self._fresh(one)]
@@ -118,23 +120,28 @@ class Consumer:
     def handle(self, records: Sequence[Record]) -> None:
         """Have the effect of records, in batches whose size falls with conflicts and grows back."""
         rest = list(records)
-        while rest:
-            batch, size = rest[: self.size], len(rest[: self.size])
-            began = time.monotonic()
-            try:
-                self._transact(batch)
-            except Stale:
-                log.info("positions moved elsewhere, reading them again")
-                self.assigned(self.kafka.assignment())
-                return
-            except Exception as error:
-                self._shrink_or_stop(error, batch)
-                continue
-            rest = rest[size:]
-            took = time.monotonic() - began
-            BATCH_SECONDS.observe(took)
-            BATCH_EVENTS.observe(size)
-            self.size = max(1, size // 2) if took > BATCH_SECONDS_LIMIT else min(self.size * 2, BATCH_RECORDS)
+        try:
+            while rest:
+                rest = rest[self._try(rest[: self.size]) :]
+        except StaleError:
+            log.info("positions moved elsewhere, reading them again")
+            self.assigned(self.kafka.assignment())
+
+    def _try(self, batch: Sequence[Record]) -> int:
+        """Handle a batch; how many of it are done: all, or none when a smaller batch has to be tried."""
+        began = time.monotonic()
+        try:
+            self._transact(batch)
+        except StaleError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever a handler raises is sorted by kind, none is dropped
+            self._shrink_or_stop(error, batch)
+            return 0
+        took = time.monotonic() - began
+        BATCH_SECONDS.observe(took)
+        BATCH_EVENTS.observe(len(batch))
+        self.size = max(1, len(batch) // 2) if took > BATCH_SECONDS_LIMIT else min(self.size * 2, BATCH_RECORDS)
+        return len(batch)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Go to our own position in each partition, to the record before it, which must be the one we knew."""
@@ -171,13 +178,12 @@ class Consumer:
         for one in polled:
             place = f"{one.topic}:{one.partition}"
             expected = self.checking.pop(place, None)
-            if expected is not None and one.offset < self.positions[place].next_offset:
-                if _id_of(one) == expected:
-                    continue
+            if expected is None or one.offset >= self.positions[place].next_offset:
+                yield Record(place, one.offset, one.headers, one.value or b"")
+            elif _id_of(one) != expected:
                 log.warning("another record stands where ours stood, starting at the earliest", place=place)
                 self.kafka.seek_to_beginning(TopicPartition(one.topic, one.partition))
                 return
-            yield Record(place, one.offset, one.headers, one.value or b"")
 
     def _transact(self, batch: Sequence[Record]) -> None:
         arrivals = [self._arrival(record) for record in batch]
@@ -208,7 +214,7 @@ class Consumer:
             operations.append(UpdateOne(where, {"$set": change}, upsert=not before.last_event))
         result = collection_of(Positions).bulk_write(operations, ordered=True)
         if result.matched_count + result.upserted_count != len(operations):
-            raise Stale
+            raise StaleError
 
     def _arrival(self, record: Record) -> Arrival:
         try:
@@ -221,6 +227,7 @@ class Consumer:
         if is_conflict(error):
             BATCH_CONFLICTS.inc()
             self.size = max(1, len(batch) // 2)
+            time.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS))  # noqa: S311 -- jitter, not a secret
         elif isinstance(error, Transient) or driver_error(error) is not None:
             raise error
         elif len(batch) > 1:
@@ -264,7 +271,7 @@ class _OnRebalance(ConsumerRebalanceListener):
     def __init__(self, consumer: Consumer) -> None:
         self.consumer = consumer
 
-    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002 -- the library names it
         self.consumer.positions.clear()
         self.consumer.lags.clear()
 
@@ -291,7 +298,8 @@ def _name_of(record: Record) -> str:
         envelope = envelope_of(record.headers)
     except (KeyError, ValueError):
         return f"record at {record.place}, offset {record.offset}"
-    return f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq}) at {record.place}, offset {record.offset}"
+    what = f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq})"
+    return f"{what} at {record.place}, offset {record.offset}"
 
 
 def _split(place: str) -> tuple[str, int]:

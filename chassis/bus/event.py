@@ -28,7 +28,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         raise NotImplementedError
 
 
-Body = TypeVar("Body", bound=Announcement, covariant=True)
+Body = TypeVar("Body", bound=Announcement)
 
 
 class Event(msgspec.Struct, Generic[Body], frozen=True, kw_only=True):
@@ -53,6 +53,7 @@ def event_id(cause: str, type_name: str, key: str, n: int) -> str:
 
 
 def encode_body(body: Announcement) -> bytes:
+    """The body as it travels."""
     return msgspec.json.encode(body)
 
 

@@ -14,10 +14,12 @@ REQUEST_MS = 10_000
 
 
 def topic_of(source: str) -> str:
+    """The topic of a publisher."""
     return f"onex.{source}.v1"
 
 
 def topics_of(sources: Iterable[str]) -> list[str]:
+    """The topics of these publishers, each once."""
     return sorted({topic_of(source) for source in sources})
 
 
