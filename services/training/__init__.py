@@ -1,0 +1,1 @@
+"""Training gives approved learners places in classes and records who completed them."""

@@ -1,0 +1,1 @@
+"""How learners are reached: sealed, as enrolment announced it, and in which language."""

@@ -1,0 +1,136 @@
+"""What notify does when others announce something: event → verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chassis.bus.event import Announcement, Event
+from chassis.bus.handlers import Handlers
+from chassis.strands import merge_key, survivor_of
+from contracts.assessment import (
+    CandidateRegistered,
+    CertificateIssued,
+    ResultFinalised,
+    ResultPublicised,
+    SchemePublished,
+)
+from contracts.creditbank import CreditPosted
+from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
+from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
+from services.notify.contacts.domain import Contact
+from services.notify.notices.commands import (
+    add_points,
+    contacts_arrived,
+    erase_notices,
+    move_notices,
+    name_schemes,
+    queue_notices,
+)
+from services.notify.notices.domain import News
+
+Told = EnrolmentApproved | CandidateRegistered | ResultPublicised | ResultFinalised | CreditPosted | CertificateIssued
+
+
+def on_news(events: Sequence[Event[Told]]) -> None:
+    """Queue a notice of each thing that happened; points of a pass go into the notice that told of it."""
+    queue_notices([news_of(event) for event in events])
+    posted = [(event.cause, event.body) for event in events if isinstance(event.body, CreditPosted)]
+    add_points({cause: body.provisional_points for cause, body in posted if body.available_points == 0})
+
+
+def news_of(event: Event[Told]) -> News:
+    """The news in an event, for the person it concerns now."""
+    body = event.body
+    return News(
+        cause=event.id,
+        event=event.type,
+        recipient=body.learner_id,
+        mailbox=person_of(event.key),
+        scheme=body.scheme,
+        level=body.level,
+        facts=FACTS[type(body)](body),
+    )
+
+
+def person_of(key: str) -> str:
+    """The learner that the events of this key concern since the last merge."""
+    return survivor_of(key).removeprefix("learner:")
+
+
+FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
+    EnrolmentApproved: lambda body: {"application_id": body.application_id},
+    CandidateRegistered: lambda body: {
+        "plan": body.plan,
+        "admission_number": body.admission_number,
+        "session_date": body.session_date.isoformat(),
+        "site": body.site,
+    },
+    ResultPublicised: lambda body: {
+        "result_id": body.result_id,
+        "verdict": body.verdict,
+        "due_on": body.due_on.isoformat() if body.due_on else "",
+    },
+    ResultFinalised: lambda body: {"result_id": body.result_id, "verdict": body.verdict},
+    CreditPosted: lambda body: {
+        "available_points": body.available_points,
+        "available_balance": body.available_balance,
+    },
+    CertificateIssued: lambda body: {
+        "certificate_number": body.certificate_number,
+        "issued_on": body.issued_on.isoformat(),
+    },
+}
+
+
+def on_contacts(events: Sequence[Event[LearnerRegistered | LearnerChanged]]) -> None:
+    """Keep how a learner is reached, unopened, and let e-mails that waited for it go on."""
+    contacts = [contact_of(event) for event in events]
+    keep_contacts(contacts)
+    contacts_arrived(sorted({contact.mailbox for contact in contacts}))
+
+
+def contact_of(event: Event[LearnerRegistered | LearnerChanged]) -> Contact:
+    """The contact in an event: sealed for the learner it names, in the mailbox of the person they are now."""
+    body = event.body
+    return Contact(
+        learner_id=body.learner_id,
+        mailbox=person_of(event.key),
+        name=body.name,
+        phone=body.phone or "",
+        email=body.email or "",
+    )
+
+
+def on_merges(events: Sequence[Event[LearnersMerged]]) -> None:
+    """Two learners are one person: mailbox and contact of the merged one are the survivor's."""
+    for event in events:
+        merge_key(f"learner:{event.body.merged_id}", f"learner:{event.body.survivor_id}")
+        survivor = person_of(f"learner:{event.body.survivor_id}")
+        move_contacts(survivor, event.body.merged_id)
+        move_notices(survivor, event.body.merged_id)
+
+
+def on_erasures(events: Sequence[Event[LearnerErased]]) -> None:
+    """A learner's key is destroyed: forget the contact and blank the mailbox."""
+    for event in events:
+        erase_contacts(person_of(event.key))
+        erase_notices(person_of(event.key))
+
+
+def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
+    """What schemes are called in texts."""
+    name_schemes({event.body.scheme: event.body.name for event in events})
+
+
+HANDLERS: Handlers = {
+    **dict.fromkeys(
+        (EnrolmentApproved, CandidateRegistered, ResultPublicised, ResultFinalised, CreditPosted, CertificateIssued),
+        on_news,
+    ),
+    LearnerRegistered: on_contacts,
+    LearnerChanged: on_contacts,
+    LearnersMerged: on_merges,
+    LearnerErased: on_erasures,
+    SchemePublished: on_schemes,
+}

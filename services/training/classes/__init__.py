@@ -1,0 +1,1 @@
+"""Classes, and the places in them that approved learners hold or wait for."""

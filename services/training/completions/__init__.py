@@ -1,0 +1,1 @@
+"""Who completed the training they had a place for."""

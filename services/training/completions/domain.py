@@ -1,0 +1,117 @@
+"""What a row of a completion sheet means, and what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from chassis.errors import Ground
+from contracts.terms import Level, level_of, plain
+from services.training.classes.domain import Place, TrainingClass
+from services.training.schemes.domain import Scheme
+
+NO_PLACE = Ground(
+    "no_place",
+    en="The learner has no place in a class for {scheme}, {level}. Check both, or approve the application first.",
+    zh="该学习者没有“{scheme}”{level}培训班的名额，请核对证书名称和等级，或先审核其报名。",
+)
+TRAINING_RESULT_UNKNOWN = Ground(
+    "training_result_unknown",
+    en="'{text}' is not a training result. Write 合格 or 不合格.",
+    zh="“{text}”不是有效的培训结果，请填写“合格”或“不合格”。",
+)
+CLASS_HOURS_RANGE = Ground(
+    "class_hours_range",
+    en="{hours} class hours cannot be: write a number from 1 to 2000, or leave the cell empty for those of the class.",
+    zh="学时 {hours} 不合理，请填写 1 至 2000 的整数，或留空以采用班级学时。",
+)
+ALREADY_COMPLETED = Ground(
+    "already_completed",
+    en="This training counts as completed since {completed_on}; a sheet cannot make it failed. Ask the registry.",
+    zh="该培训已于 {completed_on} 确认合格并已通知考务，不能通过表格改为不合格，请联系教务。",
+)
+
+RESULT_WORDS = {"合格": True, "通过": True, "passed": True, "不合格": False, "未通过": False, "failed": False}
+MOST_CLASS_HOURS = 2_000
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The end of one learner's training. By application; `passed` ones are announced once."""
+
+    application_id: str
+    learner_id: str
+    class_code: str
+    scheme: str
+    level: Level
+    class_hours: int
+    passed: bool
+    completed_on: date
+    announced: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a sheet is judged by: schemes by word, the learners' places and earlier completions, their classes."""
+
+    schemes: Mapping[str, Scheme]
+    places: Mapping[tuple[str, str, Level], Place]
+    classes: Mapping[str, TrainingClass]
+    completions: Mapping[str, Completion]
+
+
+def known_of(
+    schemes: Mapping[str, Scheme],
+    places: Sequence[Place],
+    classes: Mapping[str, TrainingClass],
+    completions: Sequence[Completion],
+) -> Known:
+    """Put what was read in the order in which it is asked for."""
+    by_need = {(place.learner_id, place.scheme, place.level): place for place in places if place.class_code}
+    return Known(schemes, by_need, classes, {one.application_id: one for one in completions})
+
+
+def passed_of(text: str) -> bool:
+    """Read a training result."""
+    passed = RESULT_WORDS.get(plain(text).lower())
+    if passed is None:
+        raise TRAINING_RESULT_UNKNOWN(text=text)
+    return passed
+
+
+def place_for(known: Known, learner_id: str, scheme: Scheme, level_text: str) -> Place:
+    """The place that a row speaks of; refusals: level_unknown, no_place."""
+    level = level_of(level_text)
+    place = known.places.get((learner_id, scheme.code, level))
+    if place is None:
+        raise NO_PLACE(scheme=scheme.name, level=level.zh)
+    return place
+
+
+def completion_of(place: Place, of_class: TrainingClass, hours: str, result: str, day: str) -> Completion:
+    """What a row says; without hours, those of the class count, and without a date the last day of the class."""
+    class_hours = int(hours) if hours else of_class.class_hours
+    if not 1 <= class_hours <= MOST_CLASS_HOURS:
+        raise CLASS_HOURS_RANGE(hours=class_hours)
+    return Completion(
+        application_id=place.application_id,
+        learner_id=place.learner_id,
+        class_code=place.class_code,
+        scheme=place.scheme,
+        level=place.level,
+        class_hours=class_hours,
+        passed=passed_of(result),
+        completed_on=date.fromisoformat(day) if day else of_class.ends_on,
+    )
+
+
+def change(wanted: Completion, present: Completion | None) -> Literal["new", "changed", "unchanged"]:
+    """What recording it would change; refusal: already_completed."""
+    if present is None:
+        return "new"
+    if present.announced and not wanted.passed:
+        raise ALREADY_COMPLETED(completed_on=present.completed_on)
+    same = replace(wanted, announced=present.announced, learner_id=present.learner_id) == present
+    return "unchanged" if same else "changed"

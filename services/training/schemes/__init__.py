@@ -1,0 +1,1 @@
+"""The certificate schemes as training knows them: their names and levels."""
