@@ -1,0 +1,106 @@
+"""What the credit bank does when others announce something: event → verb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.bus.event import Event
+from chassis.bus.handlers import Handlers
+from contracts.assessment import (
+    CertificateIssued,
+    CertificateRevoked,
+    OfResult,
+    ResultAnnulled,
+    ResultCorrected,
+    ResultFinalised,
+    ResultPublicised,
+    SchemePublished,
+)
+from contracts.enrolment import LearnerRegistered, LearnersMerged
+from services.creditbank.ledger.commands import note_schemes, open_accounts
+from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
+from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
+
+STATES = {
+    ResultPublicised: OutcomeState.PUBLICISED,
+    ResultFinalised: OutcomeState.FINAL,
+    ResultAnnulled: OutcomeState.ANNULLED,
+}
+
+
+def on_results(events: Sequence[Event[OfResult]]) -> None:
+    """A result is publicised, final, corrected or annulled: the account shows what it is worth now."""
+    settle([outcome_of(event) for event in events])
+
+
+def outcome_of(event: Event[OfResult]) -> Outcome:
+    """The result an event tells of, as the bank sees it."""
+    body = event.body
+    return Outcome(
+        learner_id=body.learner_id,
+        result_id=body.result_id,
+        scheme=body.scheme,
+        level=int(body.level),
+        revision=body.revision,
+        state=state_of(body),
+        verdict=body.verdict,
+        session_date=body.session_date,
+        cause=event.id,
+        what=event.type,
+    )
+
+
+def state_of(body: OfResult) -> OutcomeState:
+    """The state a result is in after an event."""
+    if isinstance(body, ResultCorrected):
+        return OutcomeState.FINAL if body.final else OutcomeState.PUBLICISED
+    return STATES[type(body)]
+
+
+def on_certificates(events: Sequence[Event[CertificateIssued | CertificateRevoked]]) -> None:
+    """A certificate's number is on record, or was revoked: what may be spent depends on it."""
+    mark_certificates([mark_of(event) for event in events])
+
+
+def mark_of(event: Event[CertificateIssued | CertificateRevoked]) -> CertificateMark:
+    """The certificate an event tells of."""
+    body = event.body
+    return CertificateMark(
+        learner_id=body.learner_id,
+        scheme=body.scheme,
+        level=int(body.level),
+        certificate_number=body.certificate_number,
+        cause=event.id,
+        what=event.type,
+        result_id=body.result_id if isinstance(body, CertificateIssued) else "",
+        is_revoked=isinstance(body, CertificateRevoked),
+    )
+
+
+def on_registered(events: Sequence[Event[LearnerRegistered]]) -> None:
+    """A learner has an account from now on; what was early is settled on it."""
+    settle_opened(open_accounts([event.body.learner_id for event in events]))
+
+
+def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
+    """Two learners are one person with one account. The event comes on both keys; its second copy finds it done."""
+    for event in events:
+        merge_learners(event.body.survivor_id, event.body.merged_id, cause=event.id, what=event.type)
+
+
+def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
+    """A scheme says whether its points wait for the certificate's number."""
+    note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
+
+
+HANDLERS: Handlers = {
+    ResultPublicised: on_results,
+    ResultFinalised: on_results,
+    ResultCorrected: on_results,
+    ResultAnnulled: on_results,
+    CertificateIssued: on_certificates,
+    CertificateRevoked: on_certificates,
+    LearnerRegistered: on_registered,
+    LearnersMerged: on_merged,
+    SchemePublished: on_schemes,
+}

@@ -1,0 +1,127 @@
+"""Opening accounts and posting to them; nobody else announces what was credited."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from chassis.bus import outbox
+from chassis.database import transactional
+from chassis.strands import name_keys
+from contracts.creditbank import AccountsMerged, CreditPosted
+from contracts.terms import Level
+from services.creditbank.ledger import models
+from services.creditbank.ledger.domain import (
+    Account,
+    Entry,
+    Holding,
+    Reason,
+    Settlement,
+    Worth,
+    emptied,
+    enter,
+    settled,
+)
+
+
+@transactional
+def open_accounts(learner_ids: Collection[str]) -> list[str]:
+    """Give each learner an account who has none; those who had none."""
+    _name(learner_ids)
+    known = models.find_accounts(learner_ids)
+    opened = [Account(learner_id) for learner_id in dict.fromkeys(learner_ids) if learner_id not in known]
+    models.add_accounts(opened)
+    return [one.learner_id for one in opened]
+
+
+@transactional
+def post_difference(settlements: Sequence[Settlement]) -> set[str]:
+    """Move each account, in order, from what it shows to what is earned; the learners who have no account yet.
+
+    Every settlement is an entry and an announcement, with or without points; a mere remark only if it changes
+    something. Nothing is posted for learners without an account.
+    """
+    learner_ids = {one.learner_id for one in settlements}
+    _name(learner_ids)
+    accounts = models.find_accounts(learner_ids)
+    entries = []
+    for one in settlements:
+        account = accounts.get(one.learner_id)
+        if account and (entry := settled(account, one)):
+            entries.append(entry)
+            _announce(account, entry)
+    _keep(accounts, entries)
+    return learner_ids - accounts.keys()
+
+
+@transactional
+def merge_accounts(survivor_id: str, merged_id: str, settlements: Sequence[Settlement], cause: str) -> bool:
+    """Hand what one account holds to another, then settle the two together; False when that was done before.
+
+    Either account is opened if it was not there: its learner is known, and the news of that merely late.
+    """
+    _name((survivor_id, merged_id))
+    open_accounts((survivor_id, merged_id))
+    accounts = models.find_accounts((survivor_id, merged_id))
+    survivor, merged = accounts[survivor_id], accounts[merged_id]
+    if merged.merged_into:
+        return False
+    entries = []
+    for one in _with_rest(merged, survivor, settlements, cause):
+        given = merged.holdings.get(one.reason.scheme, Holding(merged_id, one.reason.scheme))
+        postings = list(emptied(given))
+        if entry := settled(survivor, one, given=given):
+            entries.append(_announced(survivor, entry))
+        if postings:
+            entries.append(_announced(merged, enter(merged, one.reason, postings, level=0)))
+    _keep(accounts, entries)
+    models.mark_merged(merged_id, survivor_id)
+    outbox.append(AccountsMerged(learner_id=survivor_id, merged_id=merged_id), cause=cause)
+    return True
+
+
+def _with_rest(
+    merged: Account, survivor: Account, settlements: Sequence[Settlement], cause: str
+) -> Iterable[Settlement]:
+    """The settlements, and one for each holding that none of them is about: it is added as it stands."""
+    yield from settlements
+    for scheme in sorted(merged.holdings.keys() - {one.reason.scheme for one in settlements}):
+        given, own = merged.holdings[scheme], survivor.holding(scheme)
+        level = max(given.level, own.level)
+        earned = Worth(*(sum(pair) for pair in zip(given.shown(), own.shown(), strict=True)))
+        reason = Reason(cause, "LearnersMerged", scheme, level or 1)
+        yield Settlement(survivor.learner_id, reason, earned, level, own.certificate or given.certificate, True)
+
+
+def _announced(account: Account, entry: Entry) -> Entry:
+    _announce(account, entry)
+    return entry
+
+
+def _announce(account: Account, entry: Entry) -> None:
+    change, balance = entry.change(), account.balance()
+    announcement = CreditPosted(
+        learner_id=account.learner_id,
+        entry_number=entry.number,
+        scheme=entry.body["scheme"],
+        level=Level(entry.body["level"]),
+        provisional_points=change.provisional,
+        available_points=change.available,
+        provisional_balance=balance.provisional,
+        available_balance=balance.available,
+    )
+    outbox.append(announcement, cause=entry.body["cause"])
+
+
+def _keep(accounts: Mapping[str, Account], entries: Sequence[Entry]) -> None:
+    models.add_entries(entries)
+    changed = {one.learner_id for one in entries}
+    models.change_accounts(account for learner_id, account in accounts.items() if learner_id in changed)
+
+
+def _name(learner_ids: Iterable[str]) -> None:
+    name_keys(f"learner:{one}" for one in learner_ids)
+
+
+def note_schemes(needs_certificate_number: Mapping[str, bool]) -> None:
+    """Remember which schemes want a certificate's number on record before points may be spent."""
+    models.keep_schemes(needs_certificate_number)

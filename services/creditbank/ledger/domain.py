@@ -1,0 +1,271 @@
+"""What moves on an account when what is earned differs from what is shown, and the chain of its entries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+ISSUED = "issued"
+POCKETS = ("provisional", "available", "held", "spent")
+Body = dict[str, Any]
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+class CertificateState(StrEnum):
+    """Whether the certificate behind what counts is on record."""
+
+    NONE = ""
+    RECORDED = "recorded"
+    REVOKED = "revoked"
+
+
+class Worth(NamedTuple):
+    """What is earned from one scheme, or shown of it, in credit_points. 100 are one credit."""
+
+    provisional: int = 0
+    available: int = 0
+
+
+class Posting(NamedTuple):
+    """Points moved from one address to another; whatever it says, the sum over both is zero."""
+
+    source: str
+    target: str
+    credit_points: int
+
+
+@dataclass(slots=True)
+class Holding:
+    """What one learner has from one scheme. `level` is the highest that counts, 0 for none.
+
+    A negative `available` is a debt: points were taken back after they had been spent.
+    """
+
+    learner_id: str
+    scheme: str
+    level: int = 0
+    certificate: str = CertificateState.NONE
+    provisional: int = 0
+    available: int = 0
+    held: int = 0
+    spent: int = 0
+
+    def shown(self) -> Worth:
+        """What was issued to the holding and not taken back: spent and held points count as issued."""
+        return Worth(self.provisional, self.available + self.held + self.spent)
+
+    def is_empty(self) -> bool:
+        return not (self.provisional or self.available or self.held or self.spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an entry was made: the event or command, and the result and rule version it was about."""
+
+    cause: str
+    what: str
+    scheme: str
+    level: int
+    result_id: str = ""
+    revision: int = 0
+    rule_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a learner has earned from one scheme by now, and the one thing that happened to make it so.
+
+    `is_remark` marks what is worth an entry only if it changes something, such as a certificate's number.
+    """
+
+    learner_id: str
+    reason: Reason
+    earned: Worth
+    level: int
+    certificate: str = CertificateState.NONE
+    is_remark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened to an account, with the points it moved, chained to the entry before."""
+
+    learner_id: str
+    number: int
+    body: Body
+    previous: bytes
+    hash: bytes
+
+    def change(self) -> Worth:
+        """By how much the entry moved what is to come, and what may be spent."""
+        moved = dict.fromkeys((*POCKETS, ISSUED), 0)
+        for posting in self.body["postings"]:
+            moved[posting["from"]] -= posting["points"]
+            moved[posting["to"]] += posting["points"]
+        return Worth(moved["provisional"], moved["available"])
+
+
+@dataclass(slots=True)
+class Account:
+    """A personal learning account 个人学习账户: its holdings and the end of its chain of entries."""
+
+    learner_id: str
+    entries: int = 0
+    head: bytes = b""
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    merged_into: str = ""
+
+    def __post_init__(self) -> None:
+        self.head = self.head or opening(self.learner_id)
+
+    def holding(self, scheme: str) -> Holding:
+        """The holding from a scheme, an empty one if there was none."""
+        found = self.holdings.get(scheme)
+        if found is None:
+            found = self.holdings[scheme] = Holding(self.learner_id, scheme)
+        return found
+
+    def balance(self) -> Worth:
+        """What can be seen of all holdings together: points to come, and points that may be spent."""
+        held = self.holdings.values()
+        return Worth(sum(one.provisional for one in held), sum(one.available for one in held))
+
+
+def difference(holding: Holding, earned: Worth, shown: Worth) -> Iterator[Posting]:
+    """Move what is shown to what is earned."""
+    bank = f"bank:{ISSUED}:{holding.scheme}"
+    for pocket, due, have in zip(Worth._fields, earned, shown, strict=True):
+        if due > have:
+            yield Posting(source=bank, target=address(holding, pocket), credit_points=due - have)
+        elif due < have:
+            yield from taken_back(holding, pocket, have - due)
+
+
+def taken_back(holding: Holding, pocket: str, credit_points: int) -> Iterator[Posting]:
+    """Take points back into the bank: from available, then held, and what is left becomes a debt."""
+    bank = f"bank:{ISSUED}:{holding.scheme}"
+    if pocket == "provisional":
+        yield Posting(address(holding, pocket), bank, credit_points)
+        return
+    free = min(credit_points, max(holding.available, 0))
+    held = min(credit_points - free, holding.held)
+    for source, points in (("available", free), ("held", held), ("available", credit_points - free - held)):
+        if points:
+            yield Posting(address(holding, source), bank, points)
+
+
+def emptied(holding: Holding) -> Iterator[Posting]:
+    """Take everything out of a holding, as it is handed to another account."""
+    bank = f"bank:{ISSUED}:{holding.scheme}"
+    for pocket in POCKETS:
+        yield from _moved(address(holding, pocket), bank, getattr(holding, pocket))
+
+
+def received(holding: Holding, given: Holding) -> Iterator[Posting]:
+    """Put into a holding what another account's held, pocket by pocket."""
+    bank = f"bank:{ISSUED}:{holding.scheme}"
+    for pocket in POCKETS:
+        yield from _moved(bank, address(holding, pocket), getattr(given, pocket))
+
+
+def _moved(source: str, target: str, credit_points: int) -> Iterator[Posting]:
+    """A posting in the direction that the sign says; none for nothing."""
+    if credit_points > 0:
+        yield Posting(source, target, credit_points)
+    elif credit_points < 0:
+        yield Posting(target, source, -credit_points)
+
+
+def address(holding: Holding, pocket: str) -> str:
+    """Where a holding's points in a pocket sit."""
+    return f"learner:{holding.learner_id}:{pocket}:{holding.scheme}"
+
+
+def pocket_of(posting_address: str) -> str:
+    """`learner:<id>:<pocket>:<scheme>` or `bank:issued:<scheme>` to its pocket, or `issued`."""
+    return posting_address.rsplit(":", 2)[1]
+
+
+def enter(
+    account: Account, reason: Reason, postings: Iterable[Posting], level: int, certificate: str = CertificateState.NONE
+) -> Entry:
+    """Add an entry to an account: apply its postings to the holding and lengthen the chain."""
+    body = body_of(reason, postings, level, certificate)
+    number, previous = account.entries + 1, account.head
+    fold(account, body, chained(previous, account.learner_id, number, body))
+    return Entry(account.learner_id, number, body, previous, account.head)
+
+
+def body_of(reason: Reason, postings: Iterable[Posting], level: int, certificate: str) -> Body:
+    """What an entry says, as it is kept and hashed: no wall clock, no random id, nothing empty."""
+    body: Body = {"cause": reason.cause, "what": reason.what, "scheme": reason.scheme, "level": reason.level}
+    body["postings"] = [
+        {"from": pocket_of(one.source), "to": pocket_of(one.target), "points": one.credit_points} for one in postings
+    ]
+    body["holding_level"] = level
+    for name in ("result_id", "revision", "rule_version"):
+        if value := getattr(reason, name):
+            body[name] = value
+    if certificate:
+        body["certificate"] = str(certificate)
+    return body
+
+
+def fold(account: Account, body: Mapping[str, Any], head: bytes) -> None:
+    """Apply what an entry says to its account."""
+    holding = account.holding(body["scheme"])
+    for posting in body["postings"]:
+        source, target, points = posting["from"], posting["to"], posting["points"]
+        if source != ISSUED:
+            setattr(holding, source, getattr(holding, source) - points)
+        if target != ISSUED:
+            setattr(holding, target, getattr(holding, target) + points)
+    holding.level = body["holding_level"]
+    holding.certificate = body.get("certificate", CertificateState.NONE)
+    account.entries += 1
+    account.head = head
+
+
+def opening(learner_id: str) -> bytes:
+    """The hash before an account's first entry: chains of two accounts share nothing."""
+    return hashlib.sha256(b"onex-ledger-1\n" + learner_id.encode()).digest()
+
+
+def chained(previous: bytes, learner_id: str, number: int, body: Mapping[str, Any]) -> bytes:
+    """An entry's own hash: over the hash before it and its canonical content."""
+    return hashlib.sha256(previous + _canonical([learner_id, number, body]).encode()).digest()
+
+
+def settled(account: Account, settlement: Settlement, given: Holding | None = None) -> Entry | None:
+    """Enter a settlement on an account, with what another account's holding gives it at the same time.
+
+    None for a remark that changes nothing.
+    """
+    reason = settlement.reason
+    holding = account.holding(reason.scheme)
+    postings = list(received(holding, given)) if given else []
+    combined = _together(holding, given) if given else holding
+    postings += difference(combined, settlement.earned, combined.shown())
+    unchanged = not postings and (holding.level, holding.certificate) == (settlement.level, settlement.certificate)
+    if settlement.is_remark and unchanged:
+        return None
+    return enter(account, reason, postings, settlement.level, settlement.certificate)
+
+
+def _together(one: Holding, other: Holding) -> Holding:
+    return Holding(
+        one.learner_id,
+        one.scheme,
+        max(one.level, other.level),
+        one.certificate,
+        **{pocket: getattr(one, pocket) + getattr(other, pocket) for pocket in POCKETS},
+    )
+
+
+def full_address(learner_id: str, scheme: str, pocket: str) -> str:
+    """The address of a pocket as an entry keeps it."""
+    return f"bank:{ISSUED}:{scheme}" if pocket == ISSUED else f"learner:{learner_id}:{pocket}:{scheme}"

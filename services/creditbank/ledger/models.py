@@ -1,0 +1,283 @@
+"""Accounts and entries at rest. An account carries its holdings, so that settling writes one document for both."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from typing import Any
+
+import mongoengine as me
+from bson import Binary
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+
+from chassis.database import Row, collection_of, rows_of, write
+from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding
+
+NUMBER_DIGITS = 6
+UNHASHED = frozenset({"_id", "at", "previous", "hash"})
+PAGE_ROWS = 5_000
+STATE = ["entries", "head", "provisional_points", "available_points", "holdings"]
+SHOWS = {"$or": [{"entries": {"$gt": 0}}, {"holdings.0": {"$exists": True}}]}
+
+
+class Accounts(me.Document):
+    """`entries`, `head`: how many entries the account has, and the hash of the last. `holdings`: those with something
+    in them, pockets by name, zero ones left out. The two balances are their sums."""
+
+    meta = {
+        "collection": "accounts",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["merged_into"], "sparse": True, "name": "merged_into"}],
+    }
+    learner_id = me.StringField(primary_key=True)
+    entries = me.IntField()
+    head = me.BinaryField()
+    provisional_points = me.IntField()
+    available_points = me.IntField()
+    holdings = me.ListField(me.DictField())
+    merged_into = me.StringField()
+
+
+class Entries(me.Document):
+    """By `<learner>:<number>`, so that an account's chain lies together in its order. Never changed, only added.
+
+    Everything but `at` is hashed; a field added later is so too.
+    """
+
+    meta = {"collection": "entries", "auto_create_index": False, "strict": False}
+    place = me.StringField(primary_key=True)
+    cause = me.StringField()
+    what = me.StringField()
+    scheme = me.StringField()
+    level = me.IntField()
+    result_id = me.StringField()
+    revision = me.IntField()
+    rule_version = me.IntField()
+    postings = me.ListField(me.DictField())
+    holding_level = me.IntField()
+    certificate = me.StringField()
+    previous = me.BinaryField()
+    hash = me.BinaryField()
+    at = me.DateTimeField()
+
+
+class Schemes(me.Document):
+    """What the ledger knows of a scheme: whether its points may be spent before the certificate's number is known."""
+
+    meta = {"collection": "schemes", "auto_create_index": False, "strict": False}
+    code = me.StringField(primary_key=True)
+    needs_certificate_number = me.BooleanField()
+
+
+def account_of(row: Row) -> Account:
+    """An account as it stands."""
+    learner_id = row["_id"]
+    return Account(
+        learner_id=learner_id,
+        entries=row["entries"],
+        head=bytes(row["head"]),
+        holdings={one["scheme"]: _holding(learner_id, one) for one in row["holdings"]},
+        merged_into=row.get("merged_into", ""),
+    )
+
+
+def _holding(learner_id: str, row: Row) -> Holding:
+    return Holding(
+        learner_id,
+        row["scheme"],
+        row["level"],
+        row.get("certificate", CertificateState.NONE),
+        *(row.get(pocket, 0) for pocket in POCKETS),
+    )
+
+
+def state_of(account: Account) -> Row:
+    """What of an account follows from its entries, as it is kept."""
+    balance = account.balance()
+    holdings = sorted(account.holdings.values(), key=lambda one: one.scheme)
+    return {
+        "entries": account.entries,
+        "head": Binary(account.head),
+        "provisional_points": balance.provisional,
+        "available_points": balance.available,
+        "holdings": [_holding_row(one) for one in holdings if not _says_nothing(one)],
+    }
+
+
+def _says_nothing(holding: Holding) -> bool:
+    return holding.is_empty() and not holding.level and not holding.certificate
+
+
+def _holding_row(holding: Holding) -> Row:
+    row: Row = {"scheme": holding.scheme, "level": holding.level}
+    row |= {pocket: points for pocket in POCKETS if (points := getattr(holding, pocket))}
+    if holding.certificate:
+        row["certificate"] = str(holding.certificate)
+    return row
+
+
+def find_accounts(learner_ids: Collection[str]) -> dict[str, Account]:
+    """The accounts of these learners, where there are any."""
+    return {row["_id"]: account_of(row) for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}})}
+
+
+def add_accounts(accounts: Iterable[Account]) -> None:
+    """Add new accounts."""
+    write(Accounts, [InsertOne({"_id": one.learner_id} | state_of(one)) for one in accounts])
+
+
+def change_accounts(accounts: Iterable[Account]) -> None:
+    """Write what entries changed of accounts."""
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}) for one in accounts])
+
+
+def mark_merged(learner_id: str, survivor_id: str) -> None:
+    """Note that an account was handed to another."""
+    write(Accounts, [UpdateOne({"_id": learner_id}, {"$set": {"merged_into": survivor_id}})])
+
+
+def restore_accounts(accounts: Iterable[Account]) -> None:
+    """Write what the journal says, whether the account was still there or not."""
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}, upsert=True) for one in accounts])
+
+
+def place_of(learner_id: str, number: int) -> str:
+    """The name of an account's entry."""
+    return f"{learner_id}:{number:0{NUMBER_DIGITS}d}"
+
+
+def chain_of(learner_id: str) -> dict[str, str]:
+    """The range of an account's entries."""
+    return {"$gt": f"{learner_id}:", "$lt": f"{learner_id};"}
+
+
+def add_entries(entries: Iterable[Entry]) -> None:
+    """Add entries to the journal."""
+    at = datetime.now(UTC)
+    write(Entries, [InsertOne(_entry_row(one, at)) for one in entries])
+
+
+def _entry_row(entry: Entry, at: datetime) -> Row:
+    return {
+        "_id": place_of(entry.learner_id, entry.number),
+        **entry.body,
+        "previous": Binary(entry.previous),
+        "hash": Binary(entry.hash),
+        "at": at,
+    }
+
+
+def learner_of(row: Row) -> str:
+    """Whose entry a row is."""
+    return str(row["_id"])[: -NUMBER_DIGITS - 1]
+
+
+def entry_of(row: Row) -> Entry:
+    """An entry as it is kept; its change is told by its postings."""
+    return Entry(
+        learner_id=learner_of(row),
+        number=int(row["_id"][-NUMBER_DIGITS:]),
+        body={name: value for name, value in row.items() if name not in UNHASHED},
+        previous=bytes(row["previous"]),
+        hash=bytes(row["hash"]),
+    )
+
+
+def entry_rows(learner_id: str, before: int | None, limit: int) -> list[Row]:
+    """An account's entries, below a number if one is given, the latest first."""
+    chain = chain_of(learner_id)
+    if before is not None:
+        chain["$lt"] = place_of(learner_id, before)
+    return rows_of(Entries, {"_id": chain}, sort=[("_id", -1)], limit=limit)
+
+
+def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
+    """The entries that these learners have for a cause."""
+    ranges = [{"_id": chain_of(one)} for one in learner_ids]
+    return rows_of(Entries, {"$or": ranges, "cause": cause}, sort=[("_id", 1)], limit=200) if ranges else []
+
+
+def stream_chains() -> Iterator[tuple[str, Iterator[Entry]]]:
+    """The whole journal, account by account, each in its order, a page in memory at a time."""
+    rows = collection_of(Entries).find({}, batch_size=PAGE_ROWS).sort("_id", 1)
+    for learner_id, chain in groupby(rows, key=learner_of):
+        yield learner_id, map(entry_of, chain)
+
+
+def read_chain(learner_id: str) -> list[Entry]:
+    """An account's whole chain."""
+    return [entry_of(row) for row in rows_of(Entries, {"_id": chain_of(learner_id)}, sort=[("_id", 1)])]
+
+
+def find_states(learner_ids: Sequence[str]) -> dict[str, Row]:
+    """What of accounts should follow from their entries, as it stands."""
+    return {row.pop("_id"): row for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}}, STATE)}
+
+
+def count_showing() -> int:
+    """How many accounts show anything."""
+    return collection_of(Accounts).count_documents(SHOWS)
+
+
+def stream_unfounded() -> Iterator[str]:
+    """Accounts that show something without a first entry."""
+    found = collection_of(Accounts).find(SHOWS, ["_id"], batch_size=PAGE_ROWS)
+    while page := [row["_id"] for row in islice(found, PAGE_ROWS)]:
+        firsts = rows_of(Entries, {"_id": {"$in": [place_of(one, 1) for one in page]}}, ["_id"])
+        yield from sorted(set(page) - {learner_of(row) for row in firsts})
+
+
+def keep_schemes(needs: Mapping[str, bool]) -> None:
+    """Write what the ledger knows of schemes."""
+    rows = [{"_id": code, "needs_certificate_number": needed} for code, needed in needs.items()]
+    write(Schemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+
+
+def schemes_that_need_numbers() -> set[str]:
+    """The schemes whose points wait for the certificate's number."""
+    return {row["_id"] for row in rows_of(Schemes, {"needs_certificate_number": True}, ["_id"])}
+
+
+def sum_holdings() -> list[Row]:
+    """Points and number of holdings by scheme and level, of those that hold anything."""
+    points = {name: {"$sum": {"$ifNull": [f"$holdings.{name}", 0]}} for name in POCKETS}
+    group = {"_id": {"scheme": "$holdings.scheme", "level": "$holdings.level"}, "holdings": {"$sum": 1}, **points}
+    has_any = {"$or": [{f"holdings.{pocket}": {"$exists": True}} for pocket in POCKETS]}
+    pipeline: list[Row] = [
+        {"$match": {"holdings.0": {"$exists": True}}},
+        {"$unwind": "$holdings"},
+        {"$match": has_any},
+        {"$group": group},
+        {"$sort": {"_id": 1}},
+    ]
+    return list(collection_of(Accounts).aggregate(pipeline))
+
+
+def sum_accounts() -> Row:
+    """How many accounts, entries and holdings there are, and the points available, in one pass."""
+    having = {
+        pocket: {"$size": {"$filter": {"input": "$holdings", "cond": {"$gt": [f"$$this.{pocket}", 0]}}}}
+        for pocket in ("provisional", "available")
+    }
+    group: dict[str, Any] = {
+        "_id": None,
+        "accounts": {"$sum": {"$cond": [{"$gt": ["$merged_into", None]}, 0, 1]}},
+        "entries": {"$sum": "$entries"},
+        "available_points": {"$sum": "$available_points"},
+        **{pocket: {"$sum": count} for pocket, count in having.items()},
+    }
+    rows = list(collection_of(Accounts).aggregate([{"$group": group}]))
+    return rows[0] if rows else dict.fromkeys(group, 0)
+
+
+def sum_journal() -> int:
+    """What the bank has issued and not taken back, from the postings of all entries."""
+    sign = {"$subtract": [{"$cond": [{"$eq": [side, "issued"]}, 1, 0]} for side in ("$postings.from", "$postings.to")]}
+    pipeline: list[Row] = [
+        {"$unwind": "$postings"},
+        {"$group": {"_id": None, "issued": {"$sum": {"$multiply": [sign, "$postings.points"]}}}},
+    ]
+    rows = list(collection_of(Entries).aggregate(pipeline))
+    return int(rows[0]["issued"]) if rows else 0

@@ -1,0 +1,190 @@
+"""Outcomes and recognition rules at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date
+from typing import Any
+
+import mongoengine as me
+from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
+
+from chassis.database import Row, rows_of, write
+from contracts.terms import Verdict
+from services.creditbank.recognition.domain import Known, Outcome, OutcomeState, RuleVersion
+
+LASTING = frozenset({"_id", "learner_id", "result_id", "scheme", "level", "session_date"})
+
+
+class Outcomes(me.Document):
+    """By `<learner>:<result>`; what is empty is left out."""
+
+    meta = {
+        "collection": "outcomes",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["learner_id"], "name": "learner_id"}],
+    }
+    place = me.StringField(primary_key=True)
+    learner_id = me.StringField()
+    result_id = me.StringField()
+    scheme = me.StringField()
+    level = me.IntField()
+    revision = me.IntField()
+    state = me.StringField()
+    verdict = me.StringField()
+    session_date = me.StringField()
+    cause = me.StringField()
+    what = me.StringField()
+    rule_version = me.IntField()
+    credit_points = me.IntField()
+    certificate_number = me.StringField()
+    is_revoked = me.BooleanField()
+    is_waiting = me.BooleanField()
+
+
+class Rules(me.Document):
+    """By `<scheme>:<level>`, every version there ever was. A version is never changed."""
+
+    meta = {"collection": "recognition_rules", "auto_create_index": False, "strict": False}
+    place = me.StringField(primary_key=True)
+    scheme = me.StringField()
+    level = me.IntField()
+    versions = me.ListField(me.DictField())
+
+
+def place_of(learner_id: str, result_id: str) -> str:
+    """Under which name an outcome is kept, and waits."""
+    return f"{learner_id}:{result_id}"
+
+
+def outcome_of(row: Row) -> Outcome:
+    """An outcome as it stands."""
+    return Outcome(
+        learner_id=row["learner_id"],
+        result_id=row["result_id"],
+        scheme=row["scheme"],
+        level=row["level"],
+        revision=row["revision"],
+        state=OutcomeState(row["state"]),
+        verdict=Verdict(row["verdict"]),
+        session_date=date.fromisoformat(row["session_date"]),
+        cause=row["cause"],
+        what=row["what"],
+        rule_version=row.get("rule_version", 0),
+        credit_points=row.get("credit_points", 0),
+        certificate_number=row.get("certificate_number", ""),
+        is_revoked=row.get("is_revoked", False),
+        is_waiting=row.get("is_waiting", False),
+    )
+
+
+def _row(outcome: Outcome) -> Row:
+    row: Row = {
+        "learner_id": outcome.learner_id,
+        "result_id": outcome.result_id,
+        "scheme": outcome.scheme,
+        "level": int(outcome.level),
+        "revision": outcome.revision,
+        "state": str(outcome.state),
+        "verdict": str(outcome.verdict),
+        "session_date": outcome.session_date.isoformat(),
+        "cause": outcome.cause,
+        "what": outcome.what,
+    }
+    for name in ("rule_version", "credit_points", "certificate_number", "is_revoked", "is_waiting"):
+        if value := getattr(outcome, name):
+            row[name] = value
+    return row
+
+
+def find_outcomes(learner_ids: Collection[str]) -> Known:
+    """Every outcome of these learners, by learner and scheme."""
+    known: Known = {}
+    for row in rows_of(Outcomes, {"learner_id": {"$in": list(learner_ids)}}):
+        outcome = outcome_of(row)
+        known.setdefault((outcome.learner_id, outcome.scheme), {})[outcome.result_id] = outcome
+    return known
+
+
+def find_waiting(learner_ids: Collection[str]) -> list[str]:
+    """The outcomes of these learners that are not on an account yet."""
+    rows = rows_of(Outcomes, {"learner_id": {"$in": list(learner_ids)}, "is_waiting": True}, ["_id"])
+    return [row["_id"] for row in rows]
+
+
+def find_placed(places: Collection[str]) -> list[Outcome]:
+    """The outcomes kept under these names."""
+    return [outcome_of(row) for row in rows_of(Outcomes, {"_id": {"$in": list(places)}}, sort=[("_id", 1)])]
+
+
+def keep_outcomes(outcomes: Iterable[Outcome], known: Collection[tuple[str, str]]) -> None:
+    """Write outcomes; those not known before are added, of the others only what can change is written."""
+    write(Outcomes, [_operation(one, is_known=one.key in known) for one in outcomes])
+
+
+def _operation(outcome: Outcome, is_known: bool) -> Any:
+    place, row = place_of(*outcome.key), _row(outcome)
+    if not is_known:
+        return InsertOne({"_id": place, **row})
+    change: Row = {"$set": {name: value for name, value in row.items() if name not in LASTING}}
+    if not outcome.is_waiting:
+        change["$unset"] = {"is_waiting": ""}
+    return UpdateOne({"_id": place}, change)
+
+
+def move_outcomes(merged_id: str, outcomes: Iterable[Outcome]) -> None:
+    """Write outcomes under the learner they belong to now, and remove the merged learner's."""
+    write(
+        Outcomes,
+        [
+            DeleteMany({"learner_id": merged_id}),
+            *(ReplaceOne({"_id": place_of(*one.key)}, _row(one), upsert=True) for one in outcomes),
+        ],
+        ordered=True,
+    )
+
+
+def versions_of(row: Row) -> list[RuleVersion]:
+    """A rule's versions as they stand."""
+    return [
+        RuleVersion(
+            version=one["version"],
+            credit_points=one["credit_points"],
+            sessions_from=date.fromisoformat(one["sessions_from"]),
+            note=one["note"],
+            is_folklore_default=one["is_folklore_default"],
+        )
+        for one in row["versions"]
+    ]
+
+
+def find_rules(wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], list[RuleVersion]]:
+    """The versions of the rules of these schemes and levels, where there are any."""
+    if not wanted:
+        return {}
+    places = [_rule_place(scheme, level) for scheme, level in sorted(wanted)]
+    return {(row["scheme"], row["level"]): versions_of(row) for row in rows_of(Rules, {"_id": {"$in": places}})}
+
+
+def page_of_rules(after: str, limit: int) -> dict[tuple[str, int], list[RuleVersion]]:
+    """Rules in the order of their names, after one of them."""
+    rows = rows_of(Rules, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    return {(row["scheme"], row["level"]): versions_of(row) for row in rows}
+
+
+def add_version(scheme: str, level: int, rule: RuleVersion) -> None:
+    """Add a version to a rule."""
+    version = {
+        "version": rule.version,
+        "credit_points": rule.credit_points,
+        "sessions_from": rule.sessions_from.isoformat(),
+        "note": rule.note,
+        "is_folklore_default": rule.is_folklore_default,
+    }
+    change = {"$set": {"scheme": scheme, "level": int(level)}, "$push": {"versions": version}}
+    write(Rules, [UpdateOne({"_id": _rule_place(scheme, level)}, change, upsert=True)])
+
+
+def _rule_place(scheme: str, level: int) -> str:
+    return f"{scheme}:{int(level)}"

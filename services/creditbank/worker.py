@@ -1,0 +1,11 @@
+"""The credit bank's worker: settles results, opens accounts, announces what was posted."""
+
+from __future__ import annotations
+
+from chassis.worker import run
+from services.creditbank.handlers import HANDLERS
+from services.creditbank.jobs import JOBS
+from services.creditbank.settings import settings
+
+if __name__ == "__main__":
+    run("creditbank", settings(), HANDLERS, JOBS)
