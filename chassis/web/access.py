@@ -33,8 +33,6 @@ TOKEN_EXPIRED = Ground(
     zh="令牌已过期，请重新获取。",
     status=401,
 )
-    "token_expired", en="This token has expired. Get a new one.", zh="令牌已过期，请重新获取。", status=401
-)
 WRONG_AUDIENCE = Ground(
     "wrong_audience",
     en="This token is for another service. Get one with audience={audience}.",
