@@ -45,7 +45,7 @@ def renew_all(prefix: str, seconds: float, holder: str = HOLDER) -> set[str]:
 def holders(prefix: str) -> set[str]:
     """Who holds a live lease under a prefix."""
     live = {"_id": {"$regex": f"^{prefix}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
-    return set(collection_of(Leases).distinct("holder", live))
+    return {row["holder"] for row in collection_of(Leases).find(live, {"holder": 1})}
 
 
 def release(name: str, holder: str = HOLDER) -> None:

@@ -16,7 +16,7 @@ LEVEL_UNKNOWN = Ground(
 )
 DOCUMENT_TYPE_UNKNOWN = Ground(
     "document_type_unknown",
-    en="'{text}' is no kind of document known here: 居民身份证, 护照, 港澳居民来往内地通行证 or 台湾居民来往大陆通行证.",
+    en="'{text}' is no document known here: 居民身份证, 护照, 港澳居民来往内地通行证 or 台湾居民来往大陆通行证.",
     zh="“{text}”不是可识别的证件类型，请填写居民身份证、护照、港澳居民来往内地通行证或台湾居民来往大陆通行证。",
 )
 IDENTITY_LENGTH = Ground(

@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from chassis.database import all_documents, connect, database, ensure_indexes
-from tests.support.engines import running_mongod
+from tests.support.engines import running_kafka, running_mongod
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,16 @@ def mongo_url() -> Iterator[str]:
         return
     with running_mongod() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The address of a real broker: a given one (`TEST_KAFKA`), else one started for this run."""
+    if given := os.environ.get("TEST_KAFKA"):
+        yield given
+        return
+    with running_kafka() as address:
+        yield address
 
 
 @pytest.fixture

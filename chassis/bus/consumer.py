@@ -81,6 +81,7 @@ class Consumer:
         self.positions: dict[str, Position] = {}
         self.checking: dict[str, str] = {}  # place → id the record before our position must have
         self.lags: dict[str, int] = {}
+        self.rebalanced = threading.Event()
         self.size = BATCH_RECORDS
         described = describe(kafka, topics)
         must_be_cut_alike(described)
@@ -105,17 +106,25 @@ class Consumer:
             request_timeout_ms=30_000,
             metadata_max_age_ms=60_000,
         )
-        self.kafka.subscribe(list(topics), listener=_OnRebalance(self))
+        self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced))
         self._commit_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Consume until told to stop; `ConsumerStopped` on a defect, `Transient` or a driver's error from outside."""
         while not stop.is_set():
-            polled = self.kafka.poll(timeout_ms=POLL_MS)
-            records = [record for one in polled.values() for record in self._fresh(one)]
+            records = self.poll()
             self._report(records)
             self.handle(records)
             self._show_lag()
+
+    def poll(self) -> list[Record]:
+        """What came since, from our own positions; nothing while partitions are changing hands."""
+        polled = self.kafka.poll(timeout_ms=POLL_MS)
+        if self.rebalanced.is_set():
+            self.rebalanced.clear()
+            self.assigned(sorted(self.kafka.assignment()))
+            return []
+        return [record for one in polled.values() for record in self._fresh(one)]
 
     def handle(self, records: Sequence[Record]) -> None:
         """Have the effect of records, in batches whose size falls with conflicts and grows back."""
@@ -125,7 +134,7 @@ class Consumer:
                 rest = rest[self._try(rest[: self.size]) :]
         except StaleError:
             log.info("positions moved elsewhere, reading them again")
-            self.assigned(self.kafka.assignment())
+            self.assigned(sorted(self.kafka.assignment()))
 
     def _try(self, batch: Sequence[Record]) -> int:
         """Handle a batch; how many of it are done: all, or none when a smaller batch has to be tried."""
@@ -149,7 +158,8 @@ class Consumer:
         known = {row["_id"]: row for row in rows_of(Positions, {"_id": {"$in": list(places)}})}
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
         begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
-        self.positions, self.checking = {}, {}
+        self.positions, self.checking, self.lags = {}, {}, {}
+        log.info("partitions assigned", count=len(places))
         for place, partition in places.items():
             row = known.get(place)
             self.positions[place] = Position(row["next_offset"], row["last_event"]) if row else Position(0, "")
@@ -266,18 +276,16 @@ class Consumer:
 
 
 class _OnRebalance(ConsumerRebalanceListener):
-    """Partitions come and go whole (eager): on assignment we go to our own positions."""
+    """Partitions come and go whole (eager). It runs on the client's own thread, where nothing may block: it only tells."""
 
-    def __init__(self, consumer: Consumer) -> None:
-        self.consumer = consumer
+    def __init__(self, rebalanced: threading.Event) -> None:
+        self.rebalanced = rebalanced
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002 -- the library names it
-        self.consumer.positions.clear()
-        self.consumer.lags.clear()
+        self.rebalanced.set()
 
-    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        log.info("partitions assigned", count=len(assigned))
-        self.consumer.assigned(assigned)
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:  # noqa: ARG002
+        self.rebalanced.set()
 
 
 def record_time(record: Record) -> float:

@@ -1,0 +1,318 @@
+"""The outbox, the relay and the consumer on a real broker and a real database."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import mongoengine as me
+import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from kafka import KafkaConsumer, KafkaProducer
+from pymongo import InsertOne
+
+from chassis.bus import topics
+from chassis.bus.consumer import Consumer, ConsumerStopped, Positions
+from chassis.bus.event import Event
+from chassis.bus.outbox import Outbox, append
+from chassis.bus.relay import Acknowledged, Relay
+from chassis.database import database, rows_of, run_transaction, write
+from chassis.errors import Transient
+from tests.support.words import Counted, FromSouth
+
+TOPICS = [topics.topic_of("north"), topics.topic_of("south")]
+DEADLINE_SECONDS = 30
+
+
+class Effects(me.Document):
+    meta = {"collection": "effects", "auto_create_index": False}
+    name = me.StringField()
+    amount = me.IntField()
+
+
+def on_counted(events: Sequence[Event[Counted]]) -> None:
+    if any(event.body.amount < 0 for event in events):
+        raise ArithmeticError("an amount below zero")
+    write(Effects, [InsertOne({"name": event.body.name, "amount": event.body.amount}) for event in events])
+
+
+def announce(*bodies: Any) -> None:
+    run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
+
+
+@pytest.fixture
+def fresh_topics(kafka: str) -> Iterator[None]:
+    client = topics.admin(kafka)
+    present = set(client.list_topics())
+    if old := [name for name in TOPICS if name in present]:
+        client.delete_topics(old)
+        until(lambda: not set(TOPICS) & set(client.list_topics()))
+    topics.create(kafka, {name: {"num_partitions": 3, "replication_factor": 1} for name in TOPICS})
+    client.wait_for_topics(TOPICS)
+    client.close()
+    yield
+
+
+@pytest.fixture
+def relay(kafka: str, mongo: str, fresh_topics: None) -> Iterator[Relay]:
+    made = Relay(kafka)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def group() -> str:
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for a condition, at most half a minute."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        pause.wait(0.02)
+
+
+def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
+    """Run a consumer of its own until the condition holds."""
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            consumer.run(stop)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: condition() or failures)
+    finally:
+        stop.set()
+        thread.join()
+        consumer.close()
+    if failures:
+        raise failures[0]
+
+
+def amounts(name: str = "a") -> list[int]:
+    return [row["amount"] for row in rows_of(Effects, {"name": name}, sort=[("_id", 1)])]
+
+
+def test_what_is_announced_has_its_effect_once_and_in_order(kafka: str, relay: Relay, group: str) -> None:
+    for n in range(20):
+        announce(Counted(name="a", amount=n), Counted(name=f"b{n}", amount=n))
+    assert relay.publish_pending() == 40
+    assert relay.publish_pending() == 0
+    consume_until(kafka, group, lambda: database()["effects"].count_documents({}) >= 40)
+    assert amounts() == list(range(20))
+    consume_until(kafka, group, lambda: True)
+    assert database()["effects"].count_documents({}) == 40
+
+
+def test_a_relay_that_dies_before_marking_publishes_again_and_nothing_doubles(
+    kafka: str, relay: Relay, group: str
+) -> None:
+    announce(*(Counted(name="a", amount=n) for n in range(5)))
+    relay.publish_pending()
+    database()["outbox"].update_many({}, {"$set": {"due": True}})
+    assert relay.publish_pending() == 5
+    announce(Counted(name="a", amount=5))
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: 5 in amounts())
+    assert amounts() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_transaction_that_fails_announces_nothing(mongo: str) -> None:
+    def body() -> None:
+        append(Counted(name="a", amount=1), cause="test:1")
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        run_transaction(body)
+    assert rows_of(Outbox, {}) == []
+
+
+def test_the_same_cause_names_its_events_alike(mongo: str) -> None:
+    first = run_transaction(lambda: append(Counted(name="a", amount=1), cause="test:1"))
+    database()["outbox"].delete_many({})
+    assert run_transaction(lambda: append(Counted(name="a", amount=1), cause="test:1")) == first
+
+
+def test_what_kafka_would_refuse_is_refused_before(mongo: str) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        run_transaction(lambda: append(Counted(name="x" * 600_000, amount=1), cause="test:1"))
+
+
+def test_records_are_cloud_events_to_another_reader(kafka: str, relay: Relay) -> None:
+    announce(Counted(name="a", amount=7))
+    relay.publish_pending()
+    reader = KafkaConsumer(TOPICS[0], bootstrap_servers=kafka, auto_offset_reset="earliest", consumer_timeout_ms=10_000)
+    record = next(iter(reader))
+    reader.close()
+    message = KafkaMessage(headers=dict(record.headers), key=record.key, value=record.value)
+    event = from_binary(message, JSONFormat(), CloudEvent)
+    assert (event.get_type(), event.get_source(), event.get_data()) == ("Counted", "north", {"name": "a", "amount": 7})
+    assert event.get_extension("sequence") == "1"
+
+
+def test_two_relays_share_the_shards_and_publish_each_row_once(kafka: str, relay: Relay) -> None:
+    other = Relay(kafka, holder="other")
+    try:
+        announce(*(Counted(name=f"n{n}", amount=n) for n in range(60)))
+        relay.publish_pending()
+        other.publish_pending()
+        other._renew_at = relay._renew_at = 0
+        relay.publish_pending()
+        other.publish_pending()
+        assert relay.shards
+        assert other.shards
+        assert not set(relay.shards) & set(other.shards)
+        assert rows_of(Outbox, {"due": True}) == []
+    finally:
+        other.close()
+
+
+def test_a_relay_whose_lease_ran_out_publishes_nothing(relay: Relay) -> None:
+    announce(Counted(name="a", amount=1))
+    relay._keep_leases()
+    relay._renew_at = time.monotonic() + 60
+    relay._good_until = 0.0
+    assert relay.publish_pending() == 0
+
+
+def test_the_last_acknowledged_record_is_remembered(relay: Relay) -> None:
+    announce(Counted(name="a", amount=1), Counted(name="a", amount=2))
+    relay.publish_pending()
+    [last] = rows_of(Acknowledged, {})
+    assert last["offset"] == 1
+    assert last["event"] == rows_of(Outbox, {"seq": 2})[0]["_id"]
+
+
+def test_a_lost_topic_is_read_from_its_start_again_without_doubling(kafka: str, relay: Relay, group: str) -> None:
+    announce(*(Counted(name="a", amount=n) for n in range(5)))
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: len(amounts()) == 5)
+    client = topics.admin(kafka)
+    client.delete_topics([TOPICS[0]])
+    until(lambda: TOPICS[0] not in client.list_topics())
+    topics.create(kafka, {TOPICS[0]: {"num_partitions": 3, "replication_factor": 1}})
+    client.wait_for_topics([TOPICS[0]])
+    client.close()
+    database()["outbox"].update_many({}, {"$set": {"due": True}})
+    announce(Counted(name="a", amount=5))
+    until(lambda: _published(relay))
+    consume_until(kafka, group, lambda: 5 in amounts())
+    assert amounts() == [0, 1, 2, 3, 4, 5]
+
+
+def _published(relay: Relay) -> bool:
+    try:
+        relay.publish_pending()
+    except Transient:
+        return False
+    return rows_of(Outbox, {"due": True}) == []
+
+
+def test_a_stranger_where_our_record_stood_sends_us_to_the_earliest(kafka: str, relay: Relay, group: str) -> None:
+    announce(*(Counted(name="a", amount=n) for n in range(3)))
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: len(amounts()) == 3)
+    database()["positions"].update_many({}, {"$set": {"last_event": "another"}})
+    announce(Counted(name="a", amount=3))
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: 3 in amounts())
+    assert amounts() == [0, 1, 2, 3]
+
+
+def test_a_defect_stops_the_consumer_names_the_event_and_skips_nothing(kafka: str, relay: Relay, group: str) -> None:
+    announce(Counted(name="a", amount=1), Counted(name="a", amount=-1), Counted(name="a", amount=2))
+    relay.publish_pending()
+    guilty = rows_of(Outbox, {"seq": 2})[0]["_id"]
+    with pytest.raises(ConsumerStopped, match=guilty):
+        consume_until(kafka, group, lambda: False)
+    assert amounts() == [1]
+    [position] = [row for row in rows_of(Positions, {}) if row["next_offset"]]
+    assert position["next_offset"] == 1
+
+
+def test_a_record_that_is_no_event_stops_the_consumer_and_says_where(kafka: str, relay: Relay, group: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer.send(TOPICS[0], key=b"thing:a", value=b"hello", partition=1).get(timeout=10)
+    producer.close()
+    with pytest.raises(ConsumerStopped, match="onex.north.v1:1, offset 0"):
+        consume_until(kafka, group, lambda: False)
+
+
+def test_a_worker_that_lost_its_partitions_cannot_move_them(kafka: str, relay: Relay, group: str) -> None:
+    announce(Counted(name="a", amount=1))
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: amounts() == [1])
+    announce(Counted(name="a", amount=2))
+    relay.publish_pending()
+    late = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    try:
+        until(lambda: _polled_but_moved(late))
+    finally:
+        late.close()
+    assert amounts() == [1]
+    consume_until(kafka, group, lambda: 2 in amounts())
+    assert amounts() == [1, 2]
+
+
+def _polled_but_moved(late: Consumer) -> bool:
+    """Poll as `run` does; when there is something, have another move the position first."""
+    records = late.poll()
+    if not records:
+        return False
+    before = rows_of(Positions, {"_id": records[0].place})[0]
+    database()["positions"].update_one({"_id": before["_id"]}, {"$inc": {"next_offset": 1}})
+    late.handle(records)
+    database()["positions"].replace_one({"_id": before["_id"]}, before)
+    return True
+
+
+def test_two_workers_keep_each_keys_order(kafka: str, relay: Relay, group: str) -> None:
+    names = [f"k{n}" for n in range(6)]
+    for n in range(20):
+        announce(*(Counted(name=name, amount=n) for name in names))
+    stop = threading.Event()
+    consumers = [Consumer(kafka, group, TOPICS, {Counted: on_counted}) for _ in range(2)]
+    threads = [threading.Thread(target=one.run, args=(stop,)) for one in consumers]
+    for thread in threads:
+        thread.start()
+    relay.publish_pending()
+    until(lambda: database()["effects"].count_documents({}) == 120)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for one in consumers:
+        one.close()
+    assert all(amounts(name) == list(range(20)) for name in names)
+
+
+def test_topics_cut_differently_are_refused(kafka: str, fresh_topics: None) -> None:
+    odd = f"onex.odd-{uuid.uuid4().hex[:6]}.v1"
+    topics.create(kafka, {odd: {"num_partitions": 2, "replication_factor": 1}})
+    described = topics.describe(kafka, TOPICS)
+    with pytest.raises(ValueError, match="differ"):
+        topics.must_be_cut_alike({**described, odd: ("", 2)})
+
+
+def test_a_topic_that_does_not_exist_yet_is_waited_for(kafka: str) -> None:
+    with pytest.raises(Transient, match="do not exist yet"):
+        topics.describe(kafka, ["onex.nowhere.v1"])
+
+
+def test_the_key_of_a_south_event_lives_in_the_same_partition(kafka: str, relay: Relay) -> None:
+    announce(Counted(name="a", amount=1), FromSouth(name="a"))
+    relay.publish_pending()
+    assert len({row["_id"].rsplit(":", 1)[1] for row in rows_of(Acknowledged, {})}) == 1
