@@ -25,6 +25,7 @@ from chassis.bus.relay import Relay
 from chassis.bus.topics import topics_of
 from chassis.database import all_documents, collection_of, connect, ensure_indexes
 from chassis.errors import Busy, Transient
+from chassis.jobs import Job as Job
 from chassis.leases import hold, release_all
 from chassis.settings import Settings
 from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SECONDS, log, start_logging
@@ -34,15 +35,6 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 JOB_LEASE_SECONDS = 10.0  # how long a job stands still after its worker was killed
 CLOSE_SECONDS = 8.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What time brings: a verb, run by one worker at a time. It returns True when there is more to do at once."""
-
-    name: str
-    verb: Callable[[], bool | None]
-    every_seconds: float
 
 
 @dataclass

@@ -276,7 +276,7 @@ class Consumer:
 
 
 class _OnRebalance(ConsumerRebalanceListener):
-    """Partitions come and go whole (eager). It runs on the client's own thread, where nothing may block: it only tells."""
+    """Partitions come and go whole (eager). This runs on the client's own thread, where nothing may block."""
 
     def __init__(self, rebalanced: threading.Event) -> None:
         self.rebalanced = rebalanced

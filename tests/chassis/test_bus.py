@@ -46,7 +46,7 @@ def announce(*bodies: Any) -> None:
 
 
 @pytest.fixture
-def fresh_topics(kafka: str) -> Iterator[None]:
+def fresh_topics(kafka: str) -> None:
     client = topics.admin(kafka)
     present = set(client.list_topics())
     if old := [name for name in TOPICS if name in present]:
@@ -55,7 +55,6 @@ def fresh_topics(kafka: str) -> Iterator[None]:
     topics.create(kafka, {name: {"num_partitions": 3, "replication_factor": 1} for name in TOPICS})
     client.wait_for_topics(TOPICS)
     client.close()
-    yield
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
     def run() -> None:
         try:
             consumer.run(stop)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- raised again in the test's own thread
             failures.append(error)
 
     thread = threading.Thread(target=run)
@@ -248,7 +247,7 @@ def test_a_record_that_is_no_event_stops_the_consumer_and_says_where(kafka: str,
     producer = KafkaProducer(bootstrap_servers=kafka)
     producer.send(TOPICS[0], key=b"thing:a", value=b"hello", partition=1).get(timeout=10)
     producer.close()
-    with pytest.raises(ConsumerStopped, match="onex.north.v1:1, offset 0"):
+    with pytest.raises(ConsumerStopped, match=r"onex\.north\.v1:1, offset 0"):
         consume_until(kafka, group, lambda: False)
 
 

@@ -1,0 +1,120 @@
+"""What waits is woken by its fact, and tried again in any case; leases and seals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis import waiters
+from chassis.database import database, run_transaction
+from chassis.leases import hold, holders, release, renew_all
+from chassis.seal import SealBroken, blind_index, key_of, key_text, new_key, open_, seal, unwrap, wrap
+
+
+def keep_waiting(*items: str, fact: str = "rule:1") -> None:
+    run_transaction(lambda: waiters.wait_all("pass", [(item, fact, "test") for item in items]))
+
+
+def make_due() -> None:
+    """Time passes: the sweep's own pause is over."""
+    database()["waiters"].update_many({}, {"$set": {"next_try": datetime.now(UTC) - timedelta(seconds=1)}})
+
+
+def test_an_arriving_fact_wakes_what_waits_for_it_and_nothing_else(mongo: str) -> None:
+    keep_waiting("a", "b")
+    keep_waiting("c", fact="rule:2")
+    run_transaction(lambda: waiters.wake("rule:1"))
+    tried: list[str] = []
+    assert waiters.sweep("pass", tried.extend) is False
+    assert sorted(tried) == ["a", "b"]
+
+
+def test_what_nobody_woke_is_tried_all_the_same(mongo: str) -> None:
+    keep_waiting("a")
+    tried: list[str] = []
+    waiters.sweep("pass", tried.extend)
+    assert tried == []
+    make_due()
+    waiters.sweep("pass", tried.extend)
+    make_due()
+    waiters.sweep("pass", tried.extend)
+    assert tried == ["a", "a"]
+
+
+def test_what_is_done_waits_no_more(mongo: str) -> None:
+    keep_waiting("a", "b")
+    make_due()
+    waiters.sweep("pass", lambda items: waiters.done("pass", [item for item in items if item == "a"]))
+    assert waiters.waiting("pass") == 1
+    assert waiters.waiting("pass", "rule:1") == 1
+    assert waiters.waiting("pass", "rule:2") == 0
+
+
+def test_a_sweep_that_fails_leaves_all_waiting(mongo: str) -> None:
+    keep_waiting("a")
+    run_transaction(lambda: waiters.wake("rule:1"))
+
+    def fail(_items: list[str]) -> None:
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        waiters.sweep("pass", fail)
+    tried: list[str] = []
+    waiters.sweep("pass", tried.extend)
+    assert tried == ["a"]
+
+
+def test_five_hundred_at_a_time_and_then_the_rest(mongo: str) -> None:
+    keep_waiting(*(f"i{n}" for n in range(501)))
+    run_transaction(lambda: waiters.wake("rule:1"))
+    tried: list[str] = []
+
+    def finish(items: list[str]) -> None:
+        tried.extend(items)
+        waiters.done("pass", items)
+
+    assert waiters.sweep("pass", finish) is True
+    assert waiters.sweep("pass", finish) is False
+    assert len(set(tried)) == 501
+
+
+def test_a_lease_is_held_by_one_until_released(mongo: str) -> None:
+    assert hold("job:a", 30, holder="east")
+    assert not hold("job:a", 30, holder="west")
+    assert hold("job:a", 30, holder="east")
+    release("job:a", holder="east")
+    assert hold("job:a", 30, holder="west")
+    assert holders("job:") == {"west"}
+
+
+def test_a_lease_that_ran_out_is_free(mongo: str) -> None:
+    hold("job:a", -1, holder="east")
+    assert renew_all("job:", 30, holder="east") == set()
+    assert hold("job:a", 30, holder="west")
+
+
+@given(st.text(max_size=50))
+def test_what_is_sealed_opens_with_its_key_in_its_place_only(text: str) -> None:
+    key = new_key()
+    sealed = seal(key, text, "learner:1:name")
+    assert open_(key, sealed, "learner:1:name") == text
+    for wrong_key, wrong_place in ((new_key(), "learner:1:name"), (key, "learner:2:name")):
+        with pytest.raises(SealBroken):
+            open_(wrong_key, sealed, wrong_place)
+
+
+def test_keys_are_kept_wrapped() -> None:
+    master, key = new_key(), new_key()
+    assert unwrap(master, wrap(master, key)) == key
+    assert key_of(key_text(key)) == key
+    with pytest.raises(SealBroken):
+        unwrap(new_key(), wrap(master, key))
+    with pytest.raises(ValueError, match="32 bytes"):
+        key_of("abcd")
+
+
+def test_a_blind_index_depends_on_the_pepper() -> None:
+    assert blind_index(b"p", "x") == blind_index(b"p", "x") != blind_index(b"q", "x")
