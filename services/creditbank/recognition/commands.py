@@ -79,26 +79,28 @@ def merge_learners(survivor_id: str, merged_id: str, cause: str, what: str) -> N
 
 
 @transactional
-def publish_rule(scheme: str, level: Level, proposed: RuleVersion) -> list[RuleVersion]:
+def publish_rule(
+    scheme: str,
+    level: Level,
+    credit_points: int,
+    sessions_from: date,
+    note: str = "",
+    is_folklore_default: bool = False,
+) -> list[RuleVersion]:
     """Publish what a level is worth for sessions from a date on; every version of the rule. Pinned outcomes stay.
 
     What waited for the rule is woken: it names the same strand, so of a rule and a pass that arrive at once one
     sees the other.
     """
-    scheme_of(scheme)
-    fact = rule_fact(scheme, level)
+    fact = rule_fact(scheme_of(scheme), level)
     name_keys([fact])
     versions = models.find_rules([(scheme, int(level))]).get((scheme, int(level)), [])
+    proposed = RuleVersion(0, credit_points, sessions_from, note, is_folklore_default)
     if rule := superseding(versions, proposed):
         models.add_version(scheme, level, rule)
         waiters.wake(fact)
         versions = [*versions, rule]
     return versions
-
-
-def rule_version(credit_points: int, sessions_from: date, note: str, is_folklore_default: bool) -> RuleVersion:
-    """A rule as it is proposed; its version is given when it is published."""
-    return RuleVersion(0, credit_points, sessions_from, note, is_folklore_default)
 
 
 def _now(acts: Iterable[Outcome | CertificateMark]) -> list[str]:
@@ -136,7 +138,7 @@ def _unless_opened(outcome: Outcome, unopened: Collection[str]) -> Outcome:
 
 
 def _wait(outcomes: Sequence[Outcome], unopened: Collection[str]) -> None:
-    """Have outcomes wait for their account, or for their rule, whose strand is named so that its publisher sees them."""
+    """Have outcomes wait for their account, or for their rule, whose strand its publisher names too."""
     facts = [
         account_fact(one.learner_id) if one.learner_id in unopened else rule_fact(one.scheme, one.level)
         for one in outcomes

@@ -1,0 +1,17 @@
+"""The credit bank's HTTP door."""
+
+from __future__ import annotations
+
+from chassis.web.app import create_app
+from contracts.terms import Role
+from services.creditbank.ledger import api as ledger
+from services.creditbank.ledger.queries import life_of
+from services.creditbank.recognition import api as recognition
+from services.creditbank.settings import settings
+
+BLUEPRINTS = [ledger.blp, recognition.blp]
+LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+
+app = create_app(
+    "creditbank", settings(), BLUEPRINTS, title="OneX credit bank", lives=[life_of], lives_for=LIFE_READERS
+)

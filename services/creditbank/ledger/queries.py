@@ -1,0 +1,150 @@
+"""Reading accounts: what they hold, why, and whether the books are even."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis import waiters
+from chassis.bus.outbox import caused_by
+from chassis.database import Row
+from chassis.errors import NOT_FOUND
+from chassis.web.health import Step
+from services.creditbank.ledger import models
+from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
+
+ANNOUNCED = "CreditPosted"
+LEARNER = "learner:"
+
+
+def account_of(learner_id: str) -> dict[str, Any]:
+    """An account with its balances and holdings; Refusal when nobody opened one."""
+    account = models.find_accounts([learner_id]).get(learner_id)
+    if account is None:
+        raise NOT_FOUND(what="account", id=learner_id)
+    return _shown(account, models.schemes_that_need_numbers())
+
+
+def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
+    return {
+        "learner_id": account.learner_id,
+        "merged_into": account.merged_into or None,
+        "balances": account.balance()._asdict(),
+        "holdings": [
+            _holding(one, one.scheme in numbered_schemes)
+            for one in sorted(account.holdings.values(), key=lambda one: one.scheme)
+        ],
+        "entries": account.entries,
+        "head": account.head.hex(),
+    }
+
+
+def _holding(holding: Holding, needs_number: bool) -> dict[str, Any]:
+    return {
+        "scheme": holding.scheme,
+        "level": holding.level or None,
+        **{f"{pocket}_points": getattr(holding, pocket) for pocket in POCKETS},
+        "certificate": holding.certificate or None,
+        "unnumbered": is_unnumbered(holding, needs_number),
+    }
+
+
+def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
+    """Whether what is available must not be spent yet: its certificate's number is wanted, or was revoked."""
+    if holding.available == 0:
+        return False
+    return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
+
+
+def entries_of(learner_id: str, before: int | None, limit: int) -> list[dict[str, Any]]:
+    """An account's entries, the latest first, each with its reason; Refusal when nobody opened the account."""
+    if not models.find_accounts([learner_id]):
+        raise NOT_FOUND(what="account", id=learner_id)
+    return [_entry(row) for row in models.entry_rows(learner_id, before, limit)]
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    entry = models.entry_of(row)
+    body, change = entry.body, entry.change()
+    return {
+        "number": entry.number,
+        "at": row["at"],
+        "cause": body["cause"],
+        "what": body["what"],
+        "scheme": body["scheme"],
+        "level": body["level"],
+        "result_id": body.get("result_id"),
+        "revision": body.get("revision"),
+        "rule_version": body.get("rule_version"),
+        "postings": list(_postings(entry)),
+        "provisional_points": change.provisional,
+        "available_points": change.available,
+        "previous": entry.previous.hex(),
+        "hash": entry.hash.hex(),
+    }
+
+
+def _postings(entry: Entry) -> list[dict[str, Any]]:
+    learner_id, scheme = entry.learner_id, entry.body["scheme"]
+    return [
+        {
+            "source": full_address(learner_id, scheme, one["from"]),
+            "target": full_address(learner_id, scheme, one["to"]),
+            "credit_points": one["points"],
+        }
+        for one in entry.body["postings"]
+    ]
+
+
+def totals() -> list[dict[str, Any]]:
+    """Holdings and their points by scheme and level: of those that hold anything."""
+    return [
+        {
+            "scheme": row["_id"]["scheme"],
+            "level": row["_id"]["level"] or None,
+            "holdings": row["holdings"],
+            "provisional_points": row["provisional"],
+            "available_points": row["available"],
+        }
+        for row in models.sum_holdings()
+    ]
+
+
+def books() -> dict[str, int]:
+    """What learners have by their accounts, what the bank has by the journal, and the sum, which is zero."""
+    learners = sum(row[pocket] for row in models.sum_holdings() for pocket in POCKETS)
+    bank = -models.sum_journal()
+    return {"learners_points": learners, "bank_points": bank, "sum": learners + bank}
+
+
+def flow() -> list[dict[str, Any]]:
+    """How many stand at each stage of the bank."""
+    sums = models.sum_accounts()
+    counts = {
+        "accounts": sums["accounts"],
+        "provisional": sums["provisional"],
+        "credited": sums["available"],
+        "waiting": waiters.waiting("outcome"),
+        "entries": sums["entries"],
+        "available_points": sums["available_points"],
+    }
+    return [{"stage": stage, "count": count} for stage, count in counts.items()]
+
+
+def life_of(cause: str) -> list[Step]:
+    """The entries an event or command caused."""
+    learner_ids = {row["key"].removeprefix(LEARNER) for row in caused_by(cause) if row["type"] == ANNOUNCED}
+    return [_step(row) for row in models.entries_because(sorted(learner_ids), cause)]
+
+
+def _step(row: Row) -> Step:
+    entry = _entry(row)
+    told = ("number", "what", "scheme", "level", "result_id", "rule_version", "provisional_points", "available_points")
+    return Step(
+        at=row["at"],
+        service="creditbank",
+        what="Entry",
+        id=row["_id"],
+        cause=row["cause"],
+        learner_id=models.learner_of(row),
+        detail={name: entry[name] for name in told},
+    )

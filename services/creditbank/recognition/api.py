@@ -1,0 +1,49 @@
+"""Recognition rules: operators publish them, everyone who works here reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.web.access import allow
+from chassis.web.blueprint import Blueprint
+from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from contracts.terms import Role, level_of
+from services.creditbank.recognition import commands, queries
+from services.creditbank.recognition.schemas import PublishedRuleSchema, RuleSchema
+
+blp = Blueprint("recognition", __name__, description="What certificates are worth.")
+
+
+@blp.route("/recognition-rules/<scheme>/<level>", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blp.arguments(RuleSchema)
+@blp.response(200, PublishedRuleSchema)
+def put_rule(given: dict[str, Any], scheme: str, level: str) -> dict[str, Any]:
+    """Publish what a level is worth; what is recognised keeps its version, and the same again changes nothing."""
+    return queries.shown(scheme, level_of(level), commands.publish_rule(scheme, level_of(level), **given))
+
+
+@blp.route("/recognition-rules/<scheme>/<level>", methods=["GET"])
+@allow(*Role)
+@blp.response(200, PublishedRuleSchema)
+def get_rule(scheme: str, level: str) -> dict[str, Any]:
+    """What a level is worth, with its history."""
+    return queries.rule_of(scheme, level_of(level))
+
+
+@blp.route("/recognition-rules", methods=["GET"])
+@allow(*Role)
+@paged(PublishedRuleSchema)
+def list_rules(args: dict[str, Any]) -> dict[str, Any]:
+    """All recognition rules."""
+    rules = queries.rules_after(_after(args["cursor"]), args["limit"] + 1)
+    return page(rules, args["limit"], key=lambda one: [f"{one['scheme']}:{one['level']}"])
+
+
+def _after(cursor: Key | None) -> str:
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()
