@@ -1,0 +1,1 @@
+"""Enrolment: who the learners are, where they study, and what they apply for."""

@@ -1,0 +1,1 @@
+"""The calendar: which days of a year are worked."""

@@ -1,0 +1,1 @@
+"""Learners: people, their identity documents, their student records, their keys."""
