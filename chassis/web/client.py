@@ -1,4 +1,4 @@
-"""Speaking to another service: a token is kept while it is good, and what fails in passing is tried again a few times."""
+"""Speaking to another service: a token is kept while it is good, what fails in passing is tried again a few times."""
 
 from __future__ import annotations
 
@@ -160,16 +160,15 @@ class Client:
 def persist(send: Callable[[], httpx.Response]) -> httpx.Response:
     """The answer to a request, tried a few times with growing pauses; Transient when there is none."""
     started, pause = time.monotonic(), FIRST_PAUSE_SECONDS
-    for tries_left in reversed(range(TRIES)):
-        answer = _try(send)
-        if isinstance(answer, httpx.Response):
-            return answer
-        if not tries_left or time.monotonic() - started > PATIENCE_SECONDS:
-            break
+    tries = 1
+    while isinstance(answer := _try(send), NoAnswer):
+        if tries == TRIES or time.monotonic() - started > PATIENCE_SECONDS:
+            raise answer
+        tries += 1
         pause = max(pause, answer.asked_pause_seconds)
         time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 -- jitter, not a secret
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-    raise answer
+    return answer
 
 
 class NoAnswer(Transient):
