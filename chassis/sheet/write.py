@@ -10,7 +10,8 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import IO, Any
 from xml.sax.saxutils import escape
 
@@ -43,33 +44,53 @@ FRAME_SHEET = "xl/worksheets/sheet1.xml"
 ROWS_GO_HERE = re.compile(rb"<sheetData>.*</sheetData>|<sheetData\s*/>", re.DOTALL)
 BUFFER_CHARACTERS = 1 << 18
 IN_MEMORY_BYTES = 4 * 1024 * 1024
-TEXT_ROWS = 2_000  # of a template's first rows
 
 Styles = Mapping[str, int]
 Judged = Iterator[tuple[int, Judgement]]
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where things go in the workbook back. `dropped`: columns of ours from an earlier time."""
+
+    language: Language
+    width: int
+    dropped: frozenset[int]
+    letters: tuple[str, ...]
+    styles: Styles
+
+
 def workbook_back(table: Table, judged: Judged, language: Language) -> IO[bytes]:
     """The uploaded rows as they came, in their order, with two columns more: the status, and what to do."""
-    width = max((len(line) for _, line in table.lines()), default=0)
-    ours = [place for place, header in enumerate(table.headers) if header in OURS]
-    frame, styles = _frame(table, width - len(ours))
+    dropped = frozenset(place for place, header in enumerate(table.headers) if header in OURS)
+    width = max((len(line) for _, line in table.lines()), default=0) - len(dropped)
+    frame, styles = _frame(table, width)
+    letters = tuple(get_column_letter(place) for place in range(1, width + 3))
+    layout = Layout(language, width, dropped, letters, styles)
     content = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 -- the caller sends and closes it
+    _fill(frame, content, _buffered(_rows(table, judged, layout)))
+    content.seek(0)
+    return content
+
+
+def _fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
+    """The frame's package again, with these rows in its sheet."""
     with (
         zipfile.ZipFile(frame) as source,
         zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as target,
     ):
-        for member in source.infolist():
-            if member.filename != FRAME_SHEET:
-                target.writestr(member, source.read(member))
-        before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), 1)
+        _copy_others(source, target)
+        before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), maxsplit=1)
         with target.open(FRAME_SHEET, "w", force_zip64=True) as sheet:
             sheet.write(before + b"<sheetData>")
-            for text in _buffered(_rows(table, judged, language, styles, width, set(ours))):
-                sheet.write(text.encode())
+            sheet.writelines(text.encode() for text in texts)
             sheet.write(b"</sheetData>" + after)
-    content.seek(0)
-    return content
+
+
+def _copy_others(source: zipfile.ZipFile, target: zipfile.ZipFile) -> None:
+    for member in source.infolist():
+        if member.filename != FRAME_SHEET:
+            target.writestr(member, source.read(member))
 
 
 def _frame(table: Table, width: int) -> tuple[IO[bytes], Styles]:
@@ -100,7 +121,7 @@ def _style(name: str, cell: XlsxCell) -> None:
     if name == "quoted":
         cell.quotePrefix = True  # shown as written, never computed
     if name in COLOURS:
-        cell.fill = PatternFill("solid", fgColor=COLOURS[name])  # type: ignore[index]
+        cell.fill = PatternFill("solid", fgColor=COLOURS[name])
         cell.alignment = Alignment(wrap_text=True, vertical="top")
 
 
@@ -111,32 +132,38 @@ def _saved(book: Workbook) -> IO[bytes]:
     return content
 
 
-def _rows(
-    table: Table, judged: Judged, language: Language, styles: Styles, width: int, ours: set[int]
-) -> Iterator[str]:
+def _rows(table: Table, judged: Judged, layout: Layout) -> Iterator[str]:
     """Each line as XML; verdicts join the lines they are about."""
-    letters = [get_column_letter(place) for place in range(1, width + 3)]
     following = next(judged, None)
     for number, line in table.lines():
-        kept = [cell for place, cell in enumerate(line) if place not in ours] if ours else list(line)
-        kept += [""] * (width - len(ours) - len(kept))
-        cells = [cell_xml(cell, letter, number, styles) for letter, cell in zip(letters, kept, strict=False)]
+        verdict: Sequence[str] = ()
         if number == table.header_line:
-            kept += VERDICT_HEADERS[language]
-            cells = [
-                styled(text_of(cell), letter, number, styles["header"])
-                for letter, cell in zip(letters, kept, strict=False)
-            ]
+            verdict = _headers(number, layout)
         elif following is not None and following[0] == number:
-            judgement = following[1]
-            words = STATUS_WORDS[language][judgement.status], explained(judgement, language)
-            places = letters[len(kept) : len(kept) + 2]
-            cells += [
-                styled(word, letter, number, styles[judgement.status])
-                for letter, word in zip(places, words, strict=True)
-            ]
+            verdict = _verdict(number, following[1], layout)
             following = next(judged, None)
-        yield f'<row r="{number}">{"".join(cells)}</row>'
+        style = "header" if number == table.header_line else "text"
+        kept = [cell for place, cell in enumerate(line) if place not in layout.dropped]
+        cells = [
+            cell_xml(cell, f"{letter}{number}", layout.styles, style)
+            for letter, cell in zip(layout.letters, kept, strict=False)
+        ]
+        yield f'<row r="{number}">{"".join(cells)}{"".join(verdict)}</row>'
+
+
+def _headers(number: int, layout: Layout) -> list[str]:
+    words = VERDICT_HEADERS[layout.language]
+    places = layout.letters[layout.width :]
+    return [
+        text_xml(word, f"{letter}{number}", layout.styles["header"]) for letter, word in zip(places, words, strict=True)
+    ]
+
+
+def _verdict(number: int, judgement: Judgement, layout: Layout) -> list[str]:
+    words = STATUS_WORDS[layout.language][judgement.status], explained(judgement, layout.language)
+    style = layout.styles[judgement.status]
+    places = layout.letters[layout.width :]
+    return [text_xml(word, f"{letter}{number}", style) for letter, word in zip(places, words, strict=True)]
 
 
 def explained(judgement: Judgement, language: Language) -> str:
@@ -145,31 +172,26 @@ def explained(judgement: Judgement, language: Language) -> str:
     return " ".join(one.sentence(language) for one in parts)
 
 
-def cell_xml(cell: Cell, letter: str, number: int, styles: Styles) -> str:
+def cell_xml(cell: Cell, place: str, styles: Styles, style: str = "text") -> str:
     """One cell as it came; what looks like a formula stays the text it is."""
     if cell is None or cell == "":
         return ""
     if isinstance(cell, str):
-        return styled(cell, letter, number, styles["quoted" if cell.startswith(LIKE_A_FORMULA) else "text"])
+        return text_xml(cell, place, styles["quoted" if cell.startswith(LIKE_A_FORMULA) else style])
     if isinstance(cell, bool):
-        return f'<c r="{letter}{number}" t="b"><v>{int(cell)}</v></c>'
+        return f'<c r="{place}" t="b"><v>{int(cell)}</v></c>'
     if isinstance(cell, int | float):
-        return f'<c r="{letter}{number}"><v>{cell!r}</v></c>'
+        return f'<c r="{place}"><v>{cell!r}</v></c>'
     if isinstance(cell, date):
-        style = styles["instant" if isinstance(cell, datetime) else "date"]
-        return f'<c r="{letter}{number}" s="{style}"><v>{to_excel(cell)}</v></c>'
-    return styled(str(cell), letter, number, styles["text"])
+        serial: float = to_excel(cell)  # type: ignore[no-untyped-call]
+        return f'<c r="{place}" s="{styles["instant" if isinstance(cell, datetime) else "date"]}"><v>{serial}</v></c>'
+    return text_xml(str(cell), place, styles[style])
 
 
-def styled(text: str, letter: str, number: int, style: int) -> str:
+def text_xml(text: str, place: str, style: int) -> str:
     """A text cell."""
     plain = escape(ILLEGAL_IN_XML.sub("", text))
-    return f'<c r="{letter}{number}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
-
-
-def text_of(cell: Cell) -> str:
-    """A header cell as text."""
-    return cell.isoformat() if isinstance(cell, date | time) else "" if cell is None else str(cell)
+    return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
 
 
 def _buffered(texts: Iterator[str]) -> Iterator[str]:
@@ -232,6 +254,3 @@ def _notes(sheet: Any, kind: SheetKind[Any]) -> None:
             cell.font = Font(bold=number <= 2)
     for place, width in enumerate((18, 14, 34, 50, 60, 40), 1):
         sheet.column_dimensions[get_column_letter(place)].width = width
-
-
-__all__ = ["XLSX", "template", "timedelta", "workbook_back"]
