@@ -8,7 +8,6 @@ from itertools import groupby, islice
 from typing import Any
 
 import mongoengine as me
-from bson import Binary
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from chassis.database import Row, collection_of, rows_of, write
@@ -99,7 +98,7 @@ def state_of(account: Account) -> Row:
     holdings = sorted(account.holdings.values(), key=lambda one: one.scheme)
     return {
         "entries": account.entries,
-        "head": Binary(account.head),
+        "head": account.head,
         "provisional_points": balance.provisional,
         "available_points": balance.available,
         "holdings": [_holding_row(one) for one in holdings if not _says_nothing(one)],
@@ -163,8 +162,8 @@ def _entry_row(entry: Entry, at: datetime) -> Row:
     return {
         "_id": place_of(entry.learner_id, entry.number),
         **entry.body,
-        "previous": Binary(entry.previous),
-        "hash": Binary(entry.hash),
+        "previous": entry.previous,
+        "hash": entry.hash,
         "at": at,
     }
 
