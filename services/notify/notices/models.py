@@ -9,7 +9,7 @@ from typing import Any
 import mongoengine as me
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
-from chassis.database import Row, collection_of, ids, rows_of, write
+from chassis.database import Row, collection_of, rows_of, write
 from contracts.terms import Level
 from services.notify.notices.domain import Channel, News, Notice, NoticeState, pause_seconds
 
@@ -49,6 +49,7 @@ class Notices(me.Document):
     read_at = me.DateTimeField()
     due_at = me.DateTimeField()
     sent_at = me.DateTimeField()
+    refused_at = me.DateTimeField()
     attempts = me.IntField()
     claim = me.StringField()
     reason = me.StringField()
@@ -68,7 +69,7 @@ class EarlyPoints(me.Document):
     at = me.DateTimeField()
 
 
-class Schemes(me.Document):
+class SchemeNames(me.Document):
     """What schemes are called."""
 
     meta = {"collection": "schemes", "auto_create_index": False, "strict": False}
@@ -79,17 +80,17 @@ class Schemes(me.Document):
 def keep_scheme_names(names: Mapping[str, str]) -> None:
     """Keep what schemes are called now."""
     rows = [{"_id": code, "name": name} for code, name in names.items()]
-    write(Schemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+    write(SchemeNames, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
 def scheme_names() -> dict[str, str]:
     """Names by code."""
-    return {row["_id"]: row["name"] for row in rows_of(Schemes, {})}
+    return {row["_id"]: row["name"] for row in rows_of(SchemeNames, {})}
 
 
 def add(notices: Sequence[Notice], now: datetime) -> None:
     """Write those that are not there yet."""
-    present = set(ids(rows_of(Notices, {"_id": {"$in": [one.id for one in notices]}}, {"_id": 1})))
+    present = set(_ids(rows_of(Notices, {"_id": {"$in": [one.id for one in notices]}}, {"_id": 1})))
     fresh = {one.id: one for one in notices if one.id not in present}
     write(Notices, [InsertOne(_row(one, now)) for one in fresh.values()])
 
@@ -111,6 +112,10 @@ def _row(one: Notice, now: datetime) -> Row:
     }
     extra = {"points": one.points, "due_at": one.due_at}
     return row | {name: value for name, value in extra.items() if value is not None}
+
+
+def _ids(rows: Iterable[Row]) -> list[str]:
+    return [row["_id"] for row in rows]
 
 
 def news_of(row: Row) -> News:
@@ -190,13 +195,13 @@ def give_to(survivor_id: str, merged_id: str) -> None:
 
 def emails_of(mailbox: str) -> list[str]:
     """The e-mails to a person that still wait for something."""
-    return ids(rows_of(Notices, {"mailbox": mailbox, "state": NoticeState.WAITING}, {"_id": 1}))
+    return _ids(rows_of(Notices, {"mailbox": mailbox, "state": NoticeState.WAITING}, {"_id": 1}))
 
 
 def erase(mailbox: str) -> None:
     """Blank what the notices of a mailbox tell, and stop e-mails that have not left."""
     unsent = {"mailbox": mailbox, "state": {"$in": [NoticeState.QUEUED, NoticeState.WAITING]}}
-    stopped = _ended(NoticeState.REFUSED, reason="learner_erased")
+    stopped = _ended(NoticeState.REFUSED, reason="learner_erased", refused_at=datetime.now(UTC))
     blanked = {"$set": {"facts": {}}, "$unset": {"points": ""}}
     write(Notices, [UpdateMany(unsent, stopped), UpdateMany({"mailbox": mailbox}, blanked)], ordered=True)
 
@@ -205,7 +210,7 @@ def claim(round_id: str, limit: int, seconds: int) -> list[Row]:
     """Take due e-mails for a round of sending; a round that dies gives them back when its claim ends."""
     now = datetime.now(UTC)
     due = {"state": NoticeState.QUEUED, "due_at": {"$lte": now}}
-    chosen = ids(rows_of(Notices, due, {"_id": 1}, sort=[("due_at", 1)], limit=limit))
+    chosen = _ids(rows_of(Notices, due, {"_id": 1}, sort=[("due_at", 1)], limit=limit))
     if not chosen:
         return []
     taken = {"$set": {"claim": round_id, "due_at": now + timedelta(seconds=seconds)}, "$inc": {"attempts": 1}}
@@ -221,13 +226,11 @@ def mark_sent(round_id: str, notice_ids: Iterable[str]) -> None:
 
 def mark_refused(round_id: str, reasons: Mapping[str, str]) -> None:
     """These nobody will take, each for its reason."""
-    write(
-        Notices,
-        [
-            UpdateOne({"_id": one, "claim": round_id}, _ended(NoticeState.REFUSED, reason=reason))
-            for one, reason in reasons.items()
-        ],
-    )
+    operations = []
+    for one, reason in reasons.items():
+        ended = _ended(NoticeState.REFUSED, reason=reason, refused_at=datetime.now(UTC))
+        operations.append(UpdateOne({"_id": one, "claim": round_id}, ended))
+    write(Notices, operations)
 
 
 def _ended(state: NoticeState, **fields: Any) -> Row:
@@ -253,12 +256,6 @@ def mailbox_rows(mailbox: str, before: tuple[datetime, str] | None, limit: int) 
         at, notice_id = before
         where["$or"] = [{"queued_at": {"$lt": at}}, {"queued_at": at, "_id": {"$lt": notice_id}}]
     return rows_of(Notices, where, sort=[("queued_at", -1), ("_id", -1)], limit=limit)
-
-
-def unread_count(mailbox: str) -> int:
-    """How many notices in a mailbox are unread, a thousand at most."""
-    where = {"mailbox": mailbox, "channel": Channel.MAILBOX, "read_at": None}
-    return collection_of(Notices).count_documents(where, limit=1_000)
 
 
 def mark_read(mailbox: str, notice_id: str) -> Row | None:

@@ -12,10 +12,20 @@ from contracts.terms import Level, level_of, plain
 from services.training.classes.domain import Place, TrainingClass
 from services.training.schemes.domain import Scheme
 
+LEARNER_UNKNOWN = Ground(
+    "learner_unknown",
+    en="No learner with this identity document is known here. Upload the roster with this person first.",
+    zh="系统中没有该证件对应的学习者，请先在学生名册中登记此人。",
+)
+NOT_ENROLLED = Ground(
+    "not_enrolled",
+    en="This learner has no approved application for {scheme}, level {level}. Have it approved first.",
+    zh="该学习者没有已批准的 {scheme} {level} 级报名，请先审批报名。",
+)
 NO_PLACE = Ground(
     "no_place",
-    en="The learner has no place in a class for {scheme}, {level}. Check both, or approve the application first.",
-    zh="该学习者没有“{scheme}”{level}培训班的名额，请核对证书名称和等级，或先审核其报名。",
+    en="The learner still waits for a place in a class for {scheme}, level {level}. Open or widen a class first.",
+    zh="该学习者尚在等待 {scheme} {level} 级的班级名额，请先开班或扩大名额。",
 )
 TRAINING_RESULT_UNKNOWN = Ground(
     "training_result_unknown",
@@ -69,7 +79,7 @@ def known_of(
     completions: Sequence[Completion],
 ) -> Known:
     """Put what was read in the order in which it is asked for."""
-    by_need = {(place.learner_id, place.scheme, place.level): place for place in places if place.class_code}
+    by_need = {(place.learner_id, place.scheme, place.level): place for place in places}
     return Known(schemes, by_need, classes, {one.application_id: one for one in completions})
 
 
@@ -82,11 +92,13 @@ def passed_of(text: str) -> bool:
 
 
 def place_for(known: Known, learner_id: str, scheme: Scheme, level_text: str) -> Place:
-    """The place that a row speaks of; refusals: level_unknown, no_place."""
+    """The place that a row speaks of; refusals: level_unknown, not_enrolled, no_place."""
     level = level_of(level_text)
     place = known.places.get((learner_id, scheme.code, level))
     if place is None:
-        raise NO_PLACE(scheme=scheme.name, level=level.zh)
+        raise NOT_ENROLLED(scheme=scheme.name, level=int(level))
+    if not place.class_code:
+        raise NO_PLACE(scheme=scheme.name, level=int(level))
     return place
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import mongoengine as me
 from pymongo import ReplaceOne, UpdateMany
 
-from chassis.database import Row, collection_of, rows_of, write
+from chassis.database import Row, rows_of, write
 from contracts.terms import Level
 from services.training.completions.domain import Completion
 
@@ -20,7 +20,7 @@ class Completions(me.Document):
         "collection": "completions",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("learner_id",), ("cause",), ("passed",)],
+        "indexes": [("learner_id",), ("cause",)],
     }
     id = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -88,7 +88,3 @@ def rows_caused_by(cause: str) -> list[Row]:
     """The completions that a row of a sheet led to."""
     return rows_of(Completions, {"cause": cause}, limit=100)
 
-
-def count_passed() -> int:
-    """How many completed with success."""
-    return collection_of(Completions).count_documents({"passed": True})

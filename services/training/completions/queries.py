@@ -14,10 +14,6 @@ def completions_of(application_ids: Iterable[str]) -> list[Completion]:
     return models.find(application_ids)
 
 
-def completed_count() -> int:
-    """How many trainings were completed with success."""
-    return models.count_passed()
-
 
 def caused_by(cause: str) -> list[Row]:
     """The completions a row of a sheet led to."""

@@ -12,7 +12,7 @@ from contracts.terms import Level
 from services.training.schemes.domain import Scheme
 
 
-class Schemes(me.Document):
+class KnownSchemes(me.Document):
     meta = {"collection": "schemes", "auto_create_index": False, "strict": False}
     code = me.StringField(primary_key=True)
     name = me.StringField()
@@ -31,12 +31,12 @@ def keep(schemes: Iterable[Scheme]) -> None:
         }
         for scheme in schemes
     }
-    write(Schemes, [ReplaceOne({"_id": code}, row, upsert=True) for code, row in rows.items()])
+    write(KnownSchemes, [ReplaceOne({"_id": code}, row, upsert=True) for code, row in rows.items()])
 
 
 def all_schemes() -> list[Scheme]:
     """Every scheme; there are few."""
     return [
         Scheme(row["_id"], row["name"], tuple(row["aliases"]), tuple(Level(level) for level in row["levels"]))
-        for row in rows_of(Schemes, {}, sort=[("_id", 1)])
+        for row in rows_of(KnownSchemes, {}, sort=[("_id", 1)])
     ]

@@ -1,0 +1,51 @@
+"""The shape of mailboxes and counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from chassis.web.paging import PageArgs
+from chassis.web.schemas import Schema
+from services.notify.contacts.domain import Language
+from services.notify.notices.domain import Channel, NoticeState
+
+
+def _language(**options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([language.value for language in Language]), **options)
+
+
+class MailboxArgs(PageArgs):
+    language = _language(load_default=None, metadata={"description": "zh or en; else the learner's own"})
+
+
+class NoticeSchema(Schema):
+    """A notice as the mailbox shows it. `cause` is the event it tells of."""
+
+    id = fields.String(required=True)
+    event = fields.String(required=True)
+    cause = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    title = fields.String(required=True)
+    text = fields.String(required=True)
+    queued_at = fields.AwareDateTime(required=True)
+    read_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class LanguageArgs(Schema):
+    language = _language(load_default=None, metadata={"description": "zh or en; else the learner's own"})
+
+
+class NoticeCountSchema(Schema):
+    event = fields.String(required=True)
+    channel = fields.String(required=True, validate=validate.OneOf([channel.value for channel in Channel]))
+    state = fields.String(required=True, validate=validate.OneOf([state.value for state in NoticeState]))
+    count = fields.Integer(required=True)
+
+
+class PreferenceSchema(Schema):
+    """In which language a learner is written to."""
+
+    language = _language(required=True)

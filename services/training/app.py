@@ -1,0 +1,26 @@
+"""Training's HTTP door."""
+
+from __future__ import annotations
+
+from chassis.sheet.lives import submitted_rows
+from chassis.sheet.routes import sheets_blueprint
+from chassis.web.app import create_app
+from contracts.terms import Role
+from services.training.classes import api as classes
+from services.training.completions import api as completions
+from services.training.completions.sheet import sheets
+from services.training.settings import settings
+
+LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+
+given = settings()
+taken = sheets(given.directory(), given.master())
+
+app = create_app(
+    "training",
+    given,
+    [classes.blp, completions.blp, sheets_blueprint(taken)],
+    title="OneX training",
+    lives=[submitted_rows(taken), classes.life, completions.life],
+    lives_for=LIFE_READERS,
+)

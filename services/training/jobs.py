@@ -1,0 +1,22 @@
+"""What time brings to training: sheets are read and committed, who waits for a class is tried again, for ever."""
+
+from __future__ import annotations
+
+from chassis import waiters
+from chassis.sheet.imports import Sheets
+from chassis.sheet.jobs import sheet_jobs
+from chassis.worker import Job
+from services.training.classes.commands import WAITER, place_waiting
+
+
+def seat_waiting() -> bool:
+    """Give room that has come free to those who wait for it; True when there are more."""
+    return waiters.sweep(WAITER, place_waiting)
+
+
+def jobs(sheets: Sheets) -> list[Job]:
+    """The table of jobs of a worker that takes these sheets."""
+    return [
+        Job("seat_waiting", seat_waiting, every_seconds=1.0),
+        *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets)),
+    ]
