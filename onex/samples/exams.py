@@ -35,8 +35,8 @@ class Candidate:
     admission_number: str
 
 
-# scheme, code, level, session, site, publicity days (None: the scheme's usual five working days).
-# CO-2020-02 finalises at once; MI-2021-02 stays public for 250 working days, which no published calendar reaches.
+# scheme, code, level, session, site, working days of publicity.
+# CO-2020-02 finalises at once. MI-2021-02 stays public longer than the published calendar reaches.
 SESSIONS: tuple[tuple[str, str, int, date, str, int], ...] = (
     ("online-shop", "OS-2020-11-C", 1, date(2020, 11, 21), "商贸楼", 5),
     ("ecommerce-data", "ED-2020-11-1", 1, date(2020, 11, 22), "商贸楼", 5),
@@ -51,7 +51,7 @@ SESSIONS: tuple[tuple[str, str, int, date, str, int], ...] = (
     ("ecommerce-data", "ED-2021-05-2", 2, date(2021, 5, 23), "商贸楼", 5),
     ("industrial-robot", "RB20210529-02", 2, date(2021, 5, 29), "机电楼", 5),
     ("sensor-network", "SN-2021-02", 2, date(2021, 6, 5), "信息楼", 5),
-    ("maternal-infant", "MI-2021-02", 2, date(2021, 6, 6), "公管楼", 250),
+    ("maternal-infant", "MI-2021-02", 2, date(2021, 6, 6), "公管楼", 60),
     ("smart-finance", "SF-2021-B1", 2, date(2021, 6, 19), "财会楼", 5),
     ("dementia-care", "DC-2021-02", 2, date(2021, 6, 26), "公管楼", 5),
     ("online-shop", "OS-2021-11-G", 3, date(2021, 11, 20), "商贸楼", 5),

@@ -14,7 +14,7 @@ PASSED, FAILED, ABSENT, MALPRACTICE = "passed", "failed", "absent", "malpractice
 
 @dataclass(frozen=True)
 class Sat:
-    """One attempt of a candidate: marks as they count, what was sent, and the verdict."""
+    """One attempt of a candidate: the marks as they are sent, and the verdict. A part that was not sat has none."""
 
     candidate: Candidate
     attempt: int
@@ -22,7 +22,6 @@ class Sat:
     practical: int | None
     remark: str
     verdict: str
-    sent: tuple[int | None, int | None]
 
 
 def first_attempts(rng: Random, annex: Annex, candidates: list[Candidate]) -> list[Sat]:
@@ -35,13 +34,13 @@ def sat_first(rng: Random, annex: Annex, n: int, candidate: Candidate) -> Sat:
     theory, practical = mark_of(rng, candidate), mark_of(rng, candidate)
     if not candidate.application.person.is_star:
         if n % 37 == 20:
-            return Sat(candidate, 1, None, None, "缺考", ABSENT, (None, None))
+            return Sat(candidate, 1, None, None, "缺考", ABSENT)
         if n in (303, 704):
-            return Sat(candidate, 1, None, None, "违纪", MALPRACTICE, (None, None))
+            return Sat(candidate, 1, None, None, "违纪", MALPRACTICE)
         theory, practical = on_the_line(n, theory, practical)
     rule = rule_of(annex, candidate)
     verdict = PASSED if is_pass(rule, theory, practical) else FAILED
-    return Sat(candidate, 1, theory, practical, "", verdict, (theory, practical))
+    return Sat(candidate, 1, theory, practical, "", verdict)
 
 
 def mark_of(rng: Random, candidate: Candidate) -> int:
@@ -94,5 +93,4 @@ def sat_again(rng: Random, annex: Annex, first: Sat) -> Sat:
     is_theory = failed_part(rule, first) == "theory"
     theory, practical = (new, first.practical or 0) if is_theory else (first.theory or 0, new)
     verdict = PASSED if is_pass(rule, theory, practical) else FAILED
-    sent = (new, None) if is_theory else (None, new)
-    return Sat(first.candidate, 2, theory, practical, "", verdict, sent)
+    return Sat(first.candidate, 2, new if is_theory else None, None if is_theory else new, "", verdict)

@@ -6,8 +6,8 @@ from datetime import datetime, time, timedelta
 
 from onex.samples import spelling
 from onex.samples.annex import Annex
-from onex.samples.exams import Candidate, postponed
-from onex.samples.judging import ABSENT, FAILED, Sat
+from onex.samples.exams import postponed
+from onex.samples.judging import ABSENT, FAILED, PASSED, Sat
 from onex.samples.sheets import Cell, Line, Sheet, headed
 
 # scheme: ending, title, columns as this TEO heads them
@@ -83,15 +83,14 @@ def result_line(sheet: Sheet, n: int, sat: Sat, spoiled: set[str]) -> Line:
 def result_cells(sheet: Sheet, n: int, sat: Sat) -> dict[str, Cell]:
     """The cells of one attempt."""
     candidate = sat.candidate
-    theory, practical = sat.sent
     cells: dict[str, Cell] = {
         "plan": candidate.plan.plan,
         "teo": candidate.plan.teo,
         "admission": candidate.admission_number + (" " if n % 61 == 13 else ""),
         "name": candidate.application.person.name,
         "attempt": sat.attempt if n % 2 or sat.attempt > 1 else "",
-        "theory": spelling.score(theory, n, workbook=sheet.is_workbook),
-        "practical": spelling.score(practical, n + 5, workbook=sheet.is_workbook),
+        "theory": spelling.score(sat.theory, n, workbook=sheet.is_workbook),
+        "practical": spelling.score(sat.practical, n + 5, workbook=sheet.is_workbook),
         "remark": sat.remark,
         "as_of": spelling.instant(as_of(sat), n, workbook=sheet.is_workbook),
     }
@@ -115,32 +114,29 @@ def add_bad_rows(sheets: list[Sheet]) -> None:
 
 
 def resit_sheets(annex: Annex, firsts: list[Sat], seconds: list[Sat]) -> list[Sheet]:
-    """A sheet of resits of each TEO that has any, with two rows that no rule allows."""
-    schemes = list(dict.fromkeys(sat.candidate.plan.scheme for sat in seconds))
+    """A sheet of resits of each TEO that has any, with three rows that no rule allows."""
     sheets: dict[str, Sheet] = {}
-    for scheme in [*schemes, "industrial-robot"]:
+    for scheme in dict.fromkeys(sat.candidate.plan.scheme for sat in seconds):
         ending = "xlsx" if len(sheets) % 2 else "csv"
         sheet = new_sheet(annex, "resits", f"resits-{scheme}.{ending}", RESIT_COLUMNS)
         own = [sat for sat in seconds if sat.candidate.plan.scheme == scheme]
         sheet.lines = [Line(result_cells(sheet, n, sat)) for n, sat in enumerate(own)]
         sheets[scheme] = sheet
-    add_forbidden_resit(sheets["industrial-robot"], failed_first(firsts, "industrial-robot", both=False))
-    add_forbidden_resit(sheets["ecommerce-data"], failed_first(firsts, "ecommerce-data", both=True))
+    both = next(sat for sat in firsts if sat.candidate.plan.scheme == "ecommerce-data" and has_failed_both(sat))
+    passed = next(sat for sat in firsts if sat.candidate.plan.scheme == "dementia-care" and sat.verdict == PASSED)
+    again = next(sat for sat in seconds if sat.candidate.plan.scheme == "maternal-infant" and sat.verdict == FAILED)
+    add_forbidden_resit(sheets["ecommerce-data"], both, 2)
+    add_forbidden_resit(sheets["dementia-care"], passed, 2)
+    add_forbidden_resit(sheets["maternal-infant"], again, 3)
     return list(sheets.values())
 
 
-def failed_first(firsts: list[Sat], scheme: str, *, both: bool) -> Candidate:
-    """Somebody who failed at the first attempt, in both parts where asked."""
-    return next(
-        sat.candidate
-        for sat in firsts
-        if sat.candidate.plan.scheme == scheme
-        and sat.verdict == FAILED
-        and (not both or max(sat.theory or 0, sat.practical or 0) < 60)
-    )
+def has_failed_both(sat: Sat) -> bool:
+    """Neither part may be sat again alone."""
+    return sat.verdict == FAILED and max(sat.theory or 0, sat.practical or 0) < 60
 
 
-def add_forbidden_resit(sheet: Sheet, candidate: Candidate) -> None:
-    """A weighted rule knows no resit; nor may both parts be sat again."""
-    sat = Sat(candidate, 2, 70, 75, "", FAILED, (70, 75))
+def add_forbidden_resit(sheet: Sheet, before: Sat, attempt: int) -> None:
+    """One part alone, where both were failed, where none was, or for a third time."""
+    sat = Sat(before.candidate, attempt, 75, None, "", FAILED)
     sheet.lines.append(Line(result_cells(sheet, 0, sat), "resit_not_allowed"))
