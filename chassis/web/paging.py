@@ -83,12 +83,21 @@ def page(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[str | in
 
 
 def after(cursor: Key | None, *names: str) -> dict[str, Any]:
-    """The filter for rows after a cursor, in ascending order of these fields; Refusal if it has another shape."""
+    """The filter for rows behind a cursor in ascending order of these fields; Refusal if it has another shape."""
+    return _beyond(cursor, names, "$gt")
+
+
+def before(cursor: Key | None, *names: str) -> dict[str, Any]:
+    """The same in descending order."""
+    return _beyond(cursor, names, "$lt")
+
+
+def _beyond(cursor: Key | None, names: Sequence[str], comparison: str) -> dict[str, Any]:
     if cursor is None:
         return {}
     if len(cursor) != len(names):
         raise CURSOR_INVALID()
     steps = []
     for depth, name in enumerate(names):
-        steps.append(dict(zip(names[:depth], cursor[:depth], strict=True)) | {name: {"$gt": cursor[depth]}})
+        steps.append(dict(zip(names[:depth], cursor[:depth], strict=True)) | {name: {comparison: cursor[depth]}})
     return {"$or": steps} if len(steps) > 1 else steps[0]

@@ -1,0 +1,1 @@
+"""Identity: people, machines, the tokens they get, and a record of both."""
