@@ -9,6 +9,7 @@ from datetime import date
 from chassis import clock
 from chassis.errors import Ground, Refusal, sift
 from chassis.sheet import cells
+from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, refused
 from contracts.terms import Role, mask, mask_name, name_of, plain
 from services.enrolment.applications import queries
@@ -233,3 +234,8 @@ def _study(row: Row, known: Mapping[str, Programme]) -> Study:
         status=status_of(row[STATUS]),
         since=date.fromisoformat(row[SINCE]) if row[SINCE] else None,
     )
+
+
+def sheets(keyring: Keyring) -> Sheets:
+    """All sheets that enrolment takes."""
+    return Sheets(service="enrolment", kinds=(roster(keyring),), master=keyring.master)

@@ -1,0 +1,14 @@
+"""Enrolment's worker: reads and commits rosters, follows assessment, announces learners and approvals."""
+
+from __future__ import annotations
+
+from chassis.worker import run
+from services.enrolment.applications.roster import sheets
+from services.enrolment.handlers import HANDLERS
+from services.enrolment.jobs import jobs
+from services.enrolment.learners.keyring import Keyring
+from services.enrolment.settings import settings
+
+if __name__ == "__main__":
+    given = settings()
+    run("enrolment", given, HANDLERS, jobs(sheets(Keyring.of(given.seal_key, given.pepper))))
