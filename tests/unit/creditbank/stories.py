@@ -1,4 +1,4 @@
-"""What happens to a bank in its tests: announcements delivered as the consumer would, and what the accounts show then."""
+"""What happens to a bank in its tests: announcements as the consumer delivers them, and what accounts show then."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Assessment:
     def arrivals(self, *bodies: Announcement) -> list[Arrival]:
         made = []
         for body in bodies:
-            for key in body.keys():
+            for key in [*body.keys()]:
                 self.numbers[f"{body.source}|{key}"] += 1
                 made.append(arrival(body, self.numbers[f"{body.source}|{key}"], key=key))
         return made
