@@ -9,6 +9,4 @@ from services.notify.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
-app = create_app(
-    "notify", settings(), [notices.blp], title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS
-)
+app = create_app("notify", settings(), [notices.blp], title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS)

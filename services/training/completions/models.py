@@ -87,4 +87,3 @@ def give_to(survivor_id: str, merged_id: str) -> None:
 def rows_caused_by(cause: str) -> list[Row]:
     """The completions that a row of a sheet led to."""
     return rows_of(Completions, {"cause": cause}, limit=100)
-

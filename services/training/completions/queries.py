@@ -14,7 +14,6 @@ def completions_of(application_ids: Iterable[str]) -> list[Completion]:
     return models.find(application_ids)
 
 
-
 def caused_by(cause: str) -> list[Row]:
     """The completions a row of a sheet led to."""
     return models.rows_caused_by(cause)

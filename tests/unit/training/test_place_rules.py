@@ -95,7 +95,9 @@ def test_of_two_equal_places_of_one_person_the_survivors_stays() -> None:
     assert doubled([other, own], "zoe") == [other]
 
 
-@pytest.mark.parametrize("text", ["失智老年人照护", "失智老人照护", " 失智老年人照护职业技能等级证书 ", "dementia-care"])
+@pytest.mark.parametrize(
+    "text", ["失智老年人照护", "失智老人照护", " 失智老年人照护职业技能等级证书 ", "dementia-care"]
+)
 def test_a_scheme_is_known_by_its_name_its_alias_and_its_code(text: str) -> None:
     care = Scheme("dementia-care", "失智老年人照护", ("失智老人照护",), (Level.INTERMEDIATE,))
     assert scheme_of(text, by_word([care])) == care
