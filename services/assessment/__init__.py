@@ -1,0 +1,1 @@
+"""Assessment: TEOs and schemes, plans and candidates, results and certificates."""

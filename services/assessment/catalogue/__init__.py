@@ -1,0 +1,1 @@
+"""Who assesses what, by which rule, and on which days the field works."""

@@ -1,0 +1,64 @@
+"""TEOs and schemes: operators set them, everyone who works here reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.web.access import allow
+from chassis.web.blueprint import Blueprint
+from contracts.terms import Role, credit_code_of
+from services.assessment.catalogue import commands, queries
+from services.assessment.catalogue.domain import Scheme, Teo
+from services.assessment.catalogue.schemas import SchemeSchema, TeoSchema, scheme_of
+
+blp = Blueprint("catalogue", __name__, description="TEOs, schemes and their pass rules")
+
+
+@blp.route("/teos/<code>", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blp.arguments(TeoSchema)
+@blp.response(200, TeoSchema)
+def put_teo(given: dict[str, Any], code: str) -> Teo:
+    """Keep a training-evaluation organisation under its unified social credit code."""
+    return commands.put_teo(Teo(credit_code_of(code), given["name"], tuple(dict.fromkeys(given["aliases"]))))
+
+
+@blp.route("/teos/<code>", methods=["GET"])
+@allow(*Role)
+@blp.response(200, TeoSchema)
+def get_teo(code: str) -> Teo:
+    """One training-evaluation organisation."""
+    return queries.teo_of(code)
+
+
+@blp.route("/teos", methods=["GET"])
+@allow(*Role)
+@blp.response(200, TeoSchema(many=True))
+def get_teos() -> list[Teo]:
+    """All training-evaluation organisations."""
+    return queries.teos()
+
+
+@blp.route("/schemes/<code>", methods=["PUT"])
+@allow(Role.OPERATOR)
+@blp.arguments(SchemeSchema)
+@blp.response(200, SchemeSchema)
+def put_scheme(given: dict[str, Any], code: str) -> Scheme:
+    """Keep a certificate scheme; pass rules are only added to."""
+    return commands.put_scheme(scheme_of(code, given))
+
+
+@blp.route("/schemes/<code>", methods=["GET"])
+@allow(*Role)
+@blp.response(200, SchemeSchema)
+def get_scheme(code: str) -> Scheme:
+    """One certificate scheme with its pass rules."""
+    return queries.scheme_of(code)
+
+
+@blp.route("/schemes", methods=["GET"])
+@allow(*Role)
+@blp.response(200, SchemeSchema(many=True))
+def get_schemes() -> list[Scheme]:
+    """All certificate schemes."""
+    return list(queries.schemes().values())

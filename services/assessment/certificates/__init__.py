@@ -1,0 +1,1 @@
+"""Certificates: the numbers that passes earned, and those taken back."""

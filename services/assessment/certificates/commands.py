@@ -1,0 +1,63 @@
+"""Put certificates on record, and take them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.bus import outbox
+from chassis.database import transactional
+from chassis.errors import NOT_FOUND
+from chassis.strands import name_keys
+from contracts.assessment import CertificateIssued, CertificateRevoked
+from services.assessment.certificates import models
+from services.assessment.certificates.domain import Certificate, State, revoked
+
+
+@transactional
+def issue(issued: Sequence[tuple[Certificate, str]]) -> None:
+    """Keep certificates whom the rules accepted in this transaction, and announce each: (certificate, cause)."""
+    name_keys(f"learner:{one.learner_id}" for one, _ in issued)
+    models.add_certificates(issued)
+    for one, cause in issued:
+        outbox.append(
+            CertificateIssued(
+                learner_id=one.learner_id,
+                teo=one.teo,
+                scheme=one.scheme,
+                level=one.level,
+                result_id=one.result_id,
+                certificate_number=one.number,
+                issued_on=one.issued_on,
+            ),
+            cause,
+        )
+
+
+@transactional
+def revoke(certificate_id: str, reason: str) -> Certificate:
+    """Take a certificate back; revoked already, it stays so."""
+    for one in models.certificates_by_id([certificate_id]):
+        name_keys([f"learner:{one.learner_id}"])
+        if one.state is not State.REVOKED:
+            models.set_revoked(revoked(one), reason)
+            _announce_revoked(one, reason)
+        return revoked(one)
+    raise NOT_FOUND(what="certificate", id=certificate_id)
+
+
+def _announce_revoked(one: Certificate, reason: str) -> None:
+    body = CertificateRevoked(
+        learner_id=one.learner_id,
+        teo=one.teo,
+        scheme=one.scheme,
+        level=one.level,
+        certificate_number=one.number,
+        reason=reason,
+    )
+    outbox.append(body, f"certificate:{one.id}:revoked")
+
+
+@transactional
+def move_learners(moves: Sequence[tuple[str, str]]) -> None:
+    """Give the certificates of merged learners to their survivors: (merged, survivor)."""
+    models.move_certificates(moves)

@@ -1,0 +1,1 @@
+"""Assessment plans, who may be registered in one, and who is."""

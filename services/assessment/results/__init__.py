@@ -1,0 +1,1 @@
+"""Results: recorded, judged, publicised, final; corrected or annulled with a reason."""
