@@ -12,6 +12,7 @@ from chassis.web.paging import page, paged
 from contracts.terms import Role, name_of
 from services.enrolment.learners import queries
 from services.enrolment.learners.commands import disclose
+from services.enrolment.learners.domain import StudentRecord
 from services.enrolment.learners.keyring import carried
 from services.enrolment.learners.schemas import (
     DocumentSchema,
@@ -67,7 +68,7 @@ def get_learner(learner_id: str) -> Row:
 @blp.route("/learners/<learner_id>/records", methods=["GET"])
 @allow(*READERS, owning=owner)
 @blp.response(200, StudentRecordSchema(many=True))
-def get_records(learner_id: str) -> list[Row]:
+def get_records(learner_id: str) -> list[StudentRecord]:
     """Show a learner's student records 学籍."""
     return queries.records(learner_id)
 

@@ -10,7 +10,7 @@ from chassis.database import Row
 from chassis.errors import NOT_FOUND, Refusal
 from contracts.terms import LearnerKind, mask
 from services.enrolment.learners import models
-from services.enrolment.learners.domain import Document, Person, department_of, document_of
+from services.enrolment.learners.domain import Document, Person, StudentRecord, department_of, document_of
 from services.enrolment.learners.keyring import Keyring, opened_number, opened_particulars
 
 
@@ -80,11 +80,10 @@ def learners(student_number: str, name: str, keyring: Keyring, after: str, limit
     return [learner_view(row) for row in models.learner_page(where, after, limit)]
 
 
-def records(learner_id: str) -> list[Row]:
+def records(learner_id: str) -> list[StudentRecord]:
     """A learner's student records."""
     learner(learner_id)
-    found = models.records_of([learner_id]).get(learner_id, {})
-    return [models.record_row(learner_id, record) for record in found.values()]
+    return list(models.records_of([learner_id]).get(learner_id, {}).values())
 
 
 def particulars(learner_id: str, keyring: Keyring) -> Row:
