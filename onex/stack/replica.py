@@ -16,16 +16,19 @@ ANSWER_MS = 500
 PAUSE_SECONDS = 0.05
 
 
-def make_primary(port: int, is_alive: Callable[[], bool], within_seconds: float) -> bool:
+def make_primary(port: int, within_seconds: float, is_alive: Callable[[], bool] = lambda: True) -> bool:
     """Wait until the mongod on this port takes writes, initiating its set if need be; False when it does not."""
     deadline = time.monotonic() + within_seconds
     address = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-    with MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=ANSWER_MS, connectTimeoutMS=ANSWER_MS) as client:
-        while is_alive() and time.monotonic() < deadline:
-            if _is_primary(client, port):
-                return True
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        address, serverSelectionTimeoutMS=ANSWER_MS, connectTimeoutMS=ANSWER_MS
+    )
+    try:
+        while not (well := _is_primary(client, port)) and is_alive() and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
-    return False
+        return well
+    finally:
+        client.close()
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], port: int) -> bool:

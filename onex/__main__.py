@@ -1,0 +1,5 @@
+"""`python -m onex`."""
+
+from onex.cli import main
+
+main()

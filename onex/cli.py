@@ -1,0 +1,231 @@
+"""The `onex` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from onex.stack.addresses import SERVICES, Running
+from onex.stack.home import ROOT, Home
+from onex.stack.interrupts import interruptible
+from onex.stack.trouble import Trouble
+
+if TYPE_CHECKING:
+    from onex.stack.status import Status
+
+P = ParamSpec("P")
+INTERRUPTED = 130
+say = Console(highlight=False, soft_wrap=True)
+complain = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def one_sentence(verb: Callable[P, None]) -> Callable[P, None]:
+    """End a command with one clear sentence, not with a trace, for what a person can mend."""
+
+    @wraps(verb)
+    def spoken(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except Trouble as trouble:
+            complain.print(f"[bold red]onex:[/] {trouble}", markup=True)
+            for line in trouble.lines:
+                complain.print(f"  {line}", markup=False)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            complain.print("onex: interrupted")
+            sys.exit(INTERRUPTED)
+
+    return spoken
+
+
+def tell(sentence: str) -> None:
+    """A line of progress."""
+    say.print(f"[green]·[/] {sentence}")
+
+
+port_offset = click.option(
+    "--port-offset", type=int, default=0, help="Add this to every default port: a second stack beside the first."
+)
+
+samples_folder = click.option(
+    "--samples", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another folder of samples."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A college's 1+X pilot on this machine: start it, look at it, show it."""
+
+
+@main.command()
+@port_offset
+@click.option("--stay", is_flag=True, help="Stay in the foreground; Ctrl-C stops the stack.")
+@one_sentence
+def up(port_offset: int, stay: bool) -> None:
+    """Start the stack and wait until all of it is well."""
+    if not stay:
+        print_addresses(start(port_offset))
+        return
+    with foreground(port_offset) as running:
+        print_addresses(running)
+        wait_for_interrupt()
+
+
+@main.command()
+@click.option("--wipe", is_flag=True, help="Delete its databases, topics, mail, logs and secrets as well.")
+@one_sentence
+def down(wipe: bool) -> None:
+    """Stop the stack; its state stays unless --wipe says otherwise."""
+    from onex.stack import up as stack  # noqa: PLC0415
+
+    home = Home.from_environment()
+    stopped = stack.down(home, tell)
+    tell("The stack is stopped" if stopped else f"No stack runs in {home.folder}")
+    if wipe:
+        stack.wipe(home)
+        tell(f"Its state in {home.folder} is deleted")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@one_sentence
+def status(as_json: bool) -> None:
+    """Show every process with its health and memory; exit 1 when one is not well."""
+    from onex.stack.status import status as look  # noqa: PLC0415
+
+    found = look(Home.from_environment())
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        print_status(found)
+    sys.exit(0 if found.is_well else 1)
+
+
+@main.command()
+@one_sentence
+def topics() -> None:
+    """Create the topics that do not exist yet (deploy/topics.yaml)."""
+    from onex.topics import create  # noqa: PLC0415
+
+    if not (kafka := os.environ.get("KAFKA")):
+        kafka = Running.of(Home.from_environment()).variables["KAFKA"]
+    created = create(kafka)
+    click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
+
+
+@main.command()
+@samples_folder
+@one_sentence
+def demo(samples: Path | None) -> None:
+    """Run the main job on the samples and hold it against the expectation."""
+    sys.exit(show(Running.of(Home.from_environment()), samples))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=ROOT / "deploy" / "samples")
+@one_sentence
+def samples(folder: Path) -> None:
+    """Write the sample sheets and their expectation again."""
+    command = [sys.executable, "-m", "onex.samples", str(folder.resolve())]
+    sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+@main.command()
+@port_offset
+@samples_folder
+@click.option("--once", is_flag=True, help="Stop the stack at the end; the exit code says whether the books balance.")
+@one_sentence
+def run(port_offset: int, samples: Path | None, once: bool) -> None:
+    """Start the stack, run the demonstration, and stay until Ctrl-C."""
+    os.environ.setdefault("DEMO", "1")
+    with foreground(port_offset) as running:
+        code = show(running, samples)
+        if not once:
+            print_addresses(running)
+            wait_for_interrupt()
+    sys.exit(code)
+
+
+def start(port_offset: int) -> Running:
+    """Bring the stack up; nothing is left running when that fails or is interrupted."""
+    from onex.stack.up import up as bring_up  # noqa: PLC0415
+
+    with interruptible():
+        return bring_up(Home.from_environment(), dict(os.environ), port_offset, tell)
+
+
+@contextmanager
+def foreground(port_offset: int) -> Iterator[Running]:
+    """The stack for as long as this command lasts, however it ends."""
+    with interruptible(), stopping(start(port_offset)) as running:
+        yield running
+
+
+@contextmanager
+def stopping(running: Running) -> Iterator[Running]:
+    """Stop the stack at the end."""
+    try:
+        yield running
+    finally:
+        stop(running.home)
+
+
+def stop(home: Home) -> None:
+    """Stop the stack, whatever else is pressed meanwhile."""
+    from onex.stack.up import down as bring_down  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bring_down(home, tell)
+
+
+def show(running: Running, folder: Path | None) -> int:
+    """Run the demonstration; its exit code."""
+    from onex.demo import run as run_demo  # noqa: PLC0415
+
+    return run_demo(running, folder, say)
+
+
+def wait_for_interrupt() -> None:
+    """Wait for Ctrl-C, SIGTERM or a closed terminal; that is how a foreground stack ends, and no failure."""
+    tell("The stack stays up; Ctrl-C stops it")
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    say.print()
+
+
+def print_addresses(running: Running) -> None:
+    """Where to look."""
+    table = Table(box=None, show_header=False)
+    table.add_row("portal", running.url("portal"))
+    for name in SERVICES:
+        table.add_row(name, f"{running.url(name)}/docs")
+    table.add_row("mail", running.variables["MAIL_FOLDER"])
+    table.add_row("logs", str(running.home.logs))
+    say.print(table)
+
+
+def print_status(found: Status) -> None:
+    """The processes as a table, and the memory in all."""
+    table = Table("process", "pid", "state", "port", "health", "memory MB")
+    table.columns[-1].justify = "right"
+    for one in found.processes:
+        colour = "green" if one.is_well else "red"
+        health = f"[{colour}]{one.health}[/]"
+        table.add_row(one.name, str(one.pid or ""), one.state, str(one.port or ""), health, f"{one.memory_mb:.0f}")
+    table.add_section()
+    table.add_row("supervisor", "", "", "", "", f"{found.supervisor_mb:.0f}")
+    table.add_row("all (engines alone)", "", "", "", "", f"{found.all_mb:.0f} ({found.engines_mb:.0f})")
+    say.print(table)

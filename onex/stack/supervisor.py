@@ -1,0 +1,127 @@
+"""The supervisor of a stack: start it, speak to it, and make sure that nothing stays when it goes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from onex.stack.home import ROOT, Home
+from onex.stack.programs import MARK, socket_of, surroundings
+from onex.stack.trouble import Trouble, last_lines
+
+START_SECONDS = 10.0
+STOP_SECONDS = 60.0
+KILL_SECONDS = 5.0
+PAUSE_SECONDS = 0.05
+UNREACHABLE = (OSError, xmlrpc.client.Error)
+
+
+@contextmanager
+def only_one(home: Home) -> Iterator[None]:
+    """Let no second command start or stop the same stack meanwhile."""
+    with (home.made() / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Trouble(f"Another onex command is starting or stopping the stack in {home.folder}.") from None
+        yield
+
+
+class Supervisor:
+    """The supervisor of one home, whether it runs or not."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def _ask(self, verb: str, *arguments: Any) -> Any:
+        """One question over a connection of its own: a broken one would not heal."""
+        transport = SupervisorTransport(serverurl=f"unix://{socket_of(self.home)}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, verb)(*arguments)
+
+    def is_running(self) -> bool:
+        try:
+            return bool(self._ask("getState")["statename"] == "RUNNING")
+        except UNREACHABLE:
+            return False
+
+    def pid(self) -> int | None:
+        try:
+            return int(self._ask("getPID"))
+        except UNREACHABLE:
+            return None
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Each program's state by its name; empty when no supervisor runs."""
+        try:
+            return {info["name"]: info for info in self._ask("getAllProcessInfo")}
+        except UNREACHABLE:
+            return {}
+
+    def start(self, configuration: str) -> None:
+        """Start the supervisor; it starts no program by itself."""
+        file = self.home / "supervisor.conf"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(configuration)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
+        environment = surroundings() | {MARK: str(self.home.folder)}
+        said = self.home.logs / "supervisor.out"
+        with said.open("wb") as out_file:
+            daemon = subprocess.Popen(
+                command, env=environment, cwd=ROOT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=out_file, stderr=out_file,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_running():
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                raise Trouble("The supervisor does not start; its last words:", last_lines(said))
+            time.sleep(PAUSE_SECONDS)
+
+    def start_program(self, full_name: str) -> None:
+        """Start one program and come back at once."""
+        try:
+            self._ask("startProcess", full_name, False)
+        except xmlrpc.client.Fault as fault:
+            raise Trouble(f"{full_name} cannot be started: {fault.faultString}.") from fault
+
+    def stop(self) -> None:
+        """Stop every program, engines last, and the supervisor; whatever does not listen is killed."""
+        left = processes_of(self.home)
+        with suppress(*UNREACHABLE):
+            self._ask("shutdown")
+            psutil.wait_procs(left, STOP_SECONDS)
+        kill(processes_of(self.home))
+        socket_of(self.home).unlink(missing_ok=True)
+
+
+def processes_of(home: Home) -> list[psutil.Process]:
+    """Every process that carries this stack's mark: also those whose supervisor is gone."""
+    return [process for process in psutil.process_iter() if _mark_of(process) == str(home.folder)]
+
+
+def _mark_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get(MARK, "") if process.pid != os.getpid() else ""
+    except (psutil.Error, OSError):
+        return ""
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """End processes: asked first, then made to."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.terminate()
+    for process in psutil.wait_procs(processes, KILL_SECONDS)[1]:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, KILL_SECONDS)
