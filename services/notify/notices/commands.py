@@ -18,6 +18,7 @@ from services.notify.notices.domain import (
     contact_fact,
     early_points,
     email_of,
+    is_of_result,
     is_worth_telling,
     notices_of,
     scheme_fact,
@@ -29,12 +30,9 @@ WAITER = "email"
 @transactional
 def queue_notices(news: Sequence[News]) -> None:
     """One notice for each piece of news and channel, however often and in whatever order it is told."""
-    telling = [one for one in news if is_worth_telling(one)]
-    if not telling:
-        return
     now = datetime.now(UTC)
-    known = _known(telling)
-    notices = [notice for one in telling for notice in notices_of(one, known, now)]
+    known = _known(news)
+    notices = [notice for one in news if is_worth_telling(one) for notice in notices_of(one, known, now)]
     models.add(notices, now)
     models.drop_early_points(sorted(known.points))
     waiting = [notice for notice in notices if notice.state is NoticeState.WAITING]
@@ -45,7 +43,7 @@ def _known(news: Sequence[News]) -> Known:
     return Known(
         contacts=contacts_of(one.mailbox for one in news),
         schemes=models.scheme_names(),
-        points=models.early_points_of(one.cause for one in news if awaits_points(one)),
+        points=models.early_points_of(one.cause for one in news if is_of_result(one)),
     )
 
 
@@ -53,8 +51,8 @@ def _known(news: Sequence[News]) -> Known:
 def add_points(points: Mapping[str, int]) -> None:
     """Tell provisional points, by the event of their result; those of results not told yet are kept for them."""
     now = datetime.now(UTC)
-    rows = models.told_of_results(points)
-    models.add_points(points, rows, now)
+    rows = models.told_of(points)
+    models.add_points(points, [row for row in rows if awaits_points(models.news_of(row))], now)
     models.keep_early_points(early_points(points, (row["cause"] for row in rows)), now)
 
 

@@ -90,7 +90,7 @@ def notices_of(news: News, known: Known, now: datetime) -> list[Notice]:
         channel=Channel.MAILBOX,
         state=NoticeState.DELIVERED,
         news=news,
-        points=known.points.get(news.cause),
+        points=points_of(news, known),
     )
     by_email = email_of(news, known, now)
     return [in_mailbox, by_email] if by_email else [in_mailbox]
@@ -101,7 +101,7 @@ def email_of(news: News, known: Known, told_at: datetime) -> Notice | None:
     contact = known.contacts.get(news.mailbox)
     if contact and not contact.email:
         return None
-    points = known.points.get(news.cause)
+    points = points_of(news, known)
     fact = missing_fact(news, known)
     patience = POINTS_PATIENCE if points is None and awaits_points(news) else timedelta(0)
     return Notice(
@@ -113,6 +113,11 @@ def email_of(news: News, known: Known, told_at: datetime) -> Notice | None:
         fact=fact,
         points=points,
     )
+
+
+def points_of(news: News, known: Known) -> int | None:
+    """The provisional points of a pass, once they are known."""
+    return known.points.get(news.cause) if awaits_points(news) else None
 
 
 def missing_fact(news: News, known: Known) -> str:
@@ -137,9 +142,14 @@ def awaits_points(news: News) -> bool:
     return news.event == "ResultPublicised" and news.facts.get("verdict") == Verdict.PASSED
 
 
+def is_of_result(news: News) -> bool:
+    """News that the credit bank answers with an entry of its own."""
+    return news.event in {"ResultPublicised", "ResultFinalised"}
+
+
 def variant_of(event: str, facts: Mapping[str, Any], points: int | None) -> str:
     """Which text a notice has."""
-    if not facts and event != "EnrolmentApproved":
+    if not facts:
         return "erased"
     if event == "CreditPosted":
         return "CreditPosted.added" if facts["available_points"] > 0 else "CreditPosted.taken"

@@ -151,10 +151,10 @@ def remove(notice_ids: Sequence[str]) -> None:
         write(Notices, [DeleteMany({"_id": {"$in": list(notice_ids)}})])
 
 
-def told_of_results(causes: Iterable[str]) -> list[Row]:
-    """The notices that told these results' publicity, by event."""
-    where = {"cause": {"$in": sorted(set(causes))}, "event": "ResultPublicised"}
-    return rows_of(Notices, where, {"cause": 1, "channel": 1, "state": 1, "claim": 1})
+def told_of(causes: Iterable[str]) -> list[Row]:
+    """The notices that told these events."""
+    wanted = sorted(set(causes))
+    return rows_of(Notices, {"cause": {"$in": wanted}}) if wanted else []
 
 
 def add_points(points: Mapping[str, int], rows: Iterable[Row], now: datetime) -> None:
