@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 import httpx
@@ -92,7 +92,8 @@ class Claims(msgspec.Struct):
 class Tokens:
     """Turns a token for one audience into its caller; good ones are remembered until they expire."""
 
-    def __init__(self, audience: str, trust: Trust) -> None:
+    def __init__(self, audience: str, trust: Trust, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._audience = audience
         self._trust = trust
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class Tokens:
             owns = {kind: frozenset(ids) for kind, ids in claims.owns.items()}
             known = claims.exp, Caller(claims.sub, claims.client_id, frozenset(claims.roles), owns)
         expires, caller = known
-        if expires <= time.time():
+        if expires <= self._clock():
             raise TOKEN_EXPIRED(challenge=INVALID)
         self._remember(token, known)
         return caller
@@ -128,7 +129,7 @@ class Tokens:
             _invalid(error)
         if claims.iss != issuer.name and claims.iss != self._trust.issuer(stale=True).name:
             raise TOKEN_INVALID(challenge=INVALID)
-        if claims.exp <= time.time():
+        if claims.exp <= self._clock():
             raise TOKEN_EXPIRED(challenge=INVALID)
         if claims.aud != self._audience:
             raise WRONG_AUDIENCE(audience=self._audience, challenge=INVALID)
