@@ -1,0 +1,255 @@
+"""E-mails leave: claimed, sent to a real mail server, marked; and what happens when it says no or is away."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from chassis.database import database
+from chassis.errors import Transient
+from chassis.seal import open_
+from contracts.enrolment import LearnerChanged
+from contracts.terms import LearnerKind
+from services.notify.contacts.commands import prefer_language
+from services.notify.contacts.domain import Language
+from services.notify.notices import sender
+from services.notify.notices.models import claim
+from services.notify.notices.sender import MailServer, send_due
+from tests.support.arrivals import arrival
+from tests.support.engines import free_port
+from tests.unit.notify import told
+
+pytestmark = pytest.mark.usefixtures("mongo")
+
+
+class Post:
+    """A mail server's desk: keeps letters, and refuses addresses as it is told."""
+
+    def __init__(self) -> None:
+        self.letters: list[EmailMessage] = []
+        self.answers: dict[str, str] = {}
+        self.hang_up_after = 10**9
+
+    async def handle_RCPT(  # noqa: N802 -- the library calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
+    ) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(  # noqa: N802 -- the library calls it so
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        if len(self.letters) >= self.hang_up_after:
+            server.transport.close()
+            return "421 closing"
+        content = envelope.content
+        assert isinstance(content, bytes)
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.letters.append(message)
+        return "250 OK"
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+@pytest.fixture
+def server(post: Post) -> Iterator[MailServer]:
+    controller = Controller(post, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield MailServer("127.0.0.1", controller.port, "onex@college.example.cn")
+    controller.stop()
+
+
+def opener(sealed: Mapping[str, Mapping[str, str | None]]) -> dict[str, dict[str, str]]:
+    """Open fields with the learners' keys, as the directory does."""
+    return {
+        learner: {
+            name: open_(told.KEYS[learner], token, f"learner:{learner}:{name}")
+            for name, token in fields.items()
+            if token and learner in told.KEYS
+        }
+        for learner, fields in sealed.items()
+    }
+
+
+def time_passes() -> None:
+    """Let every pause be over."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    database()["notices"].update_many({"state": "queued"}, {"$set": {"due_at": past}})
+
+
+def state(learner: str = "ann") -> dict[str, Any]:
+    (row,) = told.notices(channel="email", recipient=learner)
+    return row
+
+
+@pytest.fixture
+def two_approved(mongo: str) -> None:
+    """Ann and bo, each with an e-mail to be sent."""
+    told.deliver(
+        told.scheme(), told.registered("ann"), told.registered("bo"), told.approved("ann"), told.approved("bo")
+    )
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_due_email_is_sent_once(server: MailServer, post: Post) -> None:
+    send_due(opener, server)
+    send_due(opener, server)
+    assert sorted(letter["To"] for letter in post.letters) == ["ann@example.cn", "bo@example.cn"]
+    assert {row["state"] for row in told.notices(channel="email")} == {"sent"}
+    assert state()["sent_at"] >= state()["queued_at"]
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_letter_greets_a_masked_name_in_the_learners_language(server: MailServer, post: Post) -> None:
+    prefer_language("bo", Language.EN)
+    send_due(opener, server)
+    letters = {str(letter["To"]): letter for letter in post.letters}
+    chinese, english = letters["ann@example.cn"], letters["bo@example.cn"]
+    assert str(chinese["Subject"]) == "报名已通过审核"
+    assert chinese.get_content().startswith("黄**：你好！")
+    assert "智能财税" in chinese.get_content()
+    assert english.get_content().startswith("Dear 黄**,")
+    assert (chinese["From"], chinese["Auto-Submitted"]) == ("onex@college.example.cn", "auto-generated")
+    assert "黄玉梅" not in chinese.as_string() + chinese.get_content()
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_round_that_died_is_sent_again_under_the_same_name(server: MailServer, post: Post) -> None:
+    claim("a round that dies", 100, 60)
+    send_due(opener, server)
+    assert post.letters == []
+    time_passes()
+    send_due(opener, server)
+    assert {str(letter["Message-ID"]) for letter in post.letters} == {
+        f"<{row['_id']}@college.example.cn>" for row in told.notices(channel="email")
+    }
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_recipient_refused_for_good_is_marked_with_the_code_and_nothing_personal(
+    server: MailServer, post: Post
+) -> None:
+    post.answers["ann@example.cn"] = "550 5.1.1 <ann@example.cn> no such user"
+    send_due(opener, server)
+    assert (state("ann")["state"], state("ann")["reason"]) == ("refused", "smtp_550")
+    assert state("bo")["state"] == "sent"
+    assert "ann@" not in str(told.notices())
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_recipient_refused_for_now_is_tried_again_later_and_later(server: MailServer, post: Post) -> None:
+    post.answers["ann@example.cn"] = "451 greylisted, come back"
+    send_due(opener, server)
+    assert (state()["state"], state()["attempts"]) == ("queued", 1)
+    first = state()["due_at"] - datetime.now(UTC)
+    time_passes()
+    send_due(opener, server)
+    assert first < timedelta(seconds=6) < state()["due_at"] - datetime.now(UTC)
+    post.answers.clear()
+    time_passes()
+    send_due(opener, server)
+    assert state()["state"] == "sent"
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_mail_server_that_is_away_loses_nothing(post: Post) -> None:
+    away = MailServer("127.0.0.1", free_port(), "onex@college.example.cn")
+    for _ in range(3):
+        time_passes()
+        with pytest.raises(Transient):
+            send_due(opener, away)
+    assert {row["state"] for row in told.notices(channel="email")} == {"queued"}
+    assert all("claim" not in row for row in told.notices())
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_server_that_hangs_up_gets_the_rest_later(server: MailServer, post: Post) -> None:
+    post.hang_up_after = 1
+    with pytest.raises(Transient):
+        send_due(opener, server)
+    assert sorted(row["state"] for row in told.notices(channel="email")) == ["queued", "sent"]
+    post.hang_up_after = 10**9
+    time_passes()
+    send_due(opener, server)
+    assert len(post.letters) == 2
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_nothing_leaves_and_nothing_is_lost_while_enrolment_is_away(server: MailServer, post: Post) -> None:
+    def away(sealed: Mapping[str, Mapping[str, str | None]]) -> dict[str, dict[str, str]]:
+        raise Transient("enrolment does not answer")
+
+    with pytest.raises(Transient):
+        send_due(away, server)
+    assert post.letters == []
+    time_passes()
+    send_due(opener, server)
+    assert len(post.letters) == 2
+
+
+def test_a_contact_that_cannot_be_opened_closes_no_other(server: MailServer, post: Post) -> None:
+    strange = told.sealed("bo", name="陈晓岚", email="ann@example.cn")
+    contact = arrival(told.LearnerRegistered(learner_id="ann", kind=LearnerKind.STUDENT, **strange), 1)
+    told.deliver(told.scheme(), contact, told.registered("bo"), told.approved("ann"), told.approved("bo"))
+    send_due(opener, server)
+    assert (state("ann")["state"], state("ann")["reason"]) == ("refused", "contact_closed")
+    assert state("bo")["state"] == "sent"
+
+
+def test_a_destroyed_key_closes_the_contact_for_good(server: MailServer, post: Post) -> None:
+    told.deliver(told.scheme(), told.registered("ann"), told.approved("ann"))
+    send_due(lambda sealed: {learner: {} for learner in sealed}, server)
+    assert (state()["state"], state()["reason"]) == ("refused", "contact_closed")
+
+
+@pytest.mark.parametrize("address", ["nowhere", "ann@example.cn\r\nBcc: all@example.cn", "a@b.cn, c@d.cn", "@", "ann@"])
+def test_an_address_that_is_none_harms_nobody(address: str, server: MailServer, post: Post) -> None:
+    told.deliver(told.scheme(), told.registered("ann", email=address), told.registered("bo"))
+    told.deliver(told.approved("ann"), told.approved("bo"))
+    send_due(opener, server)
+    assert state("ann")["state"] == "refused"
+    assert [str(letter["To"]) for letter in post.letters] == ["bo@example.cn"]
+
+
+def test_an_address_given_up_meanwhile_gets_nothing(server: MailServer, post: Post) -> None:
+    told.deliver(told.scheme(), told.registered("ann"), told.approved("ann"))
+    fields = told.sealed("ann", name="黄玉梅")
+    told.deliver(arrival(LearnerChanged(learner_id="ann", kind=LearnerKind.STUDENT, **fields), 3))
+    send_due(opener, server)
+    assert (state()["state"], state()["reason"]) == ("refused", "no_address")
+    assert post.letters == []
+
+
+def test_a_pass_whose_points_never_come_is_told_without_them(server: MailServer, post: Post) -> None:
+    told.deliver(told.scheme(), told.registered("ann"), told.publicised("ann", seq=1))
+    send_due(opener, server)
+    assert post.letters == []
+    time_passes()
+    send_due(opener, server)
+    assert "正在记入账户" in post.letters[0].get_content()
+
+
+def test_a_round_is_bounded_and_says_that_there_is_more(
+    server: MailServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "ROUND", 2)
+    told.deliver(told.scheme(), told.registered("ann"))
+    told.deliver(told.approved("ann"), told.candidate("ann"), told.certified("ann", seq=2))
+    assert send_due(opener, server) is True
+    assert len(post.letters) == 2
+    assert send_due(opener, server) is False
+    assert len(post.letters) == 3
