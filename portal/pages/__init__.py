@@ -1,0 +1,14 @@
+"""The portal's pages, for learners and staff, in Chinese and English."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from portal.pages import frame, learner, lives, results, sheets, signing, staff
+
+
+def register(app: Flask) -> None:
+    """Hang the pages into the portal's application."""
+    frame.dress(app)
+    for room in (signing, learner, staff, sheets, results, lives):
+        app.register_blueprint(room.pages)

@@ -1,0 +1,117 @@
+"""Sheets: upload, preview, commit, and the workbook back."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
+
+from chassis.web.client import Answered
+from contracts.terms import Role
+from portal.pages.frame import Page, ask, language, request_key, signed_in, trouble
+
+pages = Blueprint("sheets", __name__)
+UPLOADERS = (Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO)
+SERVICES_WITH_SHEETS = ("enrolment", "training", "assessment")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ROWS_SHOWN = 50
+FORBIDDEN = 403
+
+
+@pages.route("/sheets")
+@signed_in(*UPLOADERS)
+def shelf() -> Page:
+    """The kinds of sheet the person may upload, and what was uploaded."""
+    kinds = [(service, kind) for service in SERVICES_WITH_SHEETS for kind in allowed(service, "/sheets")]
+    recent = [(service, one) for service in SERVICES_WITH_SHEETS for one in allowed(service, "/imports", limit=20)]
+    recent.sort(key=lambda pair: pair[1]["uploaded_at"], reverse=True)
+    return render_template("shelf.html", kinds=kinds, recent=recent)
+
+
+def allowed(service: str, path: str, **query: Any) -> list[dict[str, Any]]:
+    """A list of a service; empty where the person's role has no business there."""
+    try:
+        found: list[dict[str, Any]] = ask(service).get(path, **query)["items"]
+    except Answered as problem:
+        if problem.status != FORBIDDEN:
+            raise
+        return []
+    return found
+
+
+@pages.route("/sheets/<service>/<kind>", methods=["POST"])
+@signed_in(*UPLOADERS)
+def upload(service: str, kind: str) -> Page:
+    """Take a file in and show how it is read."""
+    file = request.files.get("file")
+    if service not in SERVICES_WITH_SHEETS or file is None or not file.filename:
+        return trouble("choose_file", 422)
+    given = ask(service).upload(
+        "/imports", file.filename, file.read(), idempotency_key=request_key(), kind=kind, language=language()
+    )
+    return redirect(url_for("sheets.shown", service=service, number=given["number"]))
+
+
+@pages.route("/sheets/<service>/<kind>/template.xlsx")
+@signed_in(*UPLOADERS)
+def template(service: str, kind: str) -> Page:
+    """An empty sheet to fill in."""
+    content = ask(known(service)).download(f"/sheets/{kind}/template.xlsx")
+    return send_file(io.BytesIO(content), XLSX, as_attachment=True, download_name=f"{kind}.xlsx")
+
+
+@pages.route("/imports/<service>/<int:number>")
+@signed_in(*UPLOADERS)
+def shown(service: str, number: int) -> Page:
+    """An import: progress, counts, rows with their verdicts."""
+    return render_template("import.html", **state_of(service, number))
+
+
+@pages.route("/imports/<service>/<int:number>/live")
+@signed_in(*UPLOADERS)
+def shown_live(service: str, number: int) -> Page:
+    """The part of the page that refreshes itself."""
+    return render_template("import_live.html", **state_of(service, number))
+
+
+def state_of(service: str, number: int) -> dict[str, Any]:
+    """An import and a page of its rows."""
+    about = ask(known(service)).get(f"/imports/{number}")
+    status = request.args.get("status") or None
+    rows: dict[str, Any] = {"items": [], "next": None}
+    if about["state"] not in ("reading", "unreadable"):
+        query = {"status": status, "cursor": request.args.get("cursor"), "limit": ROWS_SHOWN}
+        rows = ask(service).get(f"/imports/{number}/rows", **query)
+    return {"service": service, "about": about, "rows": rows, "status": status}
+
+
+@pages.route("/imports/<service>/<int:number>/commit", methods=["POST"])
+@signed_in(*UPLOADERS)
+def commit(service: str, number: int) -> Page:
+    """Write what the preview showed."""
+    ask(known(service)).post(f"/imports/{number}/commit")
+    return redirect(url_for("sheets.shown", service=service, number=number))
+
+
+@pages.route("/imports/<service>/<int:number>/discard", methods=["POST"])
+@signed_in(*UPLOADERS)
+def discard(service: str, number: int) -> Page:
+    """Throw an import away that is not committed."""
+    ask(known(service)).delete(f"/imports/{number}")
+    return redirect(url_for("sheets.shelf"))
+
+
+@pages.route("/imports/<service>/<int:number>/workbook.xlsx")
+@signed_in(*UPLOADERS)
+def workbook(service: str, number: int) -> Page:
+    """The sheet back, with a status column."""
+    content = ask(known(service)).download(f"/imports/{number}/workbook.xlsx")
+    return send_file(io.BytesIO(content), XLSX, as_attachment=True, download_name=f"{service}-{number}.xlsx")
+
+
+def known(service: str) -> str:
+    """A service that takes sheets; a 404 page otherwise."""
+    if service not in SERVICES_WITH_SHEETS:
+        raise Answered(404, {"detail": ""})
+    return service
