@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ FETCHERS = 4
 
 def fetch(engines: Path, folder: Path, repository: str, tell: Callable[[str], None]) -> None:
     """Fetch, verify and put side by side what the lock names; `Trouble` when it cannot be had."""
+    trust_this_machine()
     lock = LockFile.load(LOCK)
     tell(f"Fetching Apache Kafka ({len(lock.dependencies)} jars, 43 MB, once)")
     repo = MavenContext(
@@ -35,6 +38,14 @@ def fetch(engines: Path, folder: Path, repository: str, tell: Callable[[str], No
     with ThreadPoolExecutor(FETCHERS) as pool:
         files = list(pool.map(lambda jar: _fetch(repo, jar), lock.dependencies))
     _link(files, folder)
+
+
+def trust_this_machine() -> None:
+    """Trust the authorities this machine trusts: a campus proxy's is among them, and not in certifi's list."""
+    known = ssl.get_default_verify_paths()
+    bundles = [known.cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]
+    if bundle := next((one for one in bundles if one and Path(one).is_file()), None):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", bundle)
 
 
 def _fetch(repo: MavenContext, jar: LockedDependency) -> Path:
@@ -61,12 +72,18 @@ def _try(artifact: Artifact, sha256: str) -> str:
             return ""
         problem = "its sha256 is not the locked one"
     except (requests.RequestException, RuntimeError) as error:
-        problem = "no network" if isinstance(error, requests.ConnectionError) else str(error)[:200]
+        problem = _why(error)
     except OSError as error:
         raise Trouble(f"Kafka cannot be stored in {artifact.cached_path}: {error.strerror}.") from error
     if artifact.cached_path:
         artifact.cached_path.unlink(missing_ok=True)
     return problem
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "this machine does not trust its certificate; REQUESTS_CA_BUNDLE can name a list of authorities"
+    return "no network" if isinstance(error, requests.ConnectionError) else str(error)[:200]
 
 
 def _link(files: list[Path], folder: Path) -> None:
