@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
+from chassis.web.paging import page, paged
 from contracts.terms import Role, credit_code_of
 from services.assessment.catalogue import commands, queries
 from services.assessment.catalogue.domain import Scheme, Teo
@@ -33,10 +35,10 @@ def get_teo(code: str) -> Teo:
 
 @blp.route("/teos", methods=["GET"])
 @allow(*Role)
-@blp.response(200, TeoSchema(many=True))
-def get_teos() -> list[Teo]:
-    """All training-evaluation organisations."""
-    return queries.teos()
+@paged(TeoSchema)
+def list_teos(query: dict[str, Any]) -> dict[str, Any]:
+    """List training-evaluation organisations by credit code."""
+    return _page(queries.teos(), query)
 
 
 @blp.route("/schemes/<code>", methods=["PUT"])
@@ -58,7 +60,14 @@ def get_scheme(code: str) -> Scheme:
 
 @blp.route("/schemes", methods=["GET"])
 @allow(*Role)
-@blp.response(200, SchemeSchema(many=True))
-def get_schemes() -> list[Scheme]:
-    """All certificate schemes."""
-    return list(queries.schemes().values())
+@paged(SchemeSchema)
+def list_schemes(query: dict[str, Any]) -> dict[str, Any]:
+    """List certificate schemes by code."""
+    return _page(list(queries.schemes().values()), query)
+
+
+def _page(everything: Sequence[Teo | Scheme], query: dict[str, Any]) -> dict[str, Any]:
+    """One page of a short list that was read whole."""
+    beyond = str(query["cursor"][0]) if query["cursor"] else ""
+    rows = [one for one in everything if one.code > beyond]
+    return page(rows[: query["limit"] + 1], query["limit"], lambda one: [one.code])

@@ -21,7 +21,7 @@ def _aliases() -> fields.List[str]:
 
 
 class TeoSchema(Schema):
-    code = fields.String(dump_only=True)
+    teo = fields.String(dump_only=True, attribute="code")
     name = fields.String(required=True, validate=WORD)
     aliases = _aliases()
 
@@ -58,7 +58,7 @@ class PassRuleSchema(Schema):
 
 
 class SchemeSchema(Schema):
-    code = fields.String(dump_only=True)
+    scheme = fields.String(dump_only=True, attribute="code")
     name = fields.String(required=True, validate=WORD)
     aliases = _aliases()
     teo = fields.String(required=True, validate=validate.Length(equal=18))

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.web.access import allow, check_scope
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
+from chassis.web.paging import page, paged
 from chassis.web.schemas import FlowSchema
 from contracts.terms import Role
 from services.assessment.certificates import commands, queries
@@ -25,12 +26,12 @@ def owner(teo: str, number: str) -> Mapping[str, str | None]:
 
 @blp.route("/certificates", methods=["GET"])
 @allow(*STAFF, Role.LEARNER, Role.SERVICE)
-@blp.arguments(OfLearnerArgs, location="query")
-@blp.response(200, CertificateSchema(many=True))
-def certificates_of_learner(query: dict[str, str]) -> list[Certificate]:
-    """A learner's certificates, the oldest first."""
+@paged(CertificateSchema, OfLearnerArgs)
+def certificates_of_learner(query: dict[str, Any]) -> dict[str, Any]:
+    """List a learner's certificates by organisation and number."""
     check_scope({"learner": query["learner_id"]})
-    return queries.certificates_of_learner(query["learner_id"])
+    found = queries.certificates_of_learner(query["learner_id"], query["cursor"], query["limit"])
+    return page(found, query["limit"], lambda one: [one.id])
 
 
 @blp.route("/teos/<teo>/certificates/<number>/revocations", methods=["POST"])

@@ -14,11 +14,11 @@ from services.assessment.certificates.domain import Certificate, State, revoked
 
 
 @transactional
-def issue(issued: Sequence[tuple[Certificate, str]]) -> None:
-    """Keep certificates whom the rules accepted in this transaction, and announce each: (certificate, cause)."""
-    name_keys(f"learner:{one.learner_id}" for one, _ in issued)
+def issue(issued: Sequence[Certificate]) -> None:
+    """Keep certificates which the rules accepted in this transaction, and announce each."""
+    name_keys(f"learner:{one.learner_id}" for one in issued)
     models.add_certificates(issued)
-    for one, cause in issued:
+    for one in issued:
         outbox.append(
             CertificateIssued(
                 learner_id=one.learner_id,
@@ -29,7 +29,7 @@ def issue(issued: Sequence[tuple[Certificate, str]]) -> None:
                 certificate_number=one.number,
                 issued_on=one.issued_on,
             ),
-            cause,
+            one.submitted_by,
         )
 
 

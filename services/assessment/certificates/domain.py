@@ -59,7 +59,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a pass earned; its number is opaque and unique within its TEO."""
+    """What a pass earned; its number is opaque and unique within its TEO. `submitted_by`: the cause that told of it."""
 
     teo: str
     number: str
@@ -69,6 +69,7 @@ class Certificate:
     result_id: str
     issued_on: date
     state: State = State.VALID
+    submitted_by: str = ""
 
     @property
     def id(self) -> str:

@@ -16,13 +16,13 @@ from services.assessment.certificates.domain import Certificate, State
 
 
 class Certificates(me.Document):
-    """`id` is `<teo>:<number>`; `cause`: the row that put it on record; `reason`: why it was revoked."""
+    """`id` is `<teo>:<number>`; `submitted_by`: the cause that put it on record; `reason`: why it was revoked."""
 
     meta = {
         "collection": "certificates",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["learner_id"]}, {"fields": ["result_id"]}, {"fields": ["cause"]}],
+        "indexes": [{"fields": ["learner_id"]}, {"fields": ["result_id"]}, {"fields": ["submitted_by"]}],
     }
     id = me.StringField(primary_key=True)
     teo = me.StringField()
@@ -33,14 +33,14 @@ class Certificates(me.Document):
     result_id = me.StringField()
     issued_on = me.StringField()
     state = me.StringField()
-    cause = me.StringField()
+    submitted_by = me.StringField()
     recorded_at = me.DateTimeField()
     reason = me.StringField()
 
 
-def read_certificates(where: Mapping[str, Any]) -> list[Certificate]:
+def read_certificates(where: Mapping[str, Any], limit: int = 0) -> list[Certificate]:
     """Certificates by id."""
-    return [_certificate_of(row) for row in rows_of(Certificates, where, sort=[("_id", 1)])]
+    return [_certificate_of(row) for row in rows_of(Certificates, where, sort=[("_id", 1)], limit=limit)]
 
 
 def certificates_by_id(ids: Collection[str]) -> list[Certificate]:
@@ -53,11 +53,10 @@ def certificates_like(ids: Collection[str], result_ids: Collection[str]) -> list
     return read_certificates({"$or": [{"_id": {"$in": list(ids)}}, {"result_id": {"$in": list(result_ids)}}]})
 
 
-def add_certificates(issued: Sequence[tuple[Certificate, str]]) -> None:
-    """Keep certificates: (certificate, cause)."""
+def add_certificates(issued: Sequence[Certificate]) -> None:
+    """Keep certificates."""
     recorded_at = clock.now()
-    rows = [{"_id": one.id, **_row_of(one), "cause": cause, "recorded_at": recorded_at} for one, cause in issued]
-    write(Certificates, [InsertOne(row) for row in rows])
+    write(Certificates, [InsertOne({"_id": one.id, **_row_of(one), "recorded_at": recorded_at}) for one in issued])
 
 
 def set_revoked(certificate: Certificate, reason: str) -> None:
@@ -80,7 +79,7 @@ def count_valid() -> int:
 
 def rows_by_cause(cause: str) -> list[Row]:
     """Certificates put on record by one cause, as kept."""
-    return rows_of(Certificates, {"cause": cause})
+    return rows_of(Certificates, {"submitted_by": cause})
 
 
 def _row_of(one: Certificate) -> Row:
@@ -97,4 +96,5 @@ def _certificate_of(row: Row) -> Certificate:
         result_id=row["result_id"],
         issued_on=date.fromisoformat(row["issued_on"]),
         state=State(row["state"]),
+        submitted_by=row["submitted_by"],
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis import clock
 from chassis.web.health import Step
+from chassis.web.paging import Key, after
 from services.assessment.certificates import models
 from services.assessment.certificates.domain import Archive, Certificate, Report
 from services.assessment.plans import queries as plans
@@ -13,9 +14,9 @@ from services.assessment.plans.domain import Candidate
 from services.assessment.results import queries as results
 
 
-def certificates_of_learner(learner_id: str) -> list[Certificate]:
-    """A learner's certificates, the oldest first."""
-    return sorted(models.read_certificates({"learner_id": learner_id}), key=lambda one: (one.issued_on, one.id))
+def certificates_of_learner(learner_id: str, cursor: Key | None, limit: int) -> list[Certificate]:
+    """A page of a learner's certificates, in the order of their ids, and one more."""
+    return models.read_certificates({"learner_id": learner_id} | after(cursor, "_id"), limit + 1)
 
 
 def archive_of(reports: Sequence[Report]) -> Archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
+from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from services.assessment.certificates.domain import State
 
@@ -17,9 +18,10 @@ class CertificateSchema(Schema):
     result_id = fields.String(required=True)
     issued_on = fields.Date(required=True)
     state = fields.Enum(State, by_value=fields.String, required=True)
+    submitted_by = fields.String(required=True, metadata={"description": "the cause that put it on record: see /lives"})
 
 
-class OfLearnerArgs(Schema):
+class OfLearnerArgs(PageArgs):
     learner_id = fields.String(required=True, validate=validate.Length(min=1, max=100))
 
 

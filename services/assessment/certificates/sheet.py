@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -90,7 +90,7 @@ def examine(rows: Sequence[Row], known: Known) -> list[Examined]:
 
 def commit(examined: Sequence[Examined]) -> None:
     """Put the accepted ones on record."""
-    issue([(one.value, one.cause) for one in examined])
+    issue([replace(one.value, submitted_by=one.cause) for one in examined])
 
 
 def report_of(words: Words, row: Row) -> Report:

@@ -75,12 +75,12 @@ def close_publicity(teo: str, plan: str) -> dict[str, int]:
 
 @blp.route("/results", methods=["GET"])
 @allow(*STAFF, Role.LEARNER, Role.SERVICE)
-@blp.arguments(OfLearnerArgs, location="query")
-@blp.response(200, ResultSchema(many=True))
-def results_of_learner(query: dict[str, str]) -> list[dict[str, Any]]:
-    """A learner's results, in the order of the sittings."""
+@paged(ResultSchema, OfLearnerArgs)
+def results_of_learner(query: dict[str, Any]) -> dict[str, Any]:
+    """List a learner's results in the order of their ids."""
     check_scope({"learner": query["learner_id"]})
-    return [shape(one) for one in queries.results_of_learner(query["learner_id"])]
+    found = queries.results_of_learner(query["learner_id"], query["cursor"], query["limit"])
+    return page([shape(one) for one in found], query["limit"], lambda row: [row["result_id"]])
 
 
 @blp.route("/results/<result_id>", methods=["GET"])

@@ -26,9 +26,9 @@ def result_of(result_id: str) -> tuple[Result, list[dict[str, Any]]]:
     raise NOT_FOUND(what="result", id=result_id)
 
 
-def results_of_learner(learner_id: str) -> list[Result]:
-    """A learner's results, in the order of the sittings."""
-    return sorted(models.read_results({"learner_id": learner_id}), key=lambda one: (one.sat, one.id))
+def results_of_learner(learner_id: str, cursor: Key | None, limit: int) -> list[Result]:
+    """A page of a learner's results, in the order of their ids, and one more."""
+    return models.read_results({"learner_id": learner_id} | after(cursor, "_id"), limit + 1)
 
 
 def final_passes(learner_ids: Collection[str], schemes: Collection[str]) -> dict[tuple[str, str, Level], Result]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
+from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import Verdict
 from services.assessment.results.domain import CAMPUS_OFFSET, Marks, Remark, Result, State, as_kept
@@ -112,7 +113,7 @@ class WarningsSchema(Schema):
     warnings = fields.List(fields.Nested(WarningSchema), required=True)
 
 
-class OfLearnerArgs(Schema):
+class OfLearnerArgs(PageArgs):
     learner_id = fields.String(required=True, validate=validate.Length(min=1, max=100))
 
 
