@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis import waiters
-from chassis.worker import Job
+from chassis.jobs import Job
 from services.notify.notices.commands import WAITER, settle_emails
 from services.notify.notices.sender import MailServer, Opener, send_due
 

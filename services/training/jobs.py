@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chassis import waiters
+from chassis.jobs import Job
 from chassis.sheet.imports import Sheets
 from chassis.sheet.jobs import sheet_jobs
-from chassis.worker import Job
 from services.training.classes.commands import WAITER, place_waiting
 
 

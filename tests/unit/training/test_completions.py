@@ -10,6 +10,9 @@ import pytest
 
 from chassis.bus.outbox import Outbox
 from chassis.database import rows_of, run_transaction
+from chassis.seal import new_key
+from chassis.sheet.imports import Received, Sheets, ask_to_commit, found, receive
+from chassis.sheet.jobs import sheet_jobs
 from chassis.sheet.kind import Examined, Row
 from contracts.terms import Level
 from contracts.training import TrainingCompleted
@@ -18,7 +21,7 @@ from services.training.classes.domain import Approval, PlaceState, TrainingClass
 from services.training.classes.queries import place_counts
 from services.training.completions.commands import move_completions
 from services.training.completions.models import Completions
-from services.training.completions.sheet import completion_kind
+from services.training.completions.sheet import completion_kind, sheets
 from services.training.schemes.commands import keep_schemes
 from services.training.schemes.domain import Scheme
 
@@ -189,3 +192,31 @@ def test_a_merged_learners_completions_are_the_survivors() -> None:
     upload(row(2, ANN))
     move_completions("bo", "ann")
     assert [one["learner_id"] for one in rows_of(Completions, {})] == ["bo"]
+
+
+@pytest.mark.usefixtures("campus")
+def test_a_file_goes_all_the_way_and_the_same_file_again_changes_nothing() -> None:
+    taken = sheets(Register(), new_key())
+    file = (
+        "2020年秋季培训结业名单,,,,,\n"
+        "姓名,证件号,证书名称,职业技能等级,结论,完成日期\n"
+        f"黄玉梅,{ANN},失智老人照护,中级,合格,2020年11月21日\n"
+        f"陈晓岚,{BO},失智老年人照护,2级,不合格,2020/11/21\n"
+        f"某某,{DAMAGED},失智老年人照护,2,合格,20201121\n"
+    )
+    for expected in ({"new": 2, "refused": 1}, {"unchanged": 2, "refused": 1}):
+        number = receive(taken, Received("completion", "zh", "结业.csv", file.encode("gb18030"), {}, "trainer", {}))
+        run(taken)
+        ask_to_commit(number)
+        run(taken)
+        row = found(number)
+        assert row["state"] == "committed"
+        assert {status: count for status, count in row["done"].items() if count} == expected
+    assert [one.learner_id for one in announced()] == ["ann"]
+    assert {one["learner_id"]: one["passed"] for one in rows_of(Completions, {})} == {"ann": True, "bo": False}
+
+
+def run(taken: Sheets) -> None:
+    """Let the worker's jobs do all there is to do."""
+    while any(verb() for _, verb, _ in sheet_jobs(taken)):
+        pass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import permutations
+from threading import Barrier
 
 import pytest
 
@@ -207,3 +209,18 @@ def test_the_last_word_on_a_schemes_name_counts() -> None:
     then = SchemePublished(scheme="dementia-care", name=newer, aliases=(older,), teo="T", levels=(Level(2),))
     deliver(arrival(first, 1), arrival(then, 2))
     assert schemes_by_word()["失智老人照护"].name == "失智老年人照护"
+
+
+def test_two_batches_at_once_never_give_the_last_place_twice() -> None:
+    for n in range(25):
+        put_class(robots(places=n + 1))
+        start = Barrier(2)
+
+        def arrive(learner: str, start: Barrier = start) -> None:
+            start.wait()
+            deliver(approved(learner))
+
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(arrive, (f"ann-{n}", f"bo-{n}")))
+        assert class_by_code("R1").taken == n + 1
+    assert place_counts() == {PlaceState.HELD: 25, PlaceState.WAITING: 25, PlaceState.COMPLETED: 0}
