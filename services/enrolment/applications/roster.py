@@ -11,6 +11,7 @@ from chassis.errors import Ground, Refusal, sift
 from chassis.sheet import cells
 from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, refused
+from chassis.sheet.read import CELL_TOO_LONG
 from contracts.terms import Role, mask, mask_name, name_of, plain
 from services.enrolment.applications import queries
 from services.enrolment.applications.commands import Entry, take_roster
@@ -93,6 +94,9 @@ COLUMNS = (
     Column(SINCE, read=cells.day, examples=("2019-09-01", "")),
 )  # fmt: skip
 
+LONGEST_CELL = 100
+LONGEST = {EMAIL: 254}
+
 
 @dataclass(frozen=True)
 class Known:
@@ -107,9 +111,9 @@ class Known:
 
 @dataclass
 class Seen:
-    """People and student numbers as the rows before have left them."""
+    """People, by learner or by blind index, and holders of student numbers as the rows before have left them."""
 
-    persons: dict[Document, Person]
+    persons: dict[str, Person]
     owners: dict[str, object]
 
 
@@ -141,7 +145,7 @@ def known(rows: Sequence[Row], keyring: Keyring) -> Known:
 
 def examine(rows: Sequence[Row], known: Known) -> list[Examined]:
     """Judge rows in their order, each as if those before it were committed."""
-    seen = Seen(dict(known.census.persons), dict(known.census.owners))
+    seen = Seen({one.learner_id: one for one in known.census.persons.values()}, dict(known.census.owners))
     return [_examined(row, known, seen) for row in rows]
 
 
@@ -160,19 +164,20 @@ def _examined(row: Row, known: Known, seen: Seen) -> Examined:
 def _judged(row: Row, known: Known, seen: Seen) -> Examined:
     registration = registration_of(row, known.programmes)
     wish = wish_of(row[CERTIFICATE], row[LEVEL], known.offers)
-    document = registration.document
-    before = seen.persons.get(document)
+    person = known.census.persons.get(registration.document)
+    slot = person.learner_id if person else known.census.blinds[registration.document]
+    before = seen.persons.get(slot)
     after = registered(registration, before, known.today)
     check_numbers(before, after, seen.owners)
-    seen.persons[document] = after
-    seen.owners.update(dict.fromkeys(after.records, document))
-    state = _state_of(before, wish, known)
+    seen.persons[slot] = after
+    seen.owners.update(dict.fromkeys(after.records, slot))
+    state = _state_of(person, wish, known)
     is_new = before is None or (wish is not None and state is None)
     is_same = is_same_self(before, after) and not changed_records(before, after)
     return Examined(
         row_no=row.number,
         status="new" if is_new else "unchanged" if is_same else "changed",
-        value=Entry(registration, known.census.persons.get(document), wish),
+        value=Entry(registration, person, wish),
         identity=identity_of(registration, wish, known),
         notes=tuple(_notes(row, registration, state, known)),
     )
@@ -206,6 +211,10 @@ def _notes(row: Row, registration: Registration, state: State | None, known: Kno
 
 def registration_of(row: Row, known: Mapping[str, Programme]) -> Registration:
     """What a row says about a person; refuses what cannot be."""
+    for column, text in row.cells.items():
+        limit = LONGEST.get(column, LONGEST_CELL)
+        if len(text) > limit:
+            raise CELL_TOO_LONG(column=column, length=len(text), limit=limit)
     email = plain(row[EMAIL])
     return Registration(
         document=_document(row),

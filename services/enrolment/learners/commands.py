@@ -29,10 +29,10 @@ from services.enrolment.learners.keyring import Keyring, opened_number, sealed_n
 
 @dataclass
 class _Batch:
-    """People as one transaction leaves them, their wrapped keys, and the rows it writes at its end."""
+    """People as one transaction leaves them, their wrapped keys, and the rows it writes at its end; all by learner."""
 
     keyring: Keyring
-    now: dict[Document, Person]
+    now: dict[str, Person]
     keys: dict[str, str]
     learners: list[Row] = field(default_factory=list)
     documents: list[Row] = field(default_factory=list)
@@ -49,35 +49,37 @@ def register_people(
 
     `said`: registrations with their cause. `known`: the people among them, read in this transaction.
     """
-    people = {registration.document for registration, _ in said}
-    blinds = {document: keyring.blind(document) for document in people if document not in known}
-    ids = sorted({known[document].learner_id for document in people if document in known})
-    name_keys([f"document:{blind}" for blind in blinds.values()] + [f"learner:{one}" for one in ids])
-    batch = _Batch(keyring, dict(known), models.wrapped_keys(ids))
+    documents = dict.fromkeys(registration.document for registration, _ in said)
+    ids = {document: known[document].learner_id if document in known else uuid.uuid4().hex for document in documents}
+    blinds = {ids[document]: keyring.blind(document) for document in documents if document not in known}
+    name_keys([f"document:{blind}" for blind in blinds.values()] + [f"learner:{one}" for one in ids.values()])
+    people = {person.learner_id: person for document, person in known.items() if document in ids}
+    batch = _Batch(keyring, people, models.wrapped_keys(people))
     for registration, cause in said:
-        _register(batch, registration, blinds.get(registration.document, ""), cause)
+        learner_id = ids[registration.document]
+        _register(batch, learner_id, registration, blinds.get(learner_id, ""), cause)
     models.add_learners(batch.learners, batch.documents, batch.wrapped)
     models.change_learners(list(batch.changed.values()))
     models.keep_records(list(batch.records.values()))
-    return [batch.now[registration.document] for registration, _ in said]
+    return [batch.now[ids[registration.document]] for registration, _ in said]
 
 
-def _register(batch: _Batch, registration: Registration, blind: str, cause: str) -> None:
-    before = batch.now.get(registration.document)
-    after = registered(registration, before, clock.today())
+def _register(batch: _Batch, learner_id: str, registration: Registration, blind: str, cause: str) -> None:
+    before = batch.now.get(learner_id)
+    after = replace(registered(registration, before, clock.today()), learner_id=learner_id)
     if before is None:
-        after = _add(batch, after, registration.document, blind, cause)
+        _add(batch, after, registration.document, blind, cause)
     elif not is_same_self(before, after):
         _change(batch, after, cause)
     for record in changed_records(before, after):
-        batch.records[record.key] = models.record_row(after.learner_id, record)
-        append(record_changed(after.learner_id, record), cause)
-    batch.now[registration.document] = after
+        batch.records[record.key] = models.record_row(learner_id, record)
+        append(record_changed(learner_id, record), cause)
+    batch.now[learner_id] = after
 
 
-def _add(batch: _Batch, person: Person, document: Document, blind: str, cause: str) -> Person:
-    """A person nobody knew gets an id, a key of their own, and is announced."""
-    learner_id, key = uuid.uuid4().hex, seal.new_key()
+def _add(batch: _Batch, person: Person, document: Document, blind: str, cause: str) -> None:
+    """A person nobody knew gets a key of their own and is announced."""
+    learner_id, key = person.learner_id, seal.new_key()
     batch.keys[learner_id] = batch.keyring.wrap(key)
     fields = sealed_particulars(key, learner_id, person.particulars)
     index = batch.keyring.blind_name(person.particulars.name)
@@ -89,7 +91,6 @@ def _add(batch: _Batch, person: Person, document: Document, blind: str, cause: s
     batch.wrapped.append({"_id": learner_id, "wrapped": batch.keys[learner_id]})
     name, phone, email = fields["name"] or "", fields["phone"], fields["email"]
     append(LearnerRegistered(learner_id=learner_id, kind=person.kind, name=name, phone=phone, email=email), cause)
-    return replace(person, learner_id=learner_id)
 
 
 def _change(batch: _Batch, person: Person, cause: str) -> None:

@@ -233,6 +233,25 @@ def test_a_roster_with_either_document_finds_the_survivor() -> None:
     assert person_of(survivor, KEYRING).particulars.name == "陈晓岚1"
 
 
+def test_two_rows_about_one_person_under_two_documents_add_up() -> None:
+    survivor, other = two_learners()
+    merge(survivor, other, KEYRING)
+    card = student(手机="13811111111", 申请证书="", 申请等级="")
+    passport = neighbour(
+        证件类型="护照",
+        证件号码="E12345678",
+        姓名="陈晓岚1",
+        手机="",
+        邮箱="new@example.cn",
+        申请等级="初级",
+        申请证书="智能财税",
+    )
+    assert statuses(upload(card, passport)) == ["changed", "changed"]
+    now = person_of(survivor, KEYRING).particulars
+    assert (now.phone, now.email) == ("13811111111", "new@example.cn")
+    assert statuses(upload(card, passport)) == ["unchanged", "unchanged"]
+
+
 def test_what_is_asked_under_the_merged_learner_acts_on_the_survivor() -> None:
     survivor, other = two_learners()
     merge(survivor, other, KEYRING)

@@ -49,6 +49,7 @@ def test_a_student_and_a_neighbour_are_new() -> None:
         ({"申请等级": "特级"}, "level_unknown"),
         ({"申请等级": ""}, "level_unknown"),
         ({"申请等级": "初、中、高"}, "level_unknown"),
+        ({"姓名": "陈" * 101}, "cell_too_long"),
         ({"证件类型": "学生证"}, "document_type_unknown"),
         ({"证件号码": identity(1)[:17]}, "identity_length"),
         ({"证件号码": identity(1)[:17] + "ABCDEFGHIJK"[int(identity(2)[16])]}, "identity_check_digit"),
