@@ -26,7 +26,8 @@ def _new() -> str:
 
 def client_secret(clients_key: str, client_id: str) -> str:
     """The secret of a built-in client, derived from the key the portal holds."""
-    return _text(hmac.new(clients_key.encode(), client_id.encode(), hashlib.sha256).digest())
+    key = base64.urlsafe_b64decode(clients_key + "=" * (-len(clients_key) % 4))
+    return _text(hmac.new(key, client_id.encode(), hashlib.sha256).digest())
 
 
 def made() -> dict[str, str]:
