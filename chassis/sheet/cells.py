@@ -49,14 +49,13 @@ def text(cell: Cell) -> str:
 
 def code(cell: Cell) -> str:
     """An identifier: full-width forms made narrow, no spaces; a number never becomes a float."""
-    if type(cell) is not str:
-        return written(cell)
-    if cell.isalnum() and cell.isascii():
-        return cell
-    word = SPACES.sub("", cell.translate(UNSEEN).translate(NARROW))
+    word = cell if type(cell) is str else written(cell)
+    if word.isalnum() and word.isascii():
+        return word
+    word = SPACES.sub("", word.translate(UNSEEN).translate(NARROW)).removeprefix("'")
     if SCIENTIFIC.fullmatch(word):
         raise NUMBER_DAMAGED()
-    return word.removeprefix("'")
+    return word
 
 
 def integer(cell: Cell) -> str:

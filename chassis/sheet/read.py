@@ -96,7 +96,7 @@ def table_of(content: bytes, columns: Sequence[Column]) -> Table:
 def workbook_lines(content: bytes) -> Iterator[tuple[int, Lines]]:
     """The sheets of a workbook: how high each is, and its lines."""
     for sheet in workbooks.sheets_of(content):
-        yield sheet.total_height, partial(workbooks.lines_of, sheet)
+        yield workbooks.height_of(sheet), partial(workbooks.lines_of, sheet)
 
 
 def delimited_lines(content: bytes) -> Iterator[tuple[int, Lines]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -56,6 +58,7 @@ WORKSHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 MAX_SHEETS_TRIED = 8
 
 SCAN_BYTES = 1 << 20
+FEED_BYTES = 1 << 16
 OVERLAP_BYTES = 512
 ROWS, CELLS = (b"<row", b":row"), (b"<c", b":c")
 # A reference beyond what is read: a row of six digits or more, or a cell in one, or a cell right of column CZ.
@@ -75,16 +78,29 @@ def check_package(content: bytes) -> None:
     """Refuse a zip that is no workbook, unpacks too large, or spans too many rows or columns."""
     try:
         look_over(content)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        OSError,
+        struct.error,
+    ) as error:
         raise WORKBOOK_BROKEN() from error
 
 
 def look_over(content: bytes) -> None:
-    """Check the zip's directory, then each worksheet's own text as it unpacks."""
+    """Check the zip's directory, then every member as it really unpacks, and each worksheet's own text."""
     with zipfile.ZipFile(io.BytesIO(content)) as package:
-        check_members(package.infolist())
-        for member in filter(is_worksheet, package.infolist()):
-            check_worksheet(chunks_of(package, member))
+        members = package.infolist()
+    check_members(members)
+    for member in members:
+        chunks = unpacked(content, member)
+        if is_worksheet(member):
+            check_worksheet(chunks)
+        collections.deque(chunks, maxlen=0)  # to the end: a directory may lie about sizes
 
 
 def is_worksheet(member: zipfile.ZipInfo) -> bool:
@@ -105,11 +121,35 @@ def check_members(members: list[zipfile.ZipInfo]) -> None:
             raise UNPACKS_TOO_LARGE()
 
 
-def chunks_of(package: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """A member piece by piece, never more than its directory entry promised."""
-    with package.open(member) as stream:
-        while chunk := stream.read(SCAN_BYTES):
+def unpacked(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member piece by piece, refused as soon as it unpacks to more than its directory entry says."""
+    name_length, extra_length = struct.unpack_from("<HH", content, member.header_offset + 26)
+    begin = member.header_offset + 30 + name_length + extra_length
+    packed = memoryview(content)[begin : begin + member.compress_size]
+    size = 0
+    for chunk in inflated(packed, member.compress_type):
+        size += len(chunk)
+        if size > member.file_size:
+            raise UNPACKS_TOO_LARGE()
+        yield chunk
+
+
+def inflated(packed: memoryview, compress_type: int) -> Iterator[bytes]:
+    """Stored or deflated bytes as they were, piece by piece."""
+    if compress_type == zipfile.ZIP_STORED:
+        yield from (bytes(packed[start : start + SCAN_BYTES]) for start in range(0, len(packed), SCAN_BYTES))
+        return
+    if compress_type != zipfile.ZIP_DEFLATED:
+        raise NotImplementedError(compress_type)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    for start in range(0, len(packed), FEED_BYTES):
+        feed: bytes | memoryview = packed[start : start + FEED_BYTES]
+        more = True
+        while more:
+            chunk = inflater.decompress(feed, SCAN_BYTES)
             yield chunk
+            feed = inflater.unconsumed_tail
+            more = bool(feed) or len(chunk) == SCAN_BYTES
 
 
 def check_worksheet(chunks: Iterator[bytes]) -> None:
@@ -165,9 +205,14 @@ def checked(sheet: CalamineSheet) -> CalamineSheet:
     """The sheet, if its table is as wide and high as may be read."""
     if sheet.width > MAX_COLUMNS:
         raise TOO_MANY_COLUMNS(columns=sheet.width, limit=MAX_COLUMNS)
-    if sheet.total_height > MAX_LINES:
+    if height_of(sheet) > MAX_LINES:
         raise TOO_MANY_ROWS()
     return sheet
+
+
+def height_of(sheet: CalamineSheet) -> int:
+    """The number of the last line that holds anything."""
+    return sheet.end[0] + 1 if sheet.end else 0
 
 
 def lines_of(sheet: CalamineSheet) -> Iterator[tuple[int, list[Cell]]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +42,6 @@ ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\ufff
 FRAME_SHEET = "xl/worksheets/sheet1.xml"
 ROWS_GO_HERE = re.compile(rb"<sheetData>.*</sheetData>|<sheetData\s*/>", re.DOTALL)
 BUFFER_CHARACTERS = 1 << 18
-IN_MEMORY_BYTES = 4 * 1024 * 1024
 
 Styles = Mapping[str, int]
 Judged = Iterator[tuple[int, Judgement]]
@@ -67,7 +65,7 @@ def workbook_back(table: Table, judged: Judged, language: Language) -> IO[bytes]
     frame, styles = _frame(table, width)
     letters = tuple(get_column_letter(place) for place in range(1, width + 3))
     layout = Layout(language, width, dropped, letters, styles)
-    content = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 -- the caller sends and closes it
+    content = io.BytesIO()
     _fill(frame, content, _buffered(_rows(table, judged, layout)))
     content.seek(0)
     return content

@@ -49,7 +49,15 @@ class Effects(me.Document):
 
 COLUMNS = (
     Column("姓名", ("名字", "Name"), required=True, filled=True, personal=True, examples=("黄玉梅",)),
-    Column("借书证号", ("证号", "Card number"), required=True, filled=True, read=cells.code, personal=True, examples=("=1+1",)),
+    Column(
+        "借书证号",
+        ("证号", "Card number"),
+        required=True,
+        filled=True,
+        read=cells.code,
+        personal=True,
+        examples=("=1+1",),
+    ),
     Column("册数", ("册",), read=cells.integer),
     Column("日期", read=cells.day),
 )
@@ -79,7 +87,10 @@ def commit(examined: list[Examined]) -> None:
     name_keys(f"reader:{one.value[0]}" for one in examined)
     write(
         Readers,
-        [UpdateOne({"_id": one.value[0]}, {"$set": {"books": one.value[1]}, "$inc": {"writes": 1}}, upsert=True) for one in examined],
+        [
+            UpdateOne({"_id": one.value[0]}, {"$set": {"books": one.value[1]}, "$inc": {"writes": 1}}, upsert=True)
+            for one in examined
+        ],
     )
     write(Effects, [InsertOne({"_id": one.cause, "card": one.value[0]}) for one in examined])
 
@@ -131,7 +142,9 @@ def xlsx(lines: Iterable[Sequence[Any]], header: Sequence[Any] | None = HEADER) 
     return content.getvalue()
 
 
-def csv(lines: Iterable[Sequence[Any]], header: Sequence[str] = HEADER, encoding: str = "utf-8", comma: str = ",") -> bytes:
+def csv(
+    lines: Iterable[Sequence[Any]], header: Sequence[str] = HEADER, encoding: str = "utf-8", comma: str = ","
+) -> bytes:
     return "\r\n".join(comma.join(map(str, line)) for line in [header, *lines]).encode(encoding)
 
 
@@ -147,7 +160,7 @@ def upload(sheets: Sheets, content: bytes, **given: Any) -> int:
 def run_jobs(sheets: Sheets, turns: int = 1000) -> None:
     """Work as a worker does, until nothing is due."""
     verbs = [verb for _, verb, _ in sheet_jobs(sheets)]
-    while any([verb() for verb in verbs]):
+    while sum(verb() for verb in verbs):
         turns -= 1
         assert turns, "the jobs never end"
 

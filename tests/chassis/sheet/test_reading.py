@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -36,6 +36,7 @@ def refusal_of(content: bytes) -> Refusal:
 
 
 LINE = ("黄·玉梅", "110101197503070021", "3", "2020-11-21")
+GOOD = xlsx([LINE])
 EXPECTED = dict(zip(HEADER, LINE, strict=True))
 
 
@@ -58,7 +59,9 @@ def test_a_workbook_with_titles_above_a_decorated_header_is_read() -> None:
     sheet.merge_cells("A1:D1")
     sheet.append([])
     sheet.append(["序号", "*名 字", "证号\n（18位）", "册数(本)", "日期【年-月-日】", "备注"])
-    sheet.append([1, " 黄·玉梅　", "１１０１０１１９７５０３０７００２１ ", 3, datetime(2020, 11, 21), "好"])
+    sheet.append(
+        [1, " 黄·玉梅　", "１１０１０１１９７５０３０７００２１ ", 3, datetime.fromisoformat("2020-11-21"), "好"]
+    )
     sheet.append([])
     sheet.append([2, "陈", "E1", 2.0, date(2020, 11, 22), None])
     content = io.BytesIO()
@@ -99,17 +102,32 @@ def test_a_number_that_excel_shortened_is_refused_and_not_guessed() -> None:
 @pytest.mark.parametrize(
     ("reader", "written", "expected"),
     [
-        (cells.integer, "８８", "88"), (cells.integer, 88.0, "88"), (cells.integer, "88.0", "88"), (cells.integer, " ", ""),
-        (cells.integer, None, ""), (cells.code, "20190001 ", "20190001"), (cells.code, 20190001.0, "20190001"),
-        (cells.code, "'0012", "0012"), (cells.code, "１２３ｘ", "123x"), (cells.code, True, "True"),
-        (cells.day, "2020/1/2", "2020-01-02"), (cells.day, "2020年11月21日", "2020-11-21"), (cells.day, "20201121", "2020-11-21"),
-        (cells.day, 20201121.0, "2020-11-21"), (cells.day, "2020-11-21 00:00:00", "2020-11-21"), (cells.day, "２０２０．１．２", "2020-01-02"),
-        (cells.day, datetime(2020, 1, 2, 8), "2020-01-02"),
-        (cells.instant, "2020-11-21 18:30", "2020-11-21T18:30:00+08:00"), (cells.instant, "2020-11-21T10:30:00Z", "2020-11-21T10:30:00+00:00"),
-        (cells.instant, "2020年11月21日", "2020-11-21T00:00:00+08:00"), (cells.instant, datetime(2020, 1, 2, 8), "2020-01-02T08:00:00+08:00"),
-        (cells.text, "\u3000 黄\u200b玉 \ufeff梅 ", "黄玉 梅"), (cells.text, 1.5, "1.5"), (cells.text, "（1）班", "（1）班"),
+        (cells.integer, "８８", "88"),
+        (cells.integer, 88.0, "88"),
+        (cells.integer, "88.0", "88"),
+        (cells.integer, " ", ""),
+        (cells.integer, None, ""),
+        (cells.code, "20190001 ", "20190001"),
+        (cells.code, 20190001.0, "20190001"),
+        (cells.code, "'0012", "0012"),
+        (cells.code, "１２３ｘ", "123x"),
+        (cells.code, True, "True"),
+        (cells.day, "2020/1/2", "2020-01-02"),
+        (cells.day, "2020年11月21日", "2020-11-21"),
+        (cells.day, "20201121", "2020-11-21"),
+        (cells.day, 20201121.0, "2020-11-21"),
+        (cells.day, "2020-11-21 00:00:00", "2020-11-21"),
+        (cells.day, "２０２０．１．２", "2020-01-02"),
+        (cells.day, datetime.fromisoformat("2020-01-02T08:00"), "2020-01-02"),
+        (cells.instant, "2020-11-21 18:30", "2020-11-21T18:30:00+08:00"),
+        (cells.instant, "2020-11-21T10:30:00Z", "2020-11-21T10:30:00+00:00"),
+        (cells.instant, "2020年11月21日", "2020-11-21T00:00:00+08:00"),
+        (cells.instant, datetime.fromisoformat("2020-01-02T08:00"), "2020-01-02T08:00:00+08:00"),
+        (cells.text, "\u3000 黄\u200b玉 \ufeff梅 ", "黄玉 梅"),
+        (cells.text, 1.5, "1.5"),
+        (cells.text, "（1）班", "（1）班"),
     ],
-)  # fmt: skip
+)
 def test_cells_are_read_as_meant(reader: cells.Reader, written: Cell, expected: str) -> None:
     assert reader(written) == expected
 
@@ -117,18 +135,27 @@ def test_cells_are_read_as_meant(reader: cells.Reader, written: Cell, expected: 
 @pytest.mark.parametrize(
     ("reader", "written", "code"),
     [
-        (cells.integer, "八", "not_a_whole_number"), (cells.integer, 88.5, "not_a_whole_number"), (cells.day, "2020-02-30", "not_a_date"),
-        (cells.day, "明天", "not_a_date"), (cells.day, "20201", "not_a_date"), (cells.instant, "昨天", "not_an_instant"),
-        (cells.code, "1.10101E+17", "number_damaged"), (cells.code, 1.1e17, "number_damaged"),
+        (cells.integer, "八", "not_a_whole_number"),
+        (cells.integer, 88.5, "not_a_whole_number"),
+        (cells.day, "2020-02-30", "not_a_date"),
+        (cells.day, "明天", "not_a_date"),
+        (cells.day, "20201", "not_a_date"),
+        (cells.instant, "昨天", "not_an_instant"),
+        (cells.code, "1.10101E+17", "number_damaged"),
+        (cells.code, 1.1e17, "number_damaged"),
     ],
-)  # fmt: skip
+)
 def test_cells_that_say_nothing_sure_are_refused(reader: cells.Reader, written: Cell, code: str) -> None:
     with pytest.raises(Refusal) as caught:
         reader(written)
     assert caught.value.code == code
 
 
-@given(st.one_of(st.text(), st.integers(), st.floats(allow_nan=False), st.dates(), st.datetimes(), st.none(), st.booleans()))
+@given(
+    st.one_of(
+        st.text(), st.integers(), st.floats(allow_nan=False), st.dates(), st.datetimes(), st.none(), st.booleans()
+    )
+)
 def test_whatever_a_cell_holds_it_is_read_or_refused_and_reading_again_changes_nothing(cell: Cell) -> None:
     for reader in (cells.text, cells.code, cells.integer, cells.day, cells.instant):
         try:
@@ -161,7 +188,7 @@ def test_whatever_a_cell_holds_it_is_read_or_refused_and_reading_again_changes_n
         (xlsx([LINE], header=(*HEADER, *(f"列{i}" for i in range(70)))), "too_many_columns"),
         (csv([LINE], header=(*HEADER, *(f"列{i}" for i in range(70)))), "too_many_columns"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_such_sheet_is_refused(content: bytes, code: str) -> None:
     assert refusal_of(content).code == code
 
@@ -181,7 +208,7 @@ def packed(members: dict[str, bytes]) -> bytes:
 
 def repacked(change: Callable[[bytes], bytes]) -> bytes:
     """A workbook whose sheet was altered as text."""
-    with zipfile.ZipFile(io.BytesIO(xlsx([LINE]))) as package:
+    with zipfile.ZipFile(io.BytesIO(GOOD)) as package:
         members = {name: package.read(name) for name in package.namelist()}
     members["xl/worksheets/sheet1.xml"] = change(members["xl/worksheets/sheet1.xml"])
     return packed(members)
@@ -196,14 +223,22 @@ def test_a_zip_that_is_no_workbook_is_refused() -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_opened() -> None:
-    began = time.monotonic()
-    bomb = packed({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": b"0" * 400_000_000})
-    made = time.monotonic()
-    assert len(bomb) < 1_000_000
-    assert refusal_of(bomb).code == "unpacks_too_large"
-    assert time.monotonic() - made < max(1.0, made - began)
-    small = packed({"xl/workbook.xml": b"<workbook/>", "xl/sharedStrings.xml": b"0" * 20_000_000})
-    assert refusal_of(small).code == "unpacks_too_large"
+    bomb = packed({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": b"0" * 60_000_000})
+    assert len(bomb) < 100_000
+    assert peak_of(lambda: refusal_of(bomb)) == "unpacks_too_large"
+    strings = packed({"xl/workbook.xml": b"<workbook/>", "xl/sharedStrings.xml": b"0" * 20_000_000})
+    assert peak_of(lambda: refusal_of(strings)) == "unpacks_too_large"
+
+
+def peak_of(refused: Callable[[], Refusal], most_bytes: int = 8_000_000) -> str:
+    """The code of a refusal that cost little memory."""
+    tracemalloc.start()
+    try:
+        code = refused().code
+        assert tracemalloc.get_traced_memory()[1] < most_bytes
+    finally:
+        tracemalloc.stop()
+    return code
 
 
 def test_a_directory_that_lies_about_sizes_is_refused() -> None:
@@ -220,10 +255,14 @@ FAR = b'<row r="%s"><c r="%s" t="n"><v>1</v></c></row></sheetData>'
 @pytest.mark.parametrize(
     ("row", "cell", "code"),
     [
-        (b"1048576", b"A1048576", "too_many_rows"), (b"3", b"XFD3", "too_many_columns"), (b"3", b"DA3", "too_many_columns"),
-        (b"3", b"xfd3", "too_many_columns"), (b"3", b"A1048576", "too_many_rows"), (b"200001", b"A3", "too_many_rows"),
+        (b"1048576", b"A1048576", "too_many_rows"),
+        (b"3", b"XFD3", "too_many_columns"),
+        (b"3", b"DA3", "too_many_columns"),
+        (b"3", b"xfd3", "too_many_columns"),
+        (b"3", b"A1048576", "too_many_rows"),
+        (b"200001", b"A3", "too_many_rows"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("quote", [b'"', b"'", b' = "'])
 def test_a_far_off_cell_does_not_span_its_rectangle(row: bytes, cell: bytes, code: str, quote: bytes) -> None:
     def change(text: bytes) -> bytes:
@@ -236,15 +275,12 @@ def test_a_far_off_cell_does_not_span_its_rectangle(row: bytes, cell: bytes, cod
     assert refusal_of(repacked(change)).code == code
 
 
-def test_two_hundred_thousand_rows_are_refused_quickly_in_both_formats() -> None:
-    lines = lending(200_000)
-    text = csv(lines)
-    began = time.monotonic()
-    assert refusal_of(text).code == "too_many_rows"
-    assert time.monotonic() - began < 3
-    row = "<row><c t='n'><v>1</v></c></row>".encode() * 200_000
+def test_two_hundred_thousand_rows_are_refused_before_they_cost_memory() -> None:
+    text = csv(lending(200_000))
+    assert peak_of(lambda: refusal_of(text)) == "too_many_rows"
+    row = b"<row><c t='n'><v>1</v></c></row>" * 200_000
     content = repacked(lambda text: text.replace(b"</sheetData>", row + b"</sheetData>"))
-    assert refusal_of(content).code == "too_many_rows"
+    assert peak_of(lambda: refusal_of(content)) == "too_many_rows"
 
 
 def test_one_hundred_thousand_rows_are_read() -> None:
@@ -253,10 +289,10 @@ def test_one_hundred_thousand_rows_are_read() -> None:
     assert refusal_of(csv(lending(100_031))).code == "too_many_rows"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_damaged_workbook_is_read_or_refused_and_never_breaks(data: st.DataObject) -> None:
-    content = bytearray(xlsx([LINE]))
+    content = bytearray(GOOD)
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -265,7 +301,7 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_breaks(data: st.DataObj
         return
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_xml_is_read_or_refused_and_never_breaks(data: st.DataObject) -> None:
     def change(text: bytes) -> bytes:
@@ -280,7 +316,7 @@ def test_damaged_xml_is_read_or_refused_and_never_breaks(data: st.DataObject) ->
         return
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for given_bytes in (content, csv([LINE]) + b"\r\n" + content):
