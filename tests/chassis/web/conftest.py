@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
 
+import mongoengine
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import fields, validate
+from pymongo import MongoClient
 
-from chassis.database import database, transactional
+from chassis.database import connect, database, ensure_indexes, transactional
 from chassis.errors import Busy, Ground
 from chassis.web.access import allow, owned, public
 from chassis.web.app import create_app
 from chassis.web.blueprint import Blueprint
-from chassis.web.once import once
+from chassis.web.once import OnceAnswers, once
 from chassis.web.paging import PageArgs, after, page, paged
 from chassis.web.schemas import JudgedSchema, Schema, accepted, refused
 from tests.chassis.web.tokens import TestIssuer
 
+COLLECTIONS = ("things", "files", "outbox", "strands", "once_answers")
 TOO_HEAVY = Ground("too_heavy", en="{name} is too heavy.", zh="{name} 太重。")
 
 
@@ -114,6 +119,14 @@ def _more(blp: Blueprint) -> None:
         """Break, with a secret in the message."""
         raise ValueError("110101199003078515")
 
+    @blp.route("/away")
+    @public
+    @blp.response(200, CountedSchema)
+    def away() -> Any:
+        """Ask a database that is not there."""
+        with MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as nobody:
+            nobody.admin.command("ping")
+
     @blp.route("/busy")
     @public
     @blp.response(200, CountedSchema)
@@ -143,13 +156,29 @@ def issuer() -> TestIssuer:
     return TestIssuer()
 
 
+@pytest.fixture(scope="session")
+def home(mongo_url: str) -> Iterator[str]:
+    """One database for all tests of the web, since making one is slow; its name."""
+    name = f"test_web_{uuid.uuid4().hex[:8]}"
+    connect(mongo_url, name)
+    for collection in COLLECTIONS:
+        database().create_collection(collection)
+    ensure_indexes(OnceAnswers)
+    yield name
+    with MongoClient(mongo_url) as client:
+        client.drop_database(name)
+
+
 @pytest.fixture
-def app(mongo: str, mongo_url: str, issuer: TestIssuer) -> Flask:
-    database().create_collection("things")
-    database().create_collection("files")
-    return create_app(
-        "things", settings(mongo_url, mongo), [blueprint()], title="Things", trust=issuer, lives_for=[Keeper.CLERK]
+def app(home: str, mongo_url: str, issuer: TestIssuer) -> Iterator[Flask]:
+    """The application, with nothing in its database."""
+    connect(mongo_url, home)
+    for collection in COLLECTIONS:
+        database()[collection].delete_many({})
+    yield create_app(
+        "things", settings(mongo_url, home), [blueprint()], title="Things", trust=issuer, lives_for=[Keeper.CLERK]
     )
+    mongoengine.disconnect_all()
 
 
 @pytest.fixture

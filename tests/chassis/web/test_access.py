@@ -112,7 +112,7 @@ def test_access_is_judged_before_the_body(client: FlaskClient) -> None:
     problem(client.put("/things/a/x", data=b"{"), 401, "token_missing")
 
 
-def test_an_undecorated_route_fails_the_start(mongo: str, mongo_url: str, issuer: TestIssuer) -> None:
+def test_an_undecorated_route_fails_the_start(home: str, mongo_url: str, issuer: TestIssuer) -> None:
     blp = Blueprint("bare", __name__)
 
     @blp.route("/bare")
@@ -120,10 +120,10 @@ def test_an_undecorated_route_fails_the_start(mongo: str, mongo_url: str, issuer
         return ""
 
     with pytest.raises(Defect, match=r"bare\.bare"):
-        create_app("x", settings(mongo_url, mongo), [blp], title="X", trust=issuer)
+        create_app("x", settings(mongo_url, home), [blp], title="X", trust=issuer)
 
 
-def test_access_below_another_decorator_fails_the_start(mongo: str, mongo_url: str, issuer: TestIssuer) -> None:
+def test_access_below_another_decorator_fails_the_start(home: str, mongo_url: str, issuer: TestIssuer) -> None:
     blp = Blueprint("low", __name__)
 
     @blp.route("/low")
@@ -133,7 +133,7 @@ def test_access_below_another_decorator_fails_the_start(mongo: str, mongo_url: s
         return None
 
     with pytest.raises(Defect, match="directly under"):
-        create_app("x", settings(mongo_url, mongo), [blp], title="X", trust=issuer)
+        create_app("x", settings(mongo_url, home), [blp], title="X", trust=issuer)
 
 
 def test_a_route_allows_somebody() -> None:
