@@ -206,7 +206,7 @@ def add_disclosure(row: Row) -> None:
 
 def learner_page(where: dict[str, Any], after: str, limit: int) -> list[Row]:
     """Learners by id, from after one on."""
-    return rows_of(Learners, where | {"_id": {"$gt": after}} if after else where, sort=[("_id", 1)], limit=limit)
+    return rows_of(Learners, {"$and": [where, {"_id": {"$gt": after}}]}, sort=[("_id", 1)], limit=limit)
 
 
 def holders_of_number(student_number: str) -> list[str]:

@@ -179,6 +179,16 @@ def test_learners_are_found_by_student_number_and_by_whole_name(client: FlaskCli
     assert [row["what"] for row in rows_of(Disclosures, {})] == ["find", "find"]
 
 
+def test_a_number_that_two_colleges_gave_is_read_in_pages(client: FlaskClient) -> None:
+    open_the_annex()
+    upload(student(1), student(2, 学号="2019040001", 学校代码="4144088888"), student(3))
+    first = client.get("/learners?student_number=2019040001&limit=1", headers=as_a("registry")).json
+    cursor = first["next"]
+    rest = client.get(f"/learners?student_number=2019040001&cursor={cursor}", headers=as_a("registry")).json
+    assert len(first["items"]) == len(rest["items"]) == 1
+    assert rest["next"] is None
+
+
 def test_a_merge_over_http_is_accepted_then_unchanged(client: FlaskClient) -> None:
     open_the_annex()
     upload(student(1), student(2))
