@@ -134,4 +134,6 @@ def problem_of(answer: httpx.Response) -> dict[str, Any]:
         found = answer.json()
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else {"detail": answer.text[:300]}
+    if not isinstance(found, dict):
+        return {"detail": answer.text[:300]}
+    return {"code": found.get("error", ""), "detail": found.get("error_description", ""), **found}

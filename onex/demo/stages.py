@@ -199,7 +199,7 @@ def close_publicity(demo: Demo, bar: Bar) -> None:
         if open_results(demo, plan):
             demo.operator.post("assessment", f"/teos/{plan['teo']}/plans/{plan['plan']}/publicity/close")
             wait_for(bar, f"{plan['plan']} final", finality(demo, plan))
-        bar.at(count, len(plans), plan["plan"])
+        bar.at(count, len(plans), "plans")
 
 
 def finality(demo: Demo, plan: Mapping[str, Any]) -> Callable[[], Progress]:

@@ -18,9 +18,7 @@ POLL_SECONDS = 0.3
 STANDSTILL_SECONDS = 90.0
 EARLY_SECONDS = 60.0
 # What a preview says of a row whose facts have not arrived from another service yet.
-EARLY_CODES = frozenset(
-    {"scheme_unknown", "level_not_offered", "not_enrolled", "no_place", "training_not_completed", "not_passed"}
-)
+EARLY_CODES = frozenset({"scheme_unknown", "level_not_offered", "not_enrolled", "training_not_completed", "not_passed"})
 
 
 @dataclass

@@ -86,7 +86,7 @@ def add_bad_rows(
     put(autumn, 30, renumbered(robot, stranger, "RB2011289901"), "learner_unknown")
     put(autumn, 90, renumbered(robot, unenrolled, "RB2011289902"), "not_enrolled")
     put(autumn, 140, renumbered(robot, waiting, "RB2011289903"), "training_not_completed")
-    put(autumn, len(autumn.lines), renumbered(robot, late, robot.admission_number), "admission_taken")
+    put(spring, 20, renumbered(robot, late, robot.admission_number), "admission_taken")
     put(spring, 40, renumbered(full, later, "SN2021029901"), "plan_unknown", plan="SN-2021-99")
     put(spring, len(spring.lines), renumbered(full, later, "SN2021029902"), "quota_full")
 

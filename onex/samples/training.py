@@ -82,7 +82,7 @@ def add_bad_rows(annex: Annex, sheets: dict[str, Sheet], never_approved: Applica
     stranger = Application(strangers_of(1)[0], "industrial-robot", 1)
     for sheet, at, item, code in (
         (autumn, 25, stranger, "learner_unknown"),
-        (autumn, 60, like, "no_place"),
-        (spring, 45, never_approved, "no_place"),
+        (autumn, 60, like, "not_enrolled"),
+        (spring, 45, never_approved, "not_enrolled"),
     ):
         sheet.lines.insert(at, Line(completion_cells(annex, sheet, 0, item, "合格"), code))
