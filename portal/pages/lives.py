@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request
 from chassis.errors import Transient
 from chassis.web.client import Answered, Client
 from contracts.terms import Role
-from portal.pages.frame import Page, ask, found_or_none, scheme_names, signed_in
+from portal.pages.frame import Page, ask, found_or_none, points, say, scheme_names, signed_in
 
 pages = Blueprint("lives", __name__)
 READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
@@ -52,8 +52,19 @@ def life_page(causes: set[str], result: Step | None) -> str:
     steps, silent = follow(causes, clients)
     start = datetime.fromisoformat(steps[0]["at"]) if steps else None
     for step in steps:
+        step["summary"] = summary(step)
         step["elapsed"] = (datetime.fromisoformat(step["at"]) - start).total_seconds() if start else 0
     return render_template("life.html", steps=steps, silent=silent, result=result, schemes=scheme_names())
+
+
+def summary(step: Step) -> str:
+    """What a step did, in a few words: the row, the verdict, the points."""
+    detail = step.get("detail") or {}
+    if "provisional_points" in detail and "available_points" in detail:
+        return say("sum_points", points(detail["provisional_points"]), points(detail["available_points"]))
+    if "row" in detail and "import" in detail:
+        return say("sum_row", detail.get("kind", ""), detail["import"], detail["row"])
+    return say(f"verdict_{detail['verdict']}") if "verdict" in detail else ""
 
 
 def follow(causes: Iterable[str], clients: dict[str, Client]) -> tuple[list[Step], list[str]]:
