@@ -150,7 +150,10 @@ def test_a_result_waits_for_its_learner(assessment: Assessment) -> None:
     assert waiting() == 2
     assessment.tell(registered("new"))
     assert balances("new") == (200, 400)
-    assert [one["result_id"] for one in entries("new")] == [f"{TEO}:plan:000{n}:1" for n in (1, 2)]
+    assert [(one["result_id"], one["provisional_points"], one["available_points"]) for one in entries("new")] == [
+        (f"{TEO}:plan:0001:1", 0, 400),
+        (f"{TEO}:plan:0002:1", 200, 0),
+    ]
     assert waiting() == 0
     audited()
 
