@@ -184,7 +184,7 @@ def count_undated() -> list[Row]:
         "opened_on": {"$min": "$opened_on"},
     }
     found = collection_of(Results).aggregate([{"$match": UNDATED}, {"$group": group}, {"$sort": {"_id": 1}}])
-    return [{**row["_id"], "count": row["count"], "opened_on": row["opened_on"]} for row in found]
+    return [{**row["_id"], "count": row["count"], "opened_on": date.fromisoformat(row["opened_on"])} for row in found]
 
 
 def count_by_state() -> dict[tuple[str, str], int]:

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from chassis.errors import Refusal
-from chassis.sheet.kind import Row
+from chassis.sheet.kind import Row, Upload
 from contracts.assessment import CertificateIssued, CertificateRevoked, ResultFinalised
 from contracts.enrolment import LearnersMerged
 from services.assessment.certificates.commands import revoke
 from services.assessment.certificates.queries import certificates_of_learner, stages, steps_by_cause
 from services.assessment.certificates.sheet import certificates_sheet
 from services.assessment.plans.models import entitlements_of_learners, read_candidates
+from services.assessment.plans.sheet import candidates_sheet
+from services.assessment.results.commands import close_due_publicity, close_publicity
 from services.assessment.results.models import read_results
 from tests.support.arrivals import arrival
 from tests.unit.assessment.stories import (
@@ -21,9 +23,7 @@ from tests.unit.assessment.stories import (
     FINANCE_TEO,
     MI1,
     SF2,
-    CampusClock,
     Register,
-    Upload,
     announced,
     approved,
     candidate_row,
@@ -158,11 +158,11 @@ def merge(survivor: str, merged: str) -> None:
     deliver(arrival(body, 5, key=f"learner:{survivor}"), arrival(body, 5, key=f"learner:{merged}"))
 
 
-def test_learners_who_are_one_person_have_everything_under_one_id(clock: CampusClock) -> None:
+def test_learners_who_are_one_person_have_everything_under_one_id() -> None:
     open_college(SF2)
-    deliver(*[one for seq in range(1, 3) for one in (approved("chen", SF2, seq),)])
-    deliver(*[trained("chen-passport", SF2, 1)], *[approved("chen-passport", MI1, seq) for seq in range(1, 5)])
-    deliver(*[approved("chen", SF2, seq) for seq in range(3, 5)])
+    deliver(trained("chen-passport", SF2))
+    for seq in range(1, 5):
+        deliver(approved("chen", SF2, seq), approved("chen-passport", MI1, seq))
     merge("chen", "chen-passport")
     entitled = {(one.scheme, one.approved, one.trained) for one in entitlements_of_learners(["chen"])}
     assert entitled == {("smart-finance", True, True), ("maternal-infant", True, False)}
@@ -174,14 +174,10 @@ def test_results_and_certificates_of_a_merged_learner_go_on_under_the_survivor()
     for seq in range(1, 5):
         deliver(approved("old", SF2, seq), approved("chen", MI1, seq))
     deliver(trained("old", SF2))
-    from services.assessment.plans.sheet import candidates_sheet
-
     assert verdicts(upload(candidates_sheet(Register()), [candidate_row(1, SF2, "A1", "old")])) == ["new"]
     submit(sitting(SF2, "A1", 78, 85))
     merge("chen", "old")
     assert [one.learner_id for one in read_candidates({}) + read_results({})] == ["chen", "chen"]
-    from services.assessment.results.commands import close_due_publicity, close_publicity
-
     close_publicity(SF2.id)
     close_due_publicity()
     assert announced(ResultFinalised)[0].learner_id == "chen"
