@@ -54,6 +54,8 @@ class StrictParser(FlaskParser):
 
     def load_files(self, req: Request, schema: ma.Schema) -> Any:
         _check_upload(req)
+        if req.form:
+            raise ma.ValidationError({name: ["Unknown field."] for name in req.form})
         return super().load_files(req, schema)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import flask_smorest
 from flask import Flask
 from flask_smorest import Blueprint as SmorestBlueprint
-from werkzeug.routing import IntegerConverter, Rule
+from werkzeug.routing import BaseConverter, IntegerConverter, Rule
 
 from chassis.errors import Defect
 from chassis.web import problems
@@ -42,6 +42,17 @@ class BoundedInteger(IntegerConverter):
     regex = r"\d{1,15}"
 
 
+class Code(BaseConverter):
+    """`<code:plan>`: an identifier people chose; anything else is no address here."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
+def code_schema(_converter: Code) -> dict[str, str]:
+    """How the document states it."""
+    return {"type": "string", "pattern": f"^{Code.regex}$"}
+
+
 class Api(flask_smorest.Api):
     """flask-smorest's Api, with this house's problems in place of its errors."""
 
@@ -54,7 +65,7 @@ class Api(flask_smorest.Api):
 
 def assemble(app: Flask, name: str, title: str, blueprints: Iterable[SmorestBlueprint]) -> Api:
     """Register the blueprints and complete the document they make."""
-    app.url_map.converters["int"] = BoundedInteger
+    app.url_map.converters |= {"int": BoundedInteger, "code": Code}
     api = Api(
         app,
         spec_kwargs={
@@ -64,6 +75,7 @@ def assemble(app: Flask, name: str, title: str, blueprints: Iterable[SmorestBlue
             "info": {"description": ABOUT.format(title=title, name=name)},
         },
     )
+    api.register_converter(Code, code_schema)
     for blueprint in blueprints:
         if not isinstance(blueprint, Blueprint):
             raise Defect(f"blueprint {blueprint.name} is not of chassis.web.blueprint.Blueprint")

@@ -13,7 +13,7 @@ from chassis.errors import Refusal
 from chassis.web.problems import language
 
 LARGEST = 2**53 - 1  # what JSON readers keep exactly
-EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)  # what every zone can show
 
 
 class Schema(ma.Schema):
@@ -34,9 +34,9 @@ def _tighten(field: ma.fields.Field[Any]) -> None:
     if isinstance(field, fields.Integer):
         field.strict = True
         if not any(isinstance(rule, validate.Range) for rule in field.validators):
-            field.validators.append(validate.Range(-LARGEST, LARGEST))
-    if isinstance(field, fields.DateTime):
-        field.validators.append(_near)
+            field.validators = [*field.validators, validate.Range(-LARGEST, LARGEST)]  # a copy shares its list
+    if isinstance(field, fields.DateTime) and _near not in field.validators:
+        field.validators = [*field.validators, _near]
     if isinstance(field, fields.Boolean):
         field.truthy, field.falsy = {True}, {False}
 

@@ -169,3 +169,19 @@ def test_who_asks_too_much_is_told_to_wait(app: Flask, home: str, mongo_url: str
     assert int(refused.headers["Retry-After"]) >= 1
     assert client.get("/mine", headers=issuer.bearer("things", Keeper.CLERK, subject="calm")).status_code == 200
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_file_comes_alone(client: FlaskClient, issuer: TestIssuer) -> None:
+    headers = issuer.bearer("things", "clerk") | {"Content-Type": "multipart/form-data; boundary=cut"}
+    more = b'--cut\r\nContent-Disposition: form-data; name="colour"\r\n\r\nred\r\n' + form(b"x")
+    found = problem(client.post("/files", data=more, headers=headers), 422, "fields_invalid")
+    assert found["errors"] == [{"field": "colour", "detail": "Unknown field."}]
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-10:00", "yesterday", "2021-01-01T00:00:00"]
+)
+def test_an_instant_has_a_zone_and_can_be_shown(client: FlaskClient, issuer: TestIssuer, at: str) -> None:
+    headers = issuer.bearer("things", "clerk")
+    found = problem(client.post("/things", json=[THING | {"at": at}], headers=headers), 422, "fields_invalid")
+    assert [error["field"] for error in found["errors"]] == ["0.at"]
