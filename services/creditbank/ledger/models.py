@@ -62,7 +62,7 @@ class Entries(me.Document):
     at = me.DateTimeField()
 
 
-class Schemes(me.Document):
+class NumberedSchemes(me.Document):
     """What the ledger knows of a scheme: whether its points may be spent before the certificate's number is known."""
 
     meta = {"collection": "schemes", "auto_create_index": False, "strict": False}
@@ -231,12 +231,12 @@ def stream_unfounded() -> Iterator[str]:
 def keep_schemes(needs: Mapping[str, bool]) -> None:
     """Write what the ledger knows of schemes."""
     rows = [{"_id": code, "needs_certificate_number": needed} for code, needed in needs.items()]
-    write(Schemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+    write(NumberedSchemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
 def schemes_that_need_numbers() -> set[str]:
     """The schemes whose points wait for the certificate's number."""
-    return {row["_id"] for row in rows_of(Schemes, {"needs_certificate_number": True}, ["_id"])}
+    return {row["_id"] for row in rows_of(NumberedSchemes, {"needs_certificate_number": True}, ["_id"])}
 
 
 def sum_holdings() -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 
 from chassis import waiters
 from chassis.database import transactional
@@ -31,12 +32,13 @@ from services.creditbank.recognition.domain import (
 
 OUTCOME = "outcome"  # what waits: an outcome for its rule, or for its learner's account
 Touched = set[tuple[str, str]]
+Act = TypeVar("Act", Outcome, CertificateMark)
 
 
 @transactional
 def settle(outcomes: Sequence[Outcome]) -> Touched:
     """Take in results as they are now and post what that changes; the (learner, scheme) pairs it touched."""
-    arriving = [replace(one, learner_id=learner) for one, learner in zip(outcomes, _now(outcomes), strict=True)]
+    arriving = _of_survivors(outcomes)
     known = models.find_outcomes({one.learner_id for one in arriving})
     return _carry_out(_before(known), review(known, arriving, _rules(arriving)))
 
@@ -59,7 +61,7 @@ def settle_opened(learner_ids: Collection[str]) -> None:
 @transactional
 def mark_certificates(marks: Sequence[CertificateMark]) -> Touched:
     """Note that certificates are on record, or revoked; holdings whose marking that changes get an entry."""
-    present = [replace(one, learner_id=learner) for one, learner in zip(marks, _now(marks), strict=True)]
+    present = _of_survivors(marks)
     known = models.find_outcomes({one.learner_id for one in present})
     return _carry_out(_before(known), review_marks(known, present))
 
@@ -103,11 +105,15 @@ def publish_rule(
     return versions
 
 
-def _now(acts: Iterable[Outcome | CertificateMark]) -> list[str]:
-    """The learners these concern now, their strands named."""
+def _of_survivors(acts: Sequence[Act]) -> list[Act]:
+    """The same for the learners they concern now, whose strands are named."""
     keys = [f"learner:{one.learner_id}" for one in acts]
     name_keys(keys)
-    return [_learner(survivor_of(key)) for key in keys]
+    return [
+        one if now == key else replace(one, learner_id=_learner(now))
+        for one, key in zip(acts, keys, strict=True)
+        for now in (survivor_of(key),)
+    ]
 
 
 def _learner(key: str) -> str:

@@ -189,7 +189,7 @@ def review(known: Known, arriving: Iterable[Outcome], rules: Rulebook) -> Review
         before = of_scheme.get(late.result_id)
         if not is_news(before, late):
             continue
-        outcome = pinned(follows(before, replace(late, is_waiting=False)), rules)
+        outcome = pinned(follows(before, replace(late, is_waiting=False) if late.is_waiting else late), rules)
         of_scheme[outcome.result_id] = found.changed[outcome.key] = outcome
         if outcome.is_waiting:
             found.lacking.append(outcome)

@@ -15,8 +15,8 @@ from chassis.strands import Strand
 from contracts.terms import Level
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import settle_waiting
-from services.creditbank.ledger import models as ledger_models
-from services.creditbank.recognition import models as recognition_models
+from services.creditbank.ledger import commands as ledger
+from services.creditbank.recognition import commands as recognition
 from services.creditbank.recognition.commands import publish_rule
 from tests.support.arrivals import arrival
 from tests.unit.creditbank.stories import PILOT, audited, balances, finalised, publish_annex, registered
@@ -122,14 +122,14 @@ def services_race(tries: int) -> int:
 @pytest.mark.thousand
 def test_two_settlements_of_one_account_at_once(mongo: str, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
     publish_annex()
-    meet_at(monkeypatch, recognition_models, "find_outcomes")
+    meet_at(monkeypatch, recognition.models, "find_outcomes")
     assert settlements_race(tries) == 0
     assert audited().entries == 2 * tries
 
 
 @pytest.mark.thousand
 def test_a_rule_published_while_its_pass_arrives(mongo: str, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
-    meet_at(monkeypatch, recognition_models, "find_rules")
+    meet_at(monkeypatch, recognition.models, "find_rules")
     assert rules_race(tries) == 0
     audited()
 
@@ -137,26 +137,26 @@ def test_a_rule_published_while_its_pass_arrives(mongo: str, monkeypatch: pytest
 @pytest.mark.thousand
 def test_one_learners_events_from_two_services(mongo: str, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
     publish_annex()
-    meet_at(monkeypatch, ledger_models, "find_accounts")
+    meet_at(monkeypatch, ledger.models, "find_accounts")
     assert services_race(tries) == 0
     audited()
 
 
 def test_without_the_strands_write_a_pass_misses_its_rule(mongo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    meet_at(monkeypatch, recognition_models, "find_rules")
+    meet_at(monkeypatch, recognition.models, "find_rules")
     forget_strands(monkeypatch)
     assert rules_race(FEW) > 0
 
 
 def test_without_the_strands_write_a_pass_misses_its_account(mongo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_annex()
-    meet_at(monkeypatch, ledger_models, "find_accounts")
+    meet_at(monkeypatch, ledger.models, "find_accounts")
     forget_strands(monkeypatch)
     assert services_race(FEW) > 0
 
 
 def test_without_the_strands_write_two_settlements_collide(mongo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_annex()
-    meet_at(monkeypatch, recognition_models, "find_outcomes")
+    meet_at(monkeypatch, recognition.models, "find_outcomes")
     forget_strands(monkeypatch)
     assert settlements_race(FEW) > 0
