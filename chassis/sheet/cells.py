@@ -43,7 +43,7 @@ DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2
 def text(cell: Cell) -> str:
     """Trimmed, without invisible characters, otherwise as written: names, remarks."""
     if type(cell) is str:
-        return cell.strip() if cell.isascii() and cell.isprintable() else cell.translate(UNSEEN).strip()
+        return cell.strip() if cell.isprintable() else cell.translate(UNSEEN).strip()
     return written(cell)
 
 

@@ -70,10 +70,9 @@ def preview_piece(reading: Reading) -> bool:
         return False
     read = [reading.read(number, line) for number, line in lines]
     judgements = judge(reading.kind, read, reading.claims)
-    columns = tuple(reading.table.places)
-    ordered = tuple(column.name for column in reading.kind.columns if column.name in columns)
+    ordered = tuple(read[0][0].cells)  # each row's cells stand in the order of the kind's columns
     rows = tuple(
-        KeptRow(row.number, tuple(row.cells[name] for name in ordered), row.resolved, judgement)
+        KeptRow(row.number, tuple(row.cells.values()), row.resolved, judgement)
         for (row, _), judgement in zip(read, judgements, strict=True)
     )
     _keep(reading, KeptPiece(ordered, rows), "".join(LETTERS[one.status] for one in judgements))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
@@ -45,6 +45,7 @@ CELL_TOO_LONG = Ground(
 )
 
 Lines = Callable[[], Iterator[tuple[int, Sequence[Cell]]]]
+WORDS_REMEMBERED = 2_000
 BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|【[^】]*】|（[^）]*）")
 DECORATION = re.compile(r"[\s*:：#·_\-]+")
 
@@ -167,24 +168,43 @@ def holds_anything(cells: Sequence[Cell]) -> bool:
 RowReader = Callable[[int, Sequence[Cell]], tuple[Row, Said | None]]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a column stands in the lines of a table; `seen`: words that were read before, since most come again."""
+
+    column: Column
+    at: int
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def read(self, cell: Cell) -> tuple[str, Said | None]:
+        """The cell as text in one form, and what is wrong with it if it cannot be taken."""
+        try:
+            value = self.column.read(cell)
+        except Refusal as refusal:
+            return shown(cell)[:MAX_CELL_CHARACTERS], about(self.column.name, refusal)
+        if (self.column.filled and not value) or len(value) > MAX_CELL_CHARACTERS:
+            return value[:MAX_CELL_CHARACTERS], misfit(self.column, value)
+        if type(cell) is str and len(self.seen) < WORDS_REMEMBERED:
+            self.seen[cell] = value
+        return value, None
+
+
 def row_reader(table: Table, columns: Sequence[Column], upload: Upload) -> RowReader:
     """How a line of this table becomes a row, and what is wrong with it if a cell cannot be read."""
-    plan = [(column, table.places[column.name]) for column in columns if column.name in table.places]
+    places = [Place(column, table.places[column.name]) for column in columns if column.name in table.places]
+    plan = [(place.column.name, place.at, place.seen, place.read) for place in places]
 
     def row_of(number: int, line: Sequence[Cell]) -> tuple[Row, Said | None]:
         cells: dict[str, str] = {}
         wrong: Said | None = None
         width = len(line)
-        for column, place in plan:
-            cell = line[place] if place < width else ""
-            try:
-                cells[column.name] = value = column.read(cell)
-            except Refusal as refusal:
-                cells[column.name] = value = shown(cell)
-                wrong = wrong or about(column.name, refusal)
-            if (column.filled and not value) or len(value) > MAX_CELL_CHARACTERS:
-                cells[column.name] = value[:MAX_CELL_CHARACTERS]
-                wrong = wrong or misfit(column, value)
+        for name, at, seen, read in plan:
+            cell = line[at] if at < width else ""
+            value = seen.get(cell) if type(cell) is str else None
+            if value is None:
+                value, amiss = read(cell)
+                wrong = wrong or amiss
+            cells[name] = value
         return Row(number, cells, {}, upload), wrong
 
     return row_of

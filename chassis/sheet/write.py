@@ -75,7 +75,7 @@ def _fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
     """The frame's package again, with these rows in its sheet."""
     with (
         zipfile.ZipFile(frame) as source,
-        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as target,
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
     ):
         _copy_others(source, target)
         before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), maxsplit=1)
@@ -188,7 +188,7 @@ def cell_xml(cell: Cell, place: str, styles: Styles, style: str = "text") -> str
 
 def text_xml(text: str, place: str, style: int) -> str:
     """A text cell."""
-    plain = escape(ILLEGAL_IN_XML.sub("", text))
+    plain = text if text.isalnum() else escape(ILLEGAL_IN_XML.sub("", text))
     return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
 
 
