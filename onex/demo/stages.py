@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onex.demo.compare import result_differences
 from onex.demo.http import Addresses, Speaker
-from onex.demo.reading import holdings_due, results_of
+from onex.demo.reading import all_results, holdings_due, results_of
 from onex.demo.samples import Samples
 from onex.demo.screen import Bar
 from onex.demo.trouble import Answered, Halt
-from onex.demo.uploading import Import, changed_rows, row_differences, upload_all
+from onex.demo.uploading import EARLY_SECONDS, Import, changed_rows, row_differences, upload_all
 from onex.demo.waiting import HOPELESS_SECONDS, STANDSTILL_SECONDS, Progress, reached, wait_for
 
 OPERATOR, REGISTRY, EXAM_OFFICE = "demo-operator", "demo-registry", "demo-exam-office"
 AT_ONCE = 500
+OPEN_ENDED_DAYS = 60  # more working days of publicity than the published calendar reaches
 Put = tuple[str, str, dict[str, Any]]  # service, path, body
 DEMO_PASSWORD = "onex-demo"  # noqa: S105 (demo accounts only exist with DEMO=1)
 
@@ -53,7 +55,8 @@ class Demo:
 
     def upload(self, stage: str, bar: Bar) -> list[Import]:
         """Upload, preview and commit the sheets of a stage."""
-        imports = upload_all(self.samples, self.samples.sheets(stage), self.speakers, bar)
+        early_seconds = 0.0 if self.differences else EARLY_SECONDS
+        imports = upload_all(self.samples, self.samples.sheets(stage), self.speakers, bar, early_seconds)
         self.differences += row_differences(imports)
         self.rows_changed += changed_rows(imports)
         self.rows_sent += sum(one.sheet.rows for one in imports)
@@ -183,8 +186,13 @@ def register_candidates(demo: Demo, bar: Bar) -> None:
 
 
 def submit_results(demo: Demo, bar: Bar) -> None:
-    """The TEOs' result sheets, each by the TEO's own client."""
+    """The TEOs' result sheets, each by the TEO's own client; where no calendar reaches, the operator is warned."""
     demo.upload("results", bar)
+    open_ended = [plan for plan in demo.samples.plans if plan["publicity_days"] >= OPEN_ENDED_DAYS]
+    for plan in (one for one in open_ended if open_results(demo, one)):
+        warned = demo.operator.get("assessment", "/warnings")["warnings"]
+        if plan["plan"] not in {one["plan"] for one in warned}:
+            demo.differences.append(f"assessment does not warn that {plan['plan']} is public without a due date")
 
 
 def submit_resits(demo: Demo, bar: Bar) -> None:
@@ -219,12 +227,13 @@ def open_results(demo: Demo, plan: Mapping[str, Any]) -> int:
 
 
 def wait_for_credit(demo: Demo, bar: Bar) -> None:
-    """Wait until the credit bank shows what the final passes are worth by its own rules."""
+    """Hold each result against what was expected, and wait until the credit bank shows what the passes are worth."""
+    results = all_results(demo.operator, demo.samples.plans)
+    demo.differences += result_differences(demo.samples.expected["rows"], results)
     rules = {
         (one["scheme"], one["level"]): one["credit_points"]
         for one in demo.operator.listed("creditbank", "/recognition-rules")
     }
-    results = [row for plan in demo.samples.plans for row in results_of(demo.operator, plan)]
     due = holdings_due(results, demo.samples.plans)
     points = sum(rules[scheme, level] for (_, scheme), level in due.items())
 

@@ -53,13 +53,18 @@ class Import:
         ]
 
 
-def upload_all(samples: Samples, sheets: list[SampleSheet], speakers: dict[str, Speaker], bar: Bar) -> list[Import]:
-    """Upload, preview and commit the sheets of one stage, side by side."""
+def upload_all(
+    samples: Samples, sheets: list[SampleSheet], speakers: dict[str, Speaker], bar: Bar, early_seconds: float
+) -> list[Import]:
+    """Upload, preview and commit the sheets of one stage, side by side.
+
+    `early_seconds`: for how long rows may be refused because facts are still on their way.
+    """
     imports = [Import(sheet, speakers[sheet.client]) for sheet in sheets]
     for one in imports:
         upload(samples, one)
     wait_for_state(imports, "previewed", bar)
-    settle_early(samples, imports, bar)
+    settle_early(samples, imports, bar, early_seconds)
     for one in imports:
         one.speaker.post(one.sheet.service, f"{one.path}/commit")
     wait_for_state(imports, "committed", bar)
@@ -78,9 +83,9 @@ def upload(samples: Samples, one: Import) -> None:
     )
 
 
-def settle_early(samples: Samples, imports: list[Import], bar: Bar) -> None:
+def settle_early(samples: Samples, imports: list[Import], bar: Bar, early_seconds: float) -> None:
     """Preview again what was refused only because facts were still under way."""
-    until = time.monotonic() + EARLY_SECONDS
+    until = time.monotonic() + early_seconds
     early = imports
     while (early := [one for one in early if is_early(one)]) and time.monotonic() < until:
         time.sleep(POLL_SECONDS * 3)
