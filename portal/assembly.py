@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask
 
 from chassis import seal
 from chassis.database import connect, ensure_indexes
 from chassis.web.access import check_access
 from chassis.web.app import create_app
+from portal import pages
 from portal.identity import demo
 from portal.identity.audit import api as audit
 from portal.identity.audit.models import AuditRows
@@ -40,7 +38,6 @@ def assemble(given: PortalSettings) -> Flask:
     portal.extensions["portal.settings"] = given
     if given.is_demo:
         demo.open_accounts()
-    if find_spec("portal.pages"):
-        import_module("portal.pages").register(portal)
+    pages.register(portal)
     check_access(portal)
     return portal

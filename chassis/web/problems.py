@@ -120,12 +120,7 @@ def problem_of(refusal: Refusal, **headers: str) -> Problem:
 
 
 def answer(problem: Problem) -> Response:
-    """The problem as a response; an application with pages of its own may show it as one."""
-    show = current_app.extensions.get("onex.problem_page")
-    page = show(problem) if show else None
-    if page is not None:
-        shown: Response = page
-        return shown
+    """The problem as a response."""
     response = Response(json.dumps(problem.document, ensure_ascii=False), problem.status, content_type=CONTENT_TYPE)
     response.headers.update(problem.headers)
     response.headers["Content-Language"] = language()

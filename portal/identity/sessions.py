@@ -1,42 +1,32 @@
 """A person at a browser: signed in by a cookie that says nothing, kept here, and gone after half an hour of silence.
 
-For pages: `@signed_in(...)` on a view, `current_user()`, `csrf_token()` in every form, `token_for(audience)` to speak
-to a service as this person. The form that signs in calls `check_same_origin()` first, since it has no session yet.
+For pages: `current_user()`, `csrf_token()` in every form and `check_csrf()` where one arrives, `token_for(audience)` to
+speak to a service as this person. The form that signs in calls `check_same_origin()`, since it has no session yet.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ParamSpec, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from flask import Response, after_this_request, g, redirect, request
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Response, after_this_request, g, request
 
 from chassis.database import collection_of
 from chassis.errors import Defect, Ground
-from chassis.web.access import INSUFFICIENT, ROLE_NOT_ALLOWED, Access, marked
-from contracts.terms import Role
 from portal.identity.audit.commands import Act, record
 from portal.identity.people.commands import verify
-from portal.identity.people.domain import HUMAN_ROLES, User
+from portal.identity.people.domain import User
 from portal.identity.people.models import IDLE_MINUTES, Sessions
 from portal.identity.people.queries import find_user
 from portal.identity.tokens.api import mint
 from portal.identity.tokens.domain import Grant
 
-P = ParamSpec("P")
-
 LONGEST_HOURS = 12
 TOUCH_SECONDS = 60
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-SIGN_IN_PATH = "/sign-in"
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"
 
 FORM_EXPIRED = Ground(
@@ -129,40 +119,6 @@ def check_same_origin() -> None:
     origin = request.headers.get("Origin")
     if origin and origin != "null" and urlsplit(origin).netloc != request.host:
         raise FORM_EXPIRED()
-
-
-R = TypeVar("R")
-
-
-def signed_in(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R | AnyResponse]]:
-    """Let people with one of these roles see a page, or everybody who is signed in.
-
-    Others are sent to sign in and back here. What changes something must carry the session's CSRF token.
-    """
-
-    def mark(view: Callable[P, R]) -> Callable[P, R | AnyResponse]:
-        @functools.wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> R | AnyResponse:
-            user = current_user()
-            if user is None:
-                return _to_sign_in()
-            if roles and not set(roles) & set(user.roles):
-                raise ROLE_NOT_ALLOWED(roles=", ".join(roles), challenge=INSUFFICIENT)
-            if request.method not in SAFE_METHODS:
-                check_csrf()
-            return view(*args, **kwargs)
-
-        return marked(guarded, Access(roles or HUMAN_ROLES))
-
-    return mark
-
-
-def _to_sign_in() -> AnyResponse:
-    """To the sign-in page, and back to where a person wanted to go."""
-    if request.method not in SAFE_METHODS:
-        raise NOT_SIGNED_IN()
-    wanted = request.full_path.rstrip("?")
-    return redirect(f"{SIGN_IN_PATH}?{urlencode({'next': wanted})}", code=303)
 
 
 def safe_next(wanted: str | None) -> str:
