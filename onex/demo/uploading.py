@@ -93,6 +93,11 @@ def settle_early(samples: Samples, imports: list[Import], bar: Bar, early_second
             discard(one)
             upload(samples, one)
         wait_for_state(early, "previewed", bar)
+    if early and early_seconds:
+        raise Halt(
+            f"{bar.title} stands still: {early[0].sheet.service} does not know yet what others announced; "
+            f"after {early_seconds:.0f} s {'; '.join(early[0].differences()[:3])}."
+        )
 
 
 def discard(one: Import) -> None:
