@@ -31,6 +31,17 @@ PATIENCE_SECONDS = 3.0  # how long a verb fights for its keys before it says Bus
 COMMIT_SECONDS = 10.0  # how long an unknown commit is asked again
 MAX_TIME_COMMIT_MS = 5_000
 MAJORITY = WriteConcern(w="majority", j=True)
+CLIENT_OPTIONS: dict[str, Any] = {
+    "uuidRepresentation": "standard",
+    "tz_aware": True,
+    "readConcernLevel": "majority",  # never act on what a failover could take back
+    "serverSelectionTimeoutMS": 3_000,  # HTTP gives up after three seconds
+    "connectTimeoutMS": 3_000,
+    "socketTimeoutMS": 20_000,  # above the server's own limit for a transaction
+    "maxPoolSize": 32,
+    "retryWrites": True,
+    "retryReads": True,
+}
 LABEL_TRANSIENT = "TransientTransactionError"
 LABEL_UNKNOWN = "UnknownTransactionCommitResult"
 
@@ -55,20 +66,8 @@ def connect(mongo_url: str, name: str) -> None:
     refuses it. Transactions commit with `MAJORITY`, and so does `write` outside of one; what else writes outside has
     the server's default, which is majority as well.
     """
-    mongoengine.disconnect_all()
-    mongoengine.connect(
-        name,
-        host=mongo_url,
-        uuidRepresentation="standard",
-        tz_aware=True,
-        readConcernLevel="majority",
-        serverSelectionTimeoutMS=3_000,
-        connectTimeoutMS=3_000,
-        socketTimeoutMS=20_000,
-        maxPoolSize=32,
-        retryWrites=True,
-        retryReads=True,
-    )
+    mongoengine.disconnect()
+    mongoengine.connect(name, host=mongo_url, **CLIENT_OPTIONS)
 
 
 def database() -> Database[Row]:

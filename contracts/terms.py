@@ -37,6 +37,26 @@ IDENTITY_DATE = Ground(
 DOCUMENT_NUMBER_EMPTY = Ground(
     "document_number_empty", en="The document number is missing. Fill it in.", zh="缺少证件号码，请补填。"
 )
+SCHEME_UNKNOWN = Ground(
+    "scheme_unknown",
+    en="There is no certificate '{text}' here. Check its name, or wait until the exam office has published it.",
+    zh="没有名为“{text}”的证书，请核对证书名称，或等待考务发布。",
+)
+LEVEL_NOT_OFFERED = Ground(
+    "level_not_offered",
+    en="{scheme} has no level {level}. Choose one of: {offered}.",
+    zh="{scheme}没有等级 {level}，可选：{offered}。",
+)
+LEARNER_UNKNOWN = Ground(
+    "learner_unknown",
+    en="No learner with this identity document is known here. Upload the roster with this person first.",
+    zh="系统中没有该证件对应的学习者，请先在学生名册中登记此人。",
+)
+NOT_ENROLLED = Ground(
+    "not_enrolled",
+    en="This learner has no approved application for {scheme}, level {level}. Have it approved first.",
+    zh="该学习者没有已批准的 {scheme} {level} 级报名，请先审批报名。",
+)
 CREDIT_CODE_INVALID = Ground(
     "credit_code_invalid",
     en="'{code}' is not a unified social credit code: 18 characters with a check digit (GB 32100).",

@@ -8,15 +8,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import mongoengine
+
 from chassis.bus.batches import Arrival, arrival_of, take, types_of
 from chassis.bus.event import headers_of
 from chassis.bus.handlers import Handlers
 from chassis.bus.outbox import Outbox
-from chassis.database import Row, all_documents, connect, database, ensure_indexes, rows_of, run_transaction
+from chassis.database import (
+    CLIENT_OPTIONS,
+    Row,
+    all_documents,
+    connect,
+    database,
+    ensure_indexes,
+    rows_of,
+    run_transaction,
+)
 from chassis.watch import cause
 
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
 Result = TypeVar("Result")
+
+
+def is_of(document: type[mongoengine.Document], service: str) -> bool:
+    """Whether a model belongs to a service, or to the chassis and so to each."""
+    return document.__module__.startswith((f"services.{service}.", "chassis."))
 
 
 class Campus:
@@ -29,9 +45,11 @@ class Campus:
             name: importlib.import_module(f"services.{name}.handlers").HANDLERS for name in SERVICES
         }
         self.sweeps: dict[str, Sequence[Callable[[], Any]]] = {}
+        # One client for all: a connection under another alias with the same options is shared by mongoengine.
+        mongoengine.connect(f"{prefix}_kept", alias=prefix, host=mongo_url, **CLIENT_OPTIONS)
         for name in SERVICES:
             with self.at(name):
-                ensure_indexes(*all_documents())
+                ensure_indexes(*(one for one in all_documents() if is_of(one, name)))
 
     @contextmanager
     def at(self, service: str) -> Iterator[None]:
@@ -62,7 +80,7 @@ class Campus:
         rows = self.announced()
         chance.shuffle(rows)
         for name in SERVICES:
-            self._deliver(name, rows)
+            self.hear(name, rows)
         self.pump()
 
     def drop(self) -> None:
@@ -70,6 +88,8 @@ class Campus:
         for name in SERVICES:
             with self.at(name):
                 database().client.drop_database(f"{self.prefix}_{name}")
+        mongoengine.disconnect()
+        mongoengine.disconnect(self.prefix)
 
     def _deliver_due(self) -> bool:
         due: list[Row] = []
@@ -78,10 +98,11 @@ class Campus:
                 due += rows_of(Outbox, {"due": True}, sort=[("time", 1), ("key", 1), ("seq", 1)])
                 database()["outbox"].update_many({"due": True}, {"$unset": {"due": ""}})
         for name in SERVICES:
-            self._deliver(name, due)
+            self.hear(name, due)
         return bool(due)
 
-    def _deliver(self, service: str, rows: Sequence[Row]) -> None:
+    def hear(self, service: str, rows: Sequence[Row]) -> None:
+        """Have one service take these rows, as its consumer would."""
         handlers = self.handlers[service]
         heard = {body.source for body in handlers}
         arrivals = [self._arrival(row, handlers) for row in rows if row["source"] in heard]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from chassis.errors import Ground
-from contracts.terms import Level, plain
+from contracts.terms import LEVEL_NOT_OFFERED, Level, plain
 
 TEO_UNKNOWN = Ground(
     "teo_unknown",
@@ -34,16 +34,6 @@ PASS_WEIGHTS = Ground(
     "pass_weights",
     en="The weights of theory and practical make {total}; they must make 100.",
     zh="理论与实操的权重合计为 {total}，应为 100。",
-)
-SCHEME_UNKNOWN = Ground(
-    "scheme_unknown",
-    en="There is no certificate '{text}' here. Check its name, or wait until the exam office has published it.",
-    zh="没有名为“{text}”的证书，请核对证书名称，或等待考务发布。",
-)
-LEVEL_NOT_OFFERED = Ground(
-    "level_not_offered",
-    en="{scheme} has no level {level}. Choose one of: {offered}.",
-    zh="{scheme}没有等级 {level}，可选：{offered}。",
 )
 PASS_RULE_MISSING = Ground(
     "pass_rule_missing",

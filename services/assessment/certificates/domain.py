@@ -8,9 +8,9 @@ from datetime import date
 from enum import StrEnum
 
 from chassis.errors import Ground
-from contracts.terms import Level
+from contracts.terms import LEARNER_UNKNOWN, Level
 from services.assessment.catalogue.domain import Scheme
-from services.assessment.plans.domain import LEARNER_UNKNOWN, Candidate
+from services.assessment.plans.domain import Candidate
 from services.assessment.results.domain import Result
 
 CERTIFICATE_NUMBER_USED = Ground(

@@ -12,13 +12,13 @@ from chassis.sheet import cells
 from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, refused
 from chassis.web.access import OUTSIDE_YOUR_SCOPE
-from contracts.terms import Role, level_of
+from contracts.terms import LEARNER_UNKNOWN, SCHEME_UNKNOWN, Role, level_of
 from services.assessment.catalogue import queries as catalogue
-from services.assessment.catalogue.domain import SCHEME_UNKNOWN, Scheme, by_words, check_level, key_word
+from services.assessment.catalogue.domain import Scheme, by_words, check_level, key_word
 from services.assessment.certificates.commands import issue
 from services.assessment.certificates.domain import Archive, Report
 from services.assessment.certificates.queries import archive_of
-from services.assessment.plans.domain import LEARNER_UNKNOWN, SCHEME_MISMATCH
+from services.assessment.plans.domain import SCHEME_MISMATCH
 from services.assessment.plans.sheet import (
     ADMISSION,
     DOCUMENT,

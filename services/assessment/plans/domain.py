@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from chassis.errors import Ground
-from contracts.terms import Level
+from contracts.terms import LEARNER_UNKNOWN, NOT_ENROLLED, Level
 from services.assessment.catalogue.domain import Scheme, Teo, by_words, check_level, key_word
 
 PLAN_UNKNOWN = Ground(
@@ -41,16 +41,6 @@ QUOTA_BELOW_CANDIDATES = Ground(
     "quota_below_candidates",
     en="Plan {plan} has {count} candidates; its quota cannot be {quota}.",
     zh="考核计划 {plan} 已有 {count} 名考生，名额不能设为 {quota}。",
-)
-LEARNER_UNKNOWN = Ground(
-    "learner_unknown",
-    en="No learner with this identity document is known here. Upload the roster with this person first.",
-    zh="系统中没有该证件对应的学习者，请先在学生名册中登记此人。",
-)
-NOT_ENROLLED = Ground(
-    "not_enrolled",
-    en="This learner has no approved application for {scheme}, level {level}. Have it approved first.",
-    zh="该学习者没有已批准的 {scheme} {level} 级报名，请先审批报名。",
 )
 TRAINING_NOT_COMPLETED = Ground(
     "training_not_completed",

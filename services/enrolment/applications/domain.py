@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chassis.errors import Ground
-from contracts.terms import Level, level_of, plain
+from contracts.terms import LEVEL_NOT_OFFERED, SCHEME_UNKNOWN, Level, level_of, plain
 
 APPLICATION_WITHDRAWN = Ground(
     "application_withdrawn",
@@ -24,16 +24,6 @@ OTHER_DEPARTMENT = Ground(
     "other_department",
     en="The learner belongs to another department, which decides about this application.",
     zh="该学习者属于其他院系，应由其所在院系处理。",
-)
-SCHEME_UNKNOWN = Ground(
-    "scheme_unknown",
-    en="There is no certificate '{text}' here. Check its name, or wait until the exam office has published it.",
-    zh="没有名为“{text}”的证书，请核对证书名称，或等待考务发布。",
-)
-LEVEL_NOT_OFFERED = Ground(
-    "level_not_offered",
-    en="{scheme} has no level {level}. Choose one of: {offered}.",
-    zh="{scheme}没有等级 {level}，可选：{offered}。",
 )
 CERTIFICATE_MISSING = Ground(
     "certificate_missing",

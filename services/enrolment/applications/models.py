@@ -32,7 +32,7 @@ class Applications(me.Document):
     history = me.ListField(me.DictField())
 
 
-class Schemes(me.Document):
+class Offers(me.Document):
     """A certificate scheme as assessment published it last."""
 
     meta = {"collection": "schemes", "auto_create_index": False, "strict": False}
@@ -117,12 +117,12 @@ def keep_schemes(offers: Iterable[Offer]) -> None:
         }
         for offer in offers
     }
-    write(Schemes, [ReplaceOne({"_id": scheme}, row, upsert=True) for scheme, row in rows.items()])
+    write(Offers, [ReplaceOne({"_id": scheme}, row, upsert=True) for scheme, row in rows.items()])
 
 
 def offers() -> list[Offer]:
     """Every scheme that can be applied for."""
     return [
         Offer(row["_id"], row["name"], tuple(row["aliases"]), tuple(Level(level) for level in row["levels"]))
-        for row in rows_of(Schemes, {}, sort=[("_id", 1)])
+        for row in rows_of(Offers, {}, sort=[("_id", 1)])
     ]

@@ -8,20 +8,10 @@ from datetime import date
 from typing import Literal
 
 from chassis.errors import Ground
-from contracts.terms import Level, level_of, plain
+from contracts.terms import NOT_ENROLLED, Level, level_of, plain
 from services.training.classes.domain import Place, TrainingClass
 from services.training.schemes.domain import Scheme
 
-LEARNER_UNKNOWN = Ground(
-    "learner_unknown",
-    en="No learner with this identity document is known here. Upload the roster with this person first.",
-    zh="系统中没有该证件对应的学习者，请先在学生名册中登记此人。",
-)
-NOT_ENROLLED = Ground(
-    "not_enrolled",
-    en="This learner has no approved application for {scheme}, level {level}. Have it approved first.",
-    zh="该学习者没有已批准的 {scheme} {level} 级报名，请先审批报名。",
-)
 NO_PLACE = Ground(
     "no_place",
     en="The learner still waits for a place in a class for {scheme}, level {level}. Open or widen a class first.",

@@ -10,18 +10,10 @@ from chassis.errors import Refusal, sift
 from chassis.sheet.cells import code, day, integer
 from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, refused
-from contracts.terms import Role, document_number_of, document_type_of
+from contracts.terms import LEARNER_UNKNOWN, Role, document_number_of, document_type_of
 from services.training.classes.queries import classes_by_code, places_of
 from services.training.completions.commands import record_completions
-from services.training.completions.domain import (
-    LEARNER_UNKNOWN,
-    Completion,
-    Known,
-    change,
-    completion_of,
-    known_of,
-    place_for,
-)
+from services.training.completions.domain import Completion, Known, change, completion_of, known_of, place_for
 from services.training.completions.queries import completions_of
 from services.training.schemes.domain import scheme_of
 from services.training.schemes.queries import schemes_by_word

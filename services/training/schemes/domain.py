@@ -6,14 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.errors import Ground
-from contracts.terms import Level, plain
+from contracts.terms import SCHEME_UNKNOWN, Level, plain
 
-SCHEME_UNKNOWN = Ground(
-    "scheme_unknown",
-    en="There is no certificate '{text}' here. Check its name, or wait until the exam office has published it.",
-    zh="没有名为“{text}”的证书，请核对证书名称，或等待考务发布。",
-)
 SUFFIX = re.compile(r"(?<=.)(?:职业技能等级)?证书$")
 
 
