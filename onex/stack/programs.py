@@ -146,7 +146,6 @@ def configuration(made: list[Program], run: Commands, home: Home) -> str:
 def _daemon(home: Home) -> str:
     return f"""\
 [supervisord]
-nodaemon=true
 silent=true
 directory={_escaped(str(ROOT))}
 logfile={_escaped(str(home.logs / "supervisor.log"))}
@@ -176,7 +175,7 @@ environment={pairs}
 autostart=false
 autorestart={"false" if program.once else "true"}
 startsecs={0 if program.once else 1}
-startretries=5
+startretries=60
 stopsignal=TERM
 stopwaitsecs={STOP_SECONDS}
 killasgroup=true

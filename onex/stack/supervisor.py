@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -74,18 +74,18 @@ class Supervisor:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             out.write(configuration)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
-        environment = surroundings() | {MARK: str(self.home.folder)}
-        said = self.home.logs / "supervisor.out"
-        with said.open("wb") as out_file:
-            daemon = subprocess.Popen(
-                command, env=environment, cwd=ROOT, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=out_file, stderr=out_file,
-            )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS
-        while not self.is_running():
-            if daemon.poll() is not None or time.monotonic() > deadline:
-                raise Trouble("The supervisor does not start; its last words:", last_lines(said))
-            time.sleep(PAUSE_SECONDS)
+        done = subprocess.run(
+            command,
+            env=surroundings() | {MARK: str(self.home.folder)},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not _within(START_SECONDS, self.is_running):
+            log = self.home.logs / "supervisor.log"
+            raise Trouble("The supervisor does not start; its last words:", done.stderr.splitlines() or last_lines(log))
 
     def start_program(self, full_name: str) -> None:
         """Start one program and come back at once."""
@@ -99,7 +99,7 @@ class Supervisor:
         left = processes_of(self.home)
         with suppress(*UNREACHABLE):
             self._ask("shutdown")
-            psutil.wait_procs(left, STOP_SECONDS)
+            _within(STOP_SECONDS, lambda: all(_is_gone(process) for process in left))
         kill(processes_of(self.home))
         socket_of(self.home).unlink(missing_ok=True)
 
@@ -118,10 +118,29 @@ def _mark_of(process: psutil.Process) -> str:
 
 def kill(processes: list[psutil.Process]) -> None:
     """End processes: asked first, then made to."""
+    if not _ended(processes, psutil.Process.terminate):
+        _ended(processes, psutil.Process.kill)
+
+
+def _ended(processes: list[psutil.Process], deed: Callable[[psutil.Process], None]) -> bool:
     for process in processes:
         with suppress(psutil.Error):
-            process.terminate()
-    for process in psutil.wait_procs(processes, KILL_SECONDS)[1]:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(processes, KILL_SECONDS)
+            deed(process)
+    return _within(KILL_SECONDS, lambda: all(_is_gone(process) for process in processes))
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Whether it has ended, be it that nobody has fetched its exit code yet."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _within(seconds: float, happens: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-TAIL_LINES = 12
+TAIL_LINES = 8
+TAIL_BYTES = 64 * 1024
+LONGEST_LINE = 400
+COMPLAINTS = 4
+COMPLAINT = re.compile(r'"s":"[EF]"|\b(ERROR|FATAL|CRITICAL)\b|Error:')  # mongod, Kafka, Python
 
 
 class Trouble(Exception):
@@ -17,9 +22,11 @@ class Trouble(Exception):
 
 
 def last_lines(log: Path, count: int = TAIL_LINES) -> list[str]:
-    """The end of a log, for a person to read."""
+    """The end of a log, for a person to read, after the complaints that came shortly before it."""
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 64 * 1024))
-        return [line.decode(errors="replace")[:400] for line in file.read().splitlines()[-count:]]
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = [line.decode(errors="replace")[:LONGEST_LINE] for line in file.read().splitlines()]
+    complaints = [line for line in lines[:-count] if COMPLAINT.search(line)]
+    return complaints[-COMPLAINTS:] + lines[-count:]
