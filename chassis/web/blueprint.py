@@ -10,6 +10,7 @@ import msgspec
 from flask import Request
 from flask_smorest.utils import resolve_schema_instance
 from webargs.flaskparser import FlaskParser, is_json_request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chassis.web.problems import BODY_MISSING, MALFORMED_BODY, MEDIA_TYPE, TOO_MANY_ITEMS
 from chassis.web.schemas import relaxed
@@ -41,6 +42,8 @@ class StrictParser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         content = req.get_data(cache=True)
+        if req.content_length is None and len(content) >= (req.max_content_length or len(content) + 1):
+            raise RequestEntityTooLarge  # sent in chunks, it was cut off at the limit
         if not is_json_request(req):
             raise MEDIA_TYPE(expected="application/json") if content or req.mimetype else BODY_MISSING()
         try:

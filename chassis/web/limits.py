@@ -11,7 +11,7 @@ from flask_limiter import Limiter, RequestLimit
 from chassis.web.access import caller_if_any
 from chassis.web.health import QUIET_ROUTES
 
-LIMITS = ("2000 per second", "60000 per minute")
+LIMITS = ("20000 per 10 second",)
 MEMORY = "memory://"
 
 

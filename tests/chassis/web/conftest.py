@@ -127,6 +127,14 @@ def _more(blp: Blueprint) -> None:
         with MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as nobody:
             nobody.admin.command("ping")
 
+    @blp.route("/open/things", methods=["POST"])
+    @public
+    @blp.arguments(ThingSchema(many=True))
+    @blp.response(200, CountedSchema)
+    def count_things(things: list[dict[str, Any]]) -> Any:
+        """How many things there are in the list."""
+        return {"count": len(things)}
+
     @blp.route("/busy")
     @public
     @blp.response(200, CountedSchema)
