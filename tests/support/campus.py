@@ -118,11 +118,15 @@ class Campus:
         """Run what time brings, as if its time had come; whether anything was announced by it."""
         for name, verbs in self.sweeps.items():
             with self.at(name):
-                database()["waiters"].update_many({}, {"$set": {"woken": True}})
-                for verb in verbs:
-                    verb()
+                _run_all(verbs)
         return any(self._has_due(name) for name in SERVICES)
 
     def _has_due(self, service: str) -> bool:
         with self.at(service):
             return bool(rows_of(Outbox, {"due": True}, limit=1))
+
+
+def _run_all(verbs: Sequence[Callable[[], Any]]) -> None:
+    database()["waiters"].update_many({}, {"$set": {"woken": True}})
+    for verb in verbs:
+        verb()
