@@ -78,7 +78,7 @@ imports: test-env  ## import-linter: the house stands in one order
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
 
 quick: test-env
-	@$(PYTEST) $(QUICK)
+	@TRIES=$${TRIES:-100} $(PYTEST) $(QUICK)
 
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
 	@$(PYTEST) tests
