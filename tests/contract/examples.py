@@ -1,0 +1,202 @@
+"""An example of each announcement, from which its sample is recorded.
+
+Never change one: its sample is what was announced on that day. Append another one when a type has grown.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chassis.bus.event import Announcement
+from contracts import assessment, creditbank, enrolment, training
+from contracts.terms import LearnerKind, Level, StudyStatus, Verdict
+
+LEARNER = "3f0c9a5be1d44c62a7d8f1b6c0e95a27"
+OTHER = "c41d7e80b2f94a1c9b3e5d6f70812a94"
+APPLICATION = f"{LEARNER}:dementia-care:2"
+TEO = "9111000000000006XE"
+RESULT = f"{TEO}:DC20201121-01:20201100017:1"
+SEALED = "AZ0vTh3WqkUu5sE2u0m1yT8cJpD4bGf6"  # what a sealed field looks like from outside
+
+OF_ENROLMENT: tuple[Announcement, ...] = (
+    enrolment.LearnerRegistered(
+        learner_id=LEARNER, kind=LearnerKind.STUDENT, name=f"{SEALED}Q", phone=f"{SEALED}g", email=f"{SEALED}w"
+    ),
+    enrolment.LearnerRegistered(learner_id=OTHER, kind=LearnerKind.COMMUNITY, name=f"{SEALED}A"),
+    enrolment.LearnerChanged(learner_id=LEARNER, kind=LearnerKind.STUDENT, name=f"{SEALED}Q", phone=f"{SEALED}k"),
+    enrolment.LearnersMerged(survivor_id=LEARNER, merged_id=OTHER),
+    enrolment.LearnerErased(learner_id=LEARNER),
+    enrolment.StudentRecordChanged(
+        learner_id=LEARNER,
+        student_number="2019060117",
+        college="10001",
+        programme="690104",
+        entry_year=2019,
+        department="公共管理学院",
+        class_name="社管1901",
+        status=StudyStatus.ENROLLED,
+        since=date(2019, 9, 1),
+    ),
+    enrolment.StudentRecordChanged(
+        learner_id=LEARNER,
+        student_number="2019060117",
+        college="10001",
+        programme="690104",
+        entry_year=2019,
+        department="公共管理学院",
+        class_name="社管1901",
+        status=StudyStatus.GRADUATED,
+        since=date(2019, 9, 1),
+        until=date(2022, 6, 30),
+    ),
+    enrolment.EnrolmentApproved(
+        learner_id=LEARNER,
+        application_id=APPLICATION,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        kind=LearnerKind.STUDENT,
+    ),
+    enrolment.EnrolmentWithdrawn(
+        learner_id=LEARNER, application_id=APPLICATION, scheme="dementia-care", level=Level.INTERMEDIATE
+    ),
+    enrolment.FeeSettled(
+        learner_id=LEARNER, application_id=APPLICATION, scheme="dementia-care", level=Level.INTERMEDIATE
+    ),
+    enrolment.ProgrammePublished(
+        programme="690104", name="社区管理与服务", entry_year=2019, credit_points_total=14_000
+    ),
+    enrolment.CalendarPublished(
+        year=2020, holidays=(date(2020, 10, 1), date(2020, 10, 2)), made_up_days=(date(2020, 9, 27),)
+    ),
+)
+
+OF_TRAINING: tuple[Announcement, ...] = (
+    training.TrainingCompleted(
+        learner_id=LEARNER,
+        class_code="dementia-care-2-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        class_hours=96,
+        completed_on=date(2020, 11, 6),
+    ),
+    training.CourseResultFinalised(
+        learner_id=LEARNER, course="SG2104", term="2020-1", mark=86, passed=True, credit_points=400
+    ),
+)
+
+OF_ASSESSMENT: tuple[Announcement, ...] = (
+    assessment.SchemePublished(
+        scheme="dementia-care",
+        name="失智老年人照护",
+        aliases=("失智老人照护",),
+        teo=TEO,
+        levels=(Level.INTERMEDIATE,),
+        needs_certificate_number=True,
+    ),
+    assessment.CandidateRegistered(
+        learner_id=LEARNER,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        admission_number="20201100017",
+        session_date=date(2020, 11, 21),
+        site="广州城市职业学院考核站点（商贸楼）",
+    ),
+    assessment.ResultPublicised(
+        learner_id=LEARNER,
+        result_id=RESULT,
+        revision=1,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        attempt=1,
+        session_date=date(2020, 11, 21),
+        verdict=Verdict.PASSED,
+        due_on=date(2020, 12, 4),
+    ),
+    assessment.ResultPublicised(
+        learner_id=LEARNER,
+        result_id=RESULT,
+        revision=1,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        attempt=1,
+        session_date=date(2020, 11, 21),
+        verdict=Verdict.ABSENT,
+    ),
+    assessment.ResultFinalised(
+        learner_id=LEARNER,
+        result_id=RESULT,
+        revision=2,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        attempt=1,
+        session_date=date(2020, 11, 21),
+        verdict=Verdict.PASSED,
+    ),
+    assessment.ResultCorrected(
+        learner_id=LEARNER,
+        result_id=RESULT,
+        revision=3,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        attempt=1,
+        session_date=date(2020, 11, 21),
+        verdict=Verdict.FAILED,
+        final=True,
+    ),
+    assessment.ResultAnnulled(
+        learner_id=LEARNER,
+        result_id=RESULT,
+        revision=4,
+        teo=TEO,
+        plan="DC20201121-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        attempt=1,
+        session_date=date(2020, 11, 21),
+        verdict=Verdict.MALPRACTICE,
+        reason="替考",
+    ),
+    assessment.CertificateIssued(
+        learner_id=LEARNER,
+        teo=TEO,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        result_id=RESULT,
+        certificate_number="11010820202000017",
+        issued_on=date(2021, 1, 15),
+    ),
+    assessment.CertificateRevoked(
+        learner_id=LEARNER,
+        teo=TEO,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        certificate_number="11010820202000017",
+        reason="替考",
+    ),
+)
+
+OF_CREDITBANK: tuple[Announcement, ...] = (
+    creditbank.CreditPosted(
+        learner_id=LEARNER,
+        entry_number=2,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        provisional_points=-400,
+        available_points=400,
+        provisional_balance=0,
+        available_balance=400,
+    ),
+    creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
+)
+
+EXAMPLES: tuple[Announcement, ...] = (*OF_ENROLMENT, *OF_TRAINING, *OF_ASSESSMENT, *OF_CREDITBANK)
