@@ -1,4 +1,8 @@
-"""gunicorn's worker, whose own errors, about requests no application ever sees, are problem documents too."""
+"""gunicorn's worker, whose own errors, about requests no application ever sees, are problem documents too.
+
+gunicorn's master loads this module, so nothing here loads the metrics: they belong to the workers, and their folder is
+made when the master has started.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,6 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
-from chassis.watch import log
-from chassis.web.problems import BROKEN, CONTENT_TYPE, NOT_UNDERSTOOD, Problem
-
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG),
     (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
@@ -34,6 +35,8 @@ class Worker(ThreadWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002 -- gunicorn's signature
         """Answer a request that could not be read; nothing of it is logged."""
         status = next((status for kind, status in STATUSES if isinstance(exc, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+        from chassis.watch import log  # noqa: PLC0415 -- see above
+
         log.warning("request not read", status=status.value, error=type(exc).__name__)
         try:
             util.write_nonblock(client, answer_of(status))
@@ -43,6 +46,8 @@ class Worker(ThreadWorker):
 
 def answer_of(status: HTTPStatus) -> bytes:
     """A whole HTTP answer that closes the connection."""
+    from chassis.web.problems import BROKEN, CONTENT_TYPE, NOT_UNDERSTOOD, Problem  # noqa: PLC0415 -- see above
+
     ground = BROKEN if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NOT_UNDERSTOOD
     body = json.dumps(Problem(status.value, ground.code, ground.en).document).encode()
     head = (

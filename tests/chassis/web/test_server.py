@@ -85,3 +85,8 @@ def test_a_body_in_chunks_is_bounded_like_any_other(port: int) -> None:
     assert httpx.post(address, content=chunks(2), headers=headers).json() == {"count": 0}
     refused = httpx.post(address, content=chunks(40), headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+
+
+def test_the_master_does_not_load_the_metrics() -> None:
+    program = "import sys, chassis.web.server; sys.exit('prometheus_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
