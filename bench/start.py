@@ -1,9 +1,9 @@
 """Start and idle memory of the whole stack, beside Kafka and mongod alone: `python bench/start.py [--runs 3]`.
 
-Each figure is the median of the runs, with the least and the greatest. A cold start begins with an empty state (engines
 Each figure is the median of the runs, with the least and the greatest. A cold start begins with an empty state
 (engines fetched, storage not formatted, no database); a warm one finds its state. Idle memory is PSS after half a
 minute of rest.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def note(figures: Figures, name: str, value: float) -> None:
 
 
 def alone(folder: Path) -> tuple[float, float]:
-    """Seconds until both engines are ready, started at once as the stack does, and their memory at rest."""
+    """Seconds until both engines are ready, one after the other, and their memory at rest."""
     began = time.monotonic()
     mongod = start_mongod(folder, free_port())
     kafka = start_kafka(folder, free_port(), free_port())
