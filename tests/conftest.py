@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import running_kafka, running_mongod
+from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +57,18 @@ def raw_mongo(mongo_url: str) -> Iterator[MongoClient[dict[str, object]]]:
 def tries() -> int:
     """How often a race is tried: a thousand times, fewer where TRIES says so (make check)."""
     return int(os.environ.get("TRIES", "1000"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack that the tests of a run share; it starts with nothing in it."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def main_job(stack: Stack) -> str:
+    """The main job has run on the shared stack, as expected; what it said."""
+    run = stack.onex("demo")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
