@@ -13,10 +13,19 @@ from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from chassis.web.problems import BODY_MISSING, MALFORMED_BODY, MEDIA_TYPE, TOO_MANY_ITEMS
-from chassis.web.schemas import relaxed
+from chassis.web.schemas import LARGEST, relaxed
 
 MAX_ITEMS = 500
 UPLOAD = "multipart/form-data"
+
+
+def number_of(text: str) -> int | float:
+    """A JSON number with a point: 5.0 is the integer 5."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= LARGEST else value
+
+
+JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=number_of)
 
 
 class StrictParser(FlaskParser):
@@ -47,7 +56,7 @@ class StrictParser(FlaskParser):
         if not is_json_request(req):
             raise MEDIA_TYPE(expected="application/json") if content or req.mimetype else BODY_MISSING()
         try:
-            return msgspec.json.decode(content)
+            return JSON.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MALFORMED_BODY() from error
 

@@ -102,6 +102,7 @@ def document(app: Flask, api: Api) -> dict[str, Any]:
     """The whole document, completed from what the routes say about themselves."""
     written: dict[str, Any] = api.spec.to_dict()
     paths = written.setdefault("paths", {})
+    written["components"]["responses"].pop("UNPROCESSABLE_ENTITY", None)  # flask-smorest's own; ours replaces it
     for rule in app.url_map.iter_rules():
         item = paths.get(api.flask_plugin.flaskpath2openapi(rule.rule), {})
         for method in (name for name in METHODS if name in item and name.upper() in (rule.methods or ())):
@@ -123,9 +124,11 @@ def _complete(operation: dict[str, Any], method: str, rule: Rule, view: Any) -> 
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     if body := operation.get("requestBody"):
         _bound_lists(body)
-    for status in _statuses(operation, method, bool(rule.arguments)):
-        operation["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    operation["responses"] = dict(sorted(operation["responses"].items()))
+    responses: dict[str, Any] = operation["responses"]
+    for status in map(str, _statuses(operation, method, bool(rule.arguments))):
+        if "content" not in responses.get(status, {}):  # what the route says itself stands
+            responses[status] = {"$ref": f"#/components/responses/Problem{status}"}
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _bound_lists(body: dict[str, Any]) -> None:

@@ -28,6 +28,16 @@ class Schema(ma.Schema):
         super().on_bind_field(field_name, field_obj)
 
 
+class Exactly(set[object]):
+    """A set that holds one value and not what merely equals it: 1 is not true."""
+
+    def __init__(self, only: bool) -> None:
+        super().__init__((only,))
+
+    def __contains__(self, value: object) -> bool:
+        return any(value is one for one in self)
+
+
 def _tighten(field: ma.fields.Field[Any]) -> None:
     if isinstance(field, fields.List):
         _tighten(field.inner)
@@ -38,7 +48,7 @@ def _tighten(field: ma.fields.Field[Any]) -> None:
     if isinstance(field, fields.DateTime) and _near not in field.validators:
         field.validators = [*field.validators, _near]
     if isinstance(field, fields.Boolean):
-        field.truthy, field.falsy = {True}, {False}
+        field.truthy, field.falsy = Exactly(True), Exactly(False)
 
 
 def relaxed(schema: ma.Schema) -> ma.Schema:

@@ -11,10 +11,11 @@ from chassis.web.blueprint import Blueprint
 from chassis.web.paging import after, page, paged
 from contracts.terms import Role
 from portal.identity.machines import commands, queries
-from portal.identity.machines.domain import Machine
+from portal.identity.machines.domain import CLIENT_ID, Machine
 from portal.identity.machines.schemas import MachineBodySchema, MachineSchema, NewSecretSchema
 
 blp = Blueprint("machines", __name__, url_prefix="/clients", description="Machines that may get tokens.")
+ID_PARAMETER = {"in": "path", "name": "client_id", "schema": {"type": "string", "pattern": f"^{CLIENT_ID}$"}}
 
 
 @blp.route("")
@@ -26,7 +27,7 @@ def list_clients(args: dict[str, Any]) -> dict[str, Any]:
     return page(found, args["limit"], key=lambda machine: [machine.client_id])
 
 
-@blp.route("/<client_id>")
+@blp.route("/<client_id>", parameters=[ID_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.response(200, MachineSchema)
 def get_client(client_id: str) -> Any:
@@ -34,7 +35,7 @@ def get_client(client_id: str) -> Any:
     return queries.machine_of(queries.row_named(client_id))
 
 
-@blp.route("/<client_id>", methods=["PUT"])
+@blp.route("/<client_id>", methods=["PUT"], parameters=[ID_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.arguments(MachineBodySchema)
 @blp.response(200, MachineSchema)
@@ -44,7 +45,7 @@ def put_client(body: dict[str, Any], client_id: str) -> Any:
     return commands.put_machine(machine, by=caller().subject)
 
 
-@blp.route("/<client_id>/secrets", methods=["POST"])
+@blp.route("/<client_id>/secrets", methods=["POST"], parameters=[ID_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.response(201, NewSecretSchema)
 def post_secret(client_id: str) -> Any:
@@ -53,7 +54,7 @@ def post_secret(client_id: str) -> Any:
     return {"number": number, "secret": secret}
 
 
-@blp.route("/<client_id>/secrets/<int:number>", methods=["DELETE"])
+@blp.route("/<client_id>/secrets/<int:number>", methods=["DELETE"], parameters=[ID_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.response(204)
 def delete_secret(client_id: str, number: int) -> None:

@@ -9,10 +9,11 @@ from chassis.web.blueprint import Blueprint
 from chassis.web.paging import after, page, paged
 from contracts.terms import Role
 from portal.identity.people import commands, queries
-from portal.identity.people.domain import User
+from portal.identity.people.domain import NAME, User
 from portal.identity.people.schemas import UserBodySchema, UserSchema
 
 blp = Blueprint("people", __name__, url_prefix="/users", description="People who may sign in.")
+NAME_PARAMETER = {"in": "path", "name": "name", "schema": {"type": "string", "pattern": f"^{NAME}$"}}
 
 
 @blp.route("")
@@ -24,7 +25,7 @@ def list_users(args: dict[str, Any]) -> dict[str, Any]:
     return page(found, args["limit"], key=lambda user: [user.name])
 
 
-@blp.route("/<name>")
+@blp.route("/<name>", parameters=[NAME_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.response(200, UserSchema)
 def get_user(name: str) -> Any:
@@ -32,7 +33,7 @@ def get_user(name: str) -> Any:
     return queries.user_named(name)
 
 
-@blp.route("/<name>", methods=["PUT"])
+@blp.route("/<name>", methods=["PUT"], parameters=[NAME_PARAMETER])
 @allow(Role.OPERATOR)
 @blp.arguments(UserBodySchema)
 @blp.response(200, UserSchema)

@@ -74,3 +74,10 @@ def test_a_life_tells_what_was_announced(client: FlaskClient, issuer: TestIssuer
         ("Counted", "import:things:1:2", {"amount": 3})
     ]
     assert client.get("/lives/other", headers=issuer.bearer("things", "clerk")).json == {"steps": []}
+
+
+def test_a_problem_is_stated_as_one(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    stated = document["paths"]["/things"]["get"]["responses"]
+    assert stated["422"] == {"$ref": "#/components/responses/Problem422"}
+    assert set(document["components"]["responses"]["Problem422"]["content"]) == {"application/problem+json"}

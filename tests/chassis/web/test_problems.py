@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from marshmallow import ValidationError, fields
 
 from chassis.database import connect
 from chassis.web.app import create_app
+from chassis.web.schemas import Schema
 from tests.chassis.web.conftest import Keeper, blueprint, settings
 from tests.chassis.web.tokens import TestIssuer
 
@@ -57,6 +59,13 @@ def test_a_number_is_that_number_and_nothing_else(client: FlaskClient, issuer: T
         client.post("/things", json=[{"name": "a", "weight": weight}], headers=headers), 422, "fields_invalid"
     )
     assert found["errors"][0]["field"] == "0.weight"
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient, issuer: TestIssuer) -> None:
+    headers = issuer.bearer("things", "clerk") | {"Content-Type": "application/json"}
+    assert client.post("/things", data=b'[{"name":"a","weight":5.0}]', headers=headers).status_code == 200
+    far = client.post("/things", data=b'[{"name":"a","weight":1e300}]', headers=headers)
+    assert problem(far, 422, "fields_invalid")["errors"][0]["field"] == "0.weight"
 
 
 @pytest.mark.parametrize(
@@ -185,3 +194,14 @@ def test_an_instant_has_a_zone_and_can_be_shown(client: FlaskClient, issuer: Tes
     headers = issuer.bearer("things", "clerk")
     found = problem(client.post("/things", json=[THING | {"at": at}], headers=headers), 422, "fields_invalid")
     assert [error["field"] for error in found["errors"]] == ["0.at"]
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", "yes", 0.0, [], None])
+def test_true_and_false_are_those_alone(value: object) -> None:
+    with pytest.raises(ValidationError):
+        Switch().load({"on": value})
+    assert [Switch().load({"on": one})["on"] for one in (True, False)] == [True, False]
+
+
+class Switch(Schema):
+    on = fields.Boolean(required=True)
