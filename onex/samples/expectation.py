@@ -9,7 +9,7 @@ from typing import Any
 from onex.samples.judging import PASSED, Sat
 from onex.samples.people import Person
 from onex.samples.sheets import Sheet
-from onex.samples.story import Story
+from onex.samples.story import Learners, Story
 
 MAILBOX, EMAIL = "mailbox", "email"
 
@@ -17,26 +17,34 @@ MAILBOX, EMAIL = "mailbox", "email"
 def expectation_of(story: Story) -> dict[str, Any]:
     """The expectation file."""
     sats = finalised(story)
+    held = points(story, sats)
     return {
-        "learners": len(story.people),
-        "students": sum(1 for person in story.people if person.record),
-        "community_learners": sum(1 for person in story.people if person.record is None),
-        "student_records": sum(bool(person.record) + bool(person.earlier) for person in story.people),
-        "applications": len(story.applications),
-        "approved": len(story.approved),
-        "places": len(story.approved),
-        "completed": len(story.completed),
-        "candidates": len(story.candidates),
+        **enrolment_figures(story.learners),
+        "candidates": len(story.exams.candidates),
         "results": dict(sorted(Counter(sat.verdict for sat in sats).items())),
         "final": len(sats),
         "passes": sum(1 for sat in sats if sat.verdict == PASSED),
-        "certificates": len(story.certificates),
-        "points": points(story, sats),
-        "points_total": sum(row["available_points"] for row in points(story, sats)),
+        "certificates": len(story.exams.certificates),
+        "points": held,
+        "points_total": sum(row["available_points"] for row in held),
         "notices": notices(story, sats),
         "sheets": [sheet_figures(sheet) for sheet in story.sheets],
         "demo_learner": demo_learner(story),
         "rows": result_rows(story),
+    }
+
+
+def enrolment_figures(learners: Learners) -> dict[str, int]:
+    """How many people there are, and how far they come until the training is completed."""
+    return {
+        "learners": len(learners.people),
+        "students": sum(1 for person in learners.people if person.record),
+        "community_learners": sum(1 for person in learners.people if person.record is None),
+        "student_records": sum(bool(person.record) + bool(person.earlier) for person in learners.people),
+        "applications": len(learners.applications),
+        "approved": len(learners.approved),
+        "places": len(learners.approved),
+        "completed": len(learners.completed),
     }
 
 
@@ -45,7 +53,7 @@ def finalised(story: Story) -> list[Sat]:
 
     Without a publicity period at once when submitted; else plan by plan in the order of the sessions; then the resits.
     """
-    return sorted(story.firsts, key=turn) + sorted(story.seconds, key=turn)
+    return sorted(story.exams.firsts, key=turn) + sorted(story.exams.seconds, key=turn)
 
 
 def turn(sat: Sat) -> tuple[bool, date, str]:
@@ -93,12 +101,12 @@ def credited(story: Story, sats: list[Sat]) -> list[Sat]:
 def notices(story: Story, sats: list[Sat]) -> list[dict[str, Any]]:
     """One notice for each event of the six kinds: in the mailbox always, by e-mail where there is an address."""
     told: dict[str, list[Person]] = {
-        "EnrolmentApproved": [item.person for item in story.approved],
-        "CandidateRegistered": [candidate.application.person for candidate in story.candidates],
+        "EnrolmentApproved": [item.person for item in story.learners.approved],
+        "CandidateRegistered": [candidate.application.person for candidate in story.exams.candidates],
         "ResultPublicised": [person_of(sat) for sat in sats],
         "ResultFinalised": [person_of(sat) for sat in sats if sat.verdict != PASSED],
         "CreditPosted": [person_of(sat) for sat in credited(story, sats)],
-        "CertificateIssued": [person_of(item.sat) for item in story.certificates],
+        "CertificateIssued": [person_of(item.sat) for item in story.exams.certificates],
     }
     return [
         {"event": event, "channel": channel, "count": sum(1 for person in people if channel == MAILBOX or person.email)}
@@ -123,7 +131,7 @@ def sheet_figures(sheet: Sheet) -> dict[str, Any]:
 
 def demo_learner(story: Story) -> dict[str, Any]:
     """Somebody with several levels of one scheme, all of them passed."""
-    star = next(person.record for person in story.people if person.is_star and person.record)
+    star = next(person.record for person in story.learners.people if person.is_star and person.record)
     return {"student_number": star.student_number}
 
 
@@ -137,7 +145,8 @@ def result_rows(story: Story) -> list[dict[str, Any]]:
         if not line.refused
     }
     return [
-        result_row(sat, *placed[sat.candidate.admission_number, sat.attempt]) for sat in story.firsts + story.seconds
+        result_row(sat, *placed[sat.candidate.admission_number, sat.attempt])
+        for sat in story.exams.firsts + story.exams.seconds
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from onex.samples.annex import Annex
@@ -20,20 +20,42 @@ SEED = 20190918  # the day the pilot plan was signed
 
 
 @dataclass(frozen=True)
+class Learners:
+    """Who applies for what, and how their training ends."""
+
+    people: list[Person]
+    applications: list[Application]
+    approved: list[Application]
+    outcomes: list[tuple[Application, str]]
+    completed: list[Application]
+
+
+@dataclass(frozen=True)
+class Exams:
+    """Who sits where, and with what result; `idle` completed the training and sits nowhere."""
+
+    plans: list[Plan]
+    candidates: list[Candidate]
+    idle: list[Application]
+    judged: list[Sat]
+    spoiled: set[str]
+    seconds: list[Sat]
+    certificates: list[Certificate]
+
+    @property
+    def firsts(self) -> list[Sat]:
+        """The first attempts whose rows can be read."""
+        return [sat for sat in self.judged if sat.candidate.admission_number not in self.spoiled]
+
+
+@dataclass(frozen=True)
 class Story:
     """Everything that happens, and the sheets that tell it."""
 
     annex: Annex
-    people: list[Person]
-    applications: list[Application]
-    approved: list[Application]
-    completed: list[Application]
-    plans: list[Plan]
+    learners: Learners
     classes: list[TrainingClass]
-    candidates: list[Candidate]
-    firsts: list[Sat]
-    seconds: list[Sat]
-    certificates: list[Certificate]
+    exams: Exams
     sheets: list[Sheet]
 
 
@@ -44,42 +66,44 @@ def rng_for(chapter: str) -> Random:
 
 def tell(annex: Annex) -> Story:
     """Tell the story."""
+    learners = enrolled(annex)
+    exams = examined(annex, learners.completed)
+    return Story(annex, learners, classes_for(learners.approved), exams, sheets_of(annex, learners, exams))
+
+
+def enrolled(annex: Annex) -> Learners:
+    """The people, what they apply for, and who completes the training."""
     people = people_of(rng_for("people"), annex)
     assert_distinct(people)
     applications = applications_of(rng_for("applications"), annex, people)
     approved = [item for item in applications if not item.is_held_back]
     outcomes = outcomes_of(rng_for("training"), approved)
-    completed = [item for item, word in outcomes if word == "合格"]
+    return Learners(people, applications, approved, outcomes, [item for item, word in outcomes if word == "合格"])
+
+
+def examined(annex: Annex, completed: list[Application]) -> Exams:
+    """The exams, the resits and the certificates."""
     plans, candidates, idle = seated(rng_for("seats"), annex, completed)
     judged = first_attempts(rng_for("marks"), annex, candidates)
-    spoiled = spoiled_numbers(judged)
-    firsts = [sat for sat in judged if sat.candidate.admission_number not in spoiled]
-    seconds = second_attempts(rng_for("resits"), annex, firsts)
-    passes = passes_among(firsts) + passes_among(seconds)
-    certificates = certificates_of(rng_for("certificates"), passes)
-    sheets = [
-        *roster_sheets(annex, people, applications),
-        *completion_sheets(annex, outcomes, never_approved(applications), nobody(people, applications)),
-        *candidate_sheets(candidates, idle, untrained(approved, completed), nobody(people, applications)),
-        *result_sheets(annex, judged, spoiled),
-        *resit_sheets(annex, firsts, seconds),
-        *certificate_sheets(annex, certificates, passes, firsts),
+    exams = Exams(plans, candidates, idle, judged, spoiled_numbers(judged), [], [])
+    seconds = second_attempts(rng_for("resits"), annex, exams.firsts)
+    passes = passes_among(exams.firsts + seconds)
+    return replace(exams, seconds=seconds, certificates=certificates_of(rng_for("certificates"), passes))
+
+
+def sheets_of(annex: Annex, learners: Learners, exams: Exams) -> list[Sheet]:
+    """What the college and the TEOs send, in the order of the stages."""
+    applications, stranger = learners.applications, nobody(learners.people, learners.applications)
+    dropped = untrained(learners.approved, learners.completed)
+    passes = passes_among(exams.firsts + exams.seconds)
+    return [
+        *roster_sheets(annex, learners.people, applications),
+        *completion_sheets(annex, learners.outcomes, never_approved(applications), stranger),
+        *candidate_sheets(exams.candidates, exams.idle, dropped, stranger),
+        *result_sheets(annex, exams.judged, exams.spoiled),
+        *resit_sheets(annex, exams.firsts, exams.seconds),
+        *certificate_sheets(annex, exams.certificates, passes, exams.firsts),
     ]
-    classes = classes_for(approved)
-    return Story(
-        annex,
-        people,
-        applications,
-        approved,
-        completed,
-        plans,
-        classes,
-        candidates,
-        firsts,
-        seconds,
-        certificates,
-        sheets,
-    )
 
 
 def spoiled_numbers(judged: list[Sat]) -> set[str]:

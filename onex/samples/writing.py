@@ -29,9 +29,9 @@ def sample_files(story: Story) -> dict[str, bytes]:
     return {
         **{sheet.file: sheet.content() for sheet in story.sheets},
         "sheets.json": listed([entry_of(sheet) for sheet in story.sheets]),
-        "plans.json": listed([asdict(plan) for plan in story.plans]),
+        "plans.json": listed([asdict(plan) for plan in story.exams.plans]),
         "classes.json": listed([asdict(item) for item in story.classes]),
-        "held_back.json": listed(held_back(story.applications)),
+        "held_back.json": listed(held_back(story.learners.applications)),
         "expectation.json": document(expectation_of(story)),
     }
 

@@ -76,9 +76,9 @@ def test_the_people_asked_for(expected: dict[str, Any]) -> None:
 
 
 def test_nine_programmes_eight_schemes_sixteen_levels(story: Story) -> None:
-    assert len({person.record.programme for person in story.people if person.record}) == 9
-    assert len({sat.candidate.plan.scheme for sat in story.firsts}) == 8
-    assert len({(sat.candidate.plan.scheme, sat.candidate.plan.level) for sat in story.firsts}) == 16
+    assert len({person.record.programme for person in story.learners.people if person.record}) == 9
+    assert len({sat.candidate.plan.scheme for sat in story.exams.firsts}) == 8
+    assert len({(sat.candidate.plan.scheme, sat.candidate.plan.level) for sat in story.exams.firsts}) == 16
 
 
 def test_the_expectation_adds_up(expected: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ def test_each_level_counts_once_at_its_rules_points(story: Story, expected: dict
         assert row["available_points"] == row["holdings"] * points
     passes = Counter(
         (sat.candidate.application.person.document_number, sat.candidate.plan.scheme)
-        for sat in (*story.firsts, *story.seconds)
+        for sat in (*story.exams.firsts, *story.exams.seconds)
         if sat.verdict == "passed"
     )
     assert sum(row["holdings"] for row in expected["points"]) == len(passes)
@@ -170,7 +170,7 @@ def test_spellings_that_colleges_use_are_there(text: str, tables: dict[str, Tabl
 
 
 def test_peculiar_identity_numbers_are_there(story: Story) -> None:
-    numbers = [person.document_number for person in story.people]
+    numbers = [person.document_number for person in story.learners.people]
     assert any(number.startswith("440106" + "1975") for number in numbers)
     assert any(number.startswith("830000") for number in numbers)
 
@@ -190,15 +190,15 @@ def test_a_resit_sends_the_failed_part_alone(expected: dict[str, Any]) -> None:
 
 
 def test_candidates_only_of_those_approved_and_trained(story: Story) -> None:
-    completed = {item.key for item in story.completed}
-    approved = {item.key for item in story.approved}
-    registered = {candidate.application.key for candidate in story.candidates}
+    completed = {item.key for item in story.learners.completed}
+    approved = {item.key for item in story.learners.approved}
+    registered = {candidate.application.key for candidate in story.exams.candidates}
     assert registered < completed < approved
 
 
 def test_lower_levels_are_examined_before_higher_ones(story: Story) -> None:
     last: dict[tuple[str, int], str] = {}
-    for plan in story.plans:
+    for plan in story.exams.plans:
         last[plan.scheme, plan.level] = max(last.get((plan.scheme, plan.level), ""), plan.session_date.isoformat())
-    for plan in story.plans:
+    for plan in story.exams.plans:
         assert last.get((plan.scheme, plan.level - 1), "") < plan.session_date.isoformat()
