@@ -12,8 +12,8 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples secrets check lint types imports quick test unit lock bench-start \
-	clean
+.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test unit lock \
+	bench-start clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,6 +61,9 @@ demo: env  ## Run the main job on a running stack
 
 samples: env  ## Write the sample sheets again
 	@$(PY) -m onex samples
+
+access: env  ## Write docs/access.md again: who may do what
+	@$(PY) -m onex.access
 
 secrets:  ## Write .onex/secrets.env for Docker
 	@$(PYTHON) -m onex.stack.secrets
