@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 from chassis import seal
@@ -27,12 +27,12 @@ class Directory:
         self._lock = threading.Lock()
         self._keys: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
-    def match(self, documents: Sequence[Document]) -> list[str | None]:
+    def match(self, documents: Sequence[Document], purpose: str | None = None) -> list[str | None]:
         """The learner of each document (type, number), in order; None where nobody has it."""
         learner_ids: list[str | None] = []
         for part in parts(documents):
             asked = [{"document_type": kind, "document_number": number} for kind, number in part]
-            learner_ids += [found["learner_id"] for found in self._enrolment.post("/match", asked)]
+            learner_ids += [found["learner_id"] for found in self._enrolment.post("/match", asked, purpose=purpose)]
         return learner_ids
 
     def open_fields(self, sealed: Mapping[str, Mapping[str, str | None]], purpose: str) -> dict[str, dict[str, str]]:
@@ -68,14 +68,14 @@ class Directory:
 
     def _kept(self, learner_ids: Sequence[str], purpose: str) -> dict[str, bytes]:
         """Keys asked for the same purpose within the last minute."""
-        oldest = time.monotonic() - KEEP_SECONDS
+        oldest = monotonic() - KEEP_SECONDS
         with self._lock:
             found = {learner_id: self._keys.get((purpose, learner_id)) for learner_id in learner_ids}
         return {learner_id: kept[1] for learner_id, kept in found.items() if kept and kept[0] > oldest}
 
     def _keep(self, keys: Mapping[str, bytes], purpose: str) -> None:
         """Keep keys for a minute; a destroyed one is gone from here after that."""
-        now = time.monotonic()
+        now = monotonic()
         with self._lock:
             for learner_id, key in keys.items():
                 self._keys[purpose, learner_id] = (now, key)
