@@ -56,7 +56,8 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    health = Health({"start": "starting"})
+    topics = topics_of(body.source for body in handlers)
+    health = Health({"start": "starting"} | ({"consumer": "has not joined its group yet"} if topics else {}))
     serve_health(settings.worker_port, health)
     connect(settings.mongo, settings.database)
     _wait_out("start", health, stop, lambda: ensure_indexes(*all_documents()))
@@ -69,7 +70,6 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) 
     ]
     for thread in threads:
         thread.start()
-    topics = topics_of(body.source for body in handlers)
     _wait_out("consumer", health, stop, lambda: _consume(name, settings, handlers, topics, health, stop))
     stop.wait()
     for thread in threads:
@@ -123,8 +123,7 @@ def _consume(
         return
     consumer = Consumer(settings.kafka, f"onex.{name}", topics, handlers)
     try:
-        health.well("consumer")
-        consumer.run(stop)
+        consumer.run(stop, joined=lambda: health.well("consumer"))
     finally:
         consumer.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ BATCH_SECONDS_LIMIT = 5.0
 POLL_MS = 200
 CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
+METADATA_SECONDS = 10.0
+METADATA_PAUSE_SECONDS = 0.05
 
 
 class Positions(me.Document):
@@ -82,6 +84,7 @@ class Consumer:
         self.checking: dict[str, str] = {}  # place → id the record before our position must have
         self.lags: dict[str, int] = {}
         self.rebalanced = threading.Event()
+        self._joined: Callable[[], None] = lambda: None
         self.size = BATCH_RECORDS
         described = describe(kafka, topics)
         must_be_cut_alike(described)
@@ -106,11 +109,28 @@ class Consumer:
             request_timeout_ms=30_000,
             metadata_max_age_ms=60_000,
         )
+        self._know_partitions(topics)
         self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced))
         self._commit_at = 0.0
 
-    def run(self, stop: threading.Event) -> None:
-        """Consume until told to stop; `ConsumerStopped` on a defect, `Transient` or a driver's error from outside."""
+    def _know_partitions(self, topics: Sequence[str]) -> None:
+        """Have the client know every topic before it joins: a leader that does not would assign none of its partitions.
+
+        `Transient` when it does not learn them in time.
+        """
+        deadline = time.monotonic() + METADATA_SECONDS
+        while missing := [topic for topic in topics if not self.kafka.partitions_for_topic(topic)]:
+            if time.monotonic() > deadline:
+                self.kafka.close(autocommit=False)
+                raise Transient(f"Kafka does not tell the partitions of {', '.join(missing)}")
+            time.sleep(METADATA_PAUSE_SECONDS)
+
+    def run(self, stop: threading.Event, joined: Callable[[], None] = lambda: None) -> None:
+        """Consume until told to stop; `ConsumerStopped` on a defect, `Transient` or a driver's error from outside.
+
+        `joined` is called whenever partitions were assigned.
+        """
+        self._joined = joined
         while not stop.is_set():
             records = self.poll()
             self._report(records)
@@ -123,6 +143,7 @@ class Consumer:
         if self.rebalanced.is_set():
             self.rebalanced.clear()
             self.assigned(sorted(self.kafka.assignment()))
+            self._joined()
             return []
         return [record for one in polled.values() for record in self._fresh(one)]
 

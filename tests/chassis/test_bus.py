@@ -315,3 +315,18 @@ def test_the_key_of_a_south_event_lives_in_the_same_partition(kafka: str, relay:
     announce(Counted(name="a", amount=1), FromSouth(name="a"))
     relay.publish_pending()
     assert len({row["_id"].rsplit(":", 1)[1] for row in rows_of(Acknowledged, {})}) == 1
+
+
+def test_the_first_join_has_all_partitions_even_on_fresh_topics(kafka: str, relay: Relay, group: str) -> None:
+    """A leader that joins before it knows the topics would assign nothing, and be content with it."""
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    stop, joined = threading.Event(), threading.Event()
+    thread = threading.Thread(target=consumer.run, args=(stop, joined.set))
+    thread.start()
+    try:
+        assert joined.wait(DEADLINE_SECONDS)
+        assert len(consumer.positions) == 6
+    finally:
+        stop.set()
+        thread.join()
+        consumer.close()
