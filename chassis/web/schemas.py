@@ -54,6 +54,7 @@ def _tighten(field: ma.fields.Field[Any]) -> None:
 def relaxed(schema: ma.Schema) -> ma.Schema:
     """The same schema for a query or a form, where every value arrives as text."""
     for field in schema.fields.values():
+        field.allow_none = False  # a query has no null: what is not given has its default
         one = field.inner if isinstance(field, fields.List) else field
         if isinstance(one, fields.Integer):
             one.strict = False
