@@ -139,7 +139,10 @@ class Consumer:
 
     def poll(self) -> list[Record]:
         """What came since, from our own positions; nothing while partitions are changing hands."""
+        began = time.monotonic()
         polled = self.kafka.poll(timeout_ms=POLL_MS)
+        if not polled and not self.kafka.assignment():  # with nothing assigned, poll does not wait by itself
+            time.sleep(max(POLL_MS / 1000 - (time.monotonic() - began), 0))
         if self.rebalanced.is_set():
             self.rebalanced.clear()
             self.assigned(sorted(self.kafka.assignment()))
