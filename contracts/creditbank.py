@@ -19,7 +19,8 @@ class OfLearner(Announcement, frozen=True, kw_only=True):
 class CreditPosted(OfLearner, frozen=True, kw_only=True):
     """An entry was added to an account. Points are the entry's change, in credit_points (100 are one credit).
 
-    `cause` of the event is the event that was settled. An entry without postings has zero in both pockets.
+    `cause` of the event is the event that was settled, `what` its type or the command's. An entry without postings has
+    zero in both pockets.
     """
 
     entry_number: int
@@ -29,6 +30,7 @@ class CreditPosted(OfLearner, frozen=True, kw_only=True):
     available_points: int
     provisional_balance: int
     available_balance: int
+    what: str = ""
 
 
 class AccountsMerged(OfLearner, frozen=True, kw_only=True):

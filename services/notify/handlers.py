@@ -34,9 +34,14 @@ Told = EnrolmentApproved | CandidateRegistered | ResultPublicised | ResultFinali
 
 def on_news(events: Sequence[Event[Told]]) -> None:
     """Queue a notice of each thing that happened; points of a pass go into the notice that told of it."""
-    queue_notices([news_of(event) for event in events])
+    queue_notices([news_of(event) for event in events if not is_of_merge(event.body)])
     posted = [(event.cause, event.body) for event in events if isinstance(event.body, CreditPosted)]
     add_points({cause: body.provisional_points for cause, body in posted if body.available_points == 0})
+
+
+def is_of_merge(body: Told) -> bool:
+    """Whether points only moved between two accounts of one person, which is no news to them."""
+    return isinstance(body, CreditPosted) and body.what == LearnersMerged.__name__
 
 
 def news_of(event: Event[Told]) -> News:

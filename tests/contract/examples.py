@@ -196,6 +196,17 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         provisional_balance=0,
         available_balance=400,
     ),
+    creditbank.CreditPosted(
+        learner_id=LEARNER,
+        entry_number=3,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        provisional_points=0,
+        available_points=-400,
+        provisional_balance=0,
+        available_balance=0,
+        what="LearnersMerged",
+    ),
     creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
 )
 

@@ -25,8 +25,9 @@ from services.assessment.results import commands as results
 from services.assessment.results.domain import Marks, Remark, Sitting
 from services.creditbank.ledger.queries import account_of, books
 from services.creditbank.recognition.commands import OUTCOME, publish_rule, settle_again
-from services.enrolment.applications.commands import Asked, approve
+from services.enrolment.applications.commands import Asked, approve, merge
 from services.enrolment.applications.models import Applications
+from services.enrolment.learners.models import Learners
 from services.enrolment.programmes.commands import publish_programme
 from services.notify.notices.queries import mailbox_page
 from services.training.classes.commands import put_class
@@ -246,3 +247,20 @@ def test_every_announcement_names_its_cause(campus: Campus) -> None:
         assert {row["cause"] for row in rows_of(Outbox, {"type": "ResultPublicised"})} == {
             f"result:{plan_id_of(plan.teo, plan.code)}:ZK{plan.level:d}:1:r1" for plan in PLANS
         }
+
+
+def test_two_accounts_of_one_person_become_one_and_the_same_content_counts_once(campus: Campus) -> None:
+    learner_id = take_the_road(campus)
+    with campus.at("enrolment"):
+        rosters.upload(rosters.student(2, 证件类型="护照", 证件号码="E12345678", 学号="2019990001"))
+        [other] = [row["_id"] for row in rows_of(Learners, {"_id": {"$ne": learner_id}})]
+    campus.pump()
+    before = told(campus, learner_id)
+    campus.do("enrolment", lambda: merge(other, learner_id, rosters.KEYRING))
+    campus.pump()
+    assert account(campus, other)[:2] == (0, 400)
+    assert sorted(told(campus, other)) == sorted(before), "the mailbox moved; moving points is no news"
+    with campus.at("creditbank"):
+        assert books()["sum"] == 0
+    campus.deliver_again(random.Random(7))
+    assert account(campus, other)[:2] == (0, 400)

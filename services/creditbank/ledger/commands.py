@@ -108,6 +108,7 @@ def _announce(account: Account, entry: Entry) -> None:
         available_points=change.available,
         provisional_balance=balance.provisional,
         available_balance=balance.available,
+        what=entry.body["what"],
     )
     outbox.append(announcement, cause=entry.body["cause"])
 
