@@ -1,32 +1,39 @@
-"""What all pages share: language, the person signed in, calls to services, and errors as pages."""
+"""What all pages share: the person signed in, the menu, and errors as pages."""
 
 from __future__ import annotations
 
 import functools
-import secrets
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from chassis.clock import CAMPUS
 from chassis.errors import Refusal, Transient
 from chassis.web.access import Access, marked, public
-from chassis.web.client import Answered, Client
+from chassis.web.client import Answered
+from chassis.web.problems import on_http_error
 from contracts.terms import Role
 from portal.identity import sessions
-from portal.pages.words import Language, level_word, word
+from portal.pages.asking import close_clients
+from portal.pages.speech import language, level, moment, points, say, span
 
 P = ParamSpec("P")
 Page = str | AnyResponse | tuple[str, int]
 
 PROBLEM = "application/problem+json"
-LANGUAGE_COOKIE = "language"
-LANGUAGE_SECONDS = 365 * 24 * 3600
-ANSWER_SECONDS = 8.0
-HTTP_NOT_FOUND = 404
+# What is wrong, by status, where the page itself has no better word.
+TROUBLES = {
+    403: "page_forbidden",
+    404: "page_missing",
+    405: "page_missing",
+    413: "file_too_large",
+    429: "too_many_requests",
+    500: "page_broken",
+    503: "page_unavailable",
+}
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 POLICY = "; ".join(
@@ -52,41 +59,14 @@ def dress(app: Flask) -> None:
     app.add_template_global(level)
     app.add_template_global(language)
     app.add_template_global(sessions.csrf_token, "csrf_token")
+    app.add_template_global(here)
+    app.jinja_env.globals["max_upload_bytes"] = MAX_UPLOAD_BYTES
     app.add_template_filter(moment)
     app.add_template_filter(points)
-    app.context_processor(lambda: {"person": g.get("person"), "nav": menu()})
+    app.add_template_filter(span)
+    app.context_processor(lambda: {"person": g.get("person"), "nav": menu(), "section": section()})
+    app.register_error_handler(404, missing)
     app.after_request(harden)
-
-
-def language() -> Language:
-    """The reader's language: as chosen, else as the browser asks, else Chinese."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen in ("zh", "en"):
-        return cast("Language", chosen)
-    return "en" if request.accept_languages.best_match(["zh", "en"]) == "en" else "zh"
-
-
-def say(name: str, *facts: object) -> str:
-    """A word in the reader's language."""
-    return word(name, language(), *facts)
-
-
-def level(number: int | None) -> str:
-    """A level in the reader's language."""
-    return level_word(number, language())
-
-
-def moment(text: str | datetime | None, with_milliseconds: bool = False) -> str:
-    """An instant as the campus clock shows it."""
-    if not text:
-        return "—"
-    at = (datetime.fromisoformat(text) if isinstance(text, str) else text).astimezone(CAMPUS)
-    return at.strftime("%Y-%m-%d %H:%M:%S") + (f".{at.microsecond // 1000:03d}" if with_milliseconds else "")
-
-
-def points(number: int) -> str:
-    """A change of points with its sign."""
-    return f"+{number}" if number > 0 else f"−{-number}" if number < 0 else "0"
 
 
 def menu() -> list[tuple[str, str]]:
@@ -107,6 +87,13 @@ def menu() -> list[tuple[str, str]]:
     return entries
 
 
+def section() -> str:
+    """The entry of the menu to which this page belongs."""
+    rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans"}
+    own = {"learner.account_of": "staff.learners"}
+    return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
+
+
 def signed_in(*roles: Role) -> Callable[[Callable[P, Page]], Callable[P, Page]]:
     """A page for people with one of these roles; others are sent to sign in, or told that it is not theirs."""
 
@@ -115,7 +102,7 @@ def signed_in(*roles: Role) -> Callable[[Callable[P, Page]], Callable[P, Page]]:
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Page:
             g.person = sessions.current_user()
             if g.person is None:
-                return redirect(url_for("signing.sign_in", then=wanted()))
+                return to_sign_in()
             if not set(roles) & set(g.person.roles):
                 return trouble("page_forbidden", 403)
             return answered(lambda: view(*args, **kwargs))
@@ -136,9 +123,25 @@ def open_page(view: Callable[P, Page]) -> Callable[P, Page]:
     return public(shown)
 
 
-def wanted() -> str:
-    """The page to come back to after signing in: the one asked for, if asking again does no harm."""
-    return request.full_path.rstrip("?") if request.method == "GET" else ""
+def here() -> str:
+    """The page the reader is on: the one asked for, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    page = urlsplit(request.headers.get("Referer", ""))
+    return page._replace(scheme="", netloc="").geturl() if page.netloc == request.host else ""
+
+
+def way_back(wanted: str) -> str:
+    """Where to go: a page of ours as it was asked for, else the first page."""
+    return sessions.safe_next(wanted if wanted.isprintable() else "")
+
+
+def to_sign_in() -> AnyResponse:
+    """Off to sign in and back again; who was signed in hears that the session is over, and that a form was lost."""
+    over = None
+    if sessions.cookie_name() in request.cookies:
+        over = "page" if request.method == "GET" else "form"
+    return redirect(url_for("signing.sign_in", then=here() or None, over=over))
 
 
 def answered(view: Callable[[], Page]) -> Page:
@@ -159,28 +162,27 @@ def answered(view: Callable[[], Page]) -> Page:
 
 def trouble(name: str, status: int, detail: str = "") -> tuple[str, int]:
     """A page that says what is wrong."""
-    return render_template("trouble.html", name=name, detail=detail), status
+    return render_template("trouble.html", name=name or "not_done", detail=detail, may_retry=status == 503), status
 
 
-def ask(service: str) -> Client:
-    """A service, asked as the person signed in; kept for this request."""
-    kept: dict[str, Client] = g.setdefault("clients", {})
-    if service not in kept:
-        address = current_app.extensions["portal.settings"].service_urls[service]
-        token = sessions.token_for(service)
-        kept[service] = Client(address, token=lambda: token, language=language(), answer_seconds=ANSWER_SECONDS)
-    return kept[service]
+def missing(error: HTTPException) -> Any:
+    """An address where nothing is: a page for people, a problem document for machines."""
+    if not is_browser():
+        return on_http_error(error)
+    g.person = sessions.current_user()
+    return trouble("page_missing", 404)
+
+
+def is_browser() -> bool:
+    """Whether a page is wanted rather than a document."""
+    return request.accept_mimetypes.best == "text/html"
 
 
 def harden(response: Response) -> Response:
     """Headers of a page: nothing from elsewhere, framed by nobody, not kept by others; the clients are closed."""
-    for client in g.pop("clients", {}).values():
-        client.close()
-    if response.mimetype == PROBLEM and request.accept_mimetypes.best == "text/html":
-        response.data = render_template(
-            "trouble.html", name="", detail=(response.get_json(force=True) or {}).get("detail", "")
-        )
-        response.mimetype = "text/html"
+    close_clients()
+    if response.mimetype == PROBLEM and is_browser():
+        show_as_page(response)
     if response.mimetype == "text/html" and "Content-Security-Policy" not in response.headers:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["Cache-Control"] = "no-store"
@@ -189,36 +191,9 @@ def harden(response: Response) -> Response:
     return response
 
 
-def scheme_names() -> dict[str, str]:
-    """The schemes' names by code, as assessment has them."""
-    return {one["scheme"]: one["name"] for one in every("assessment", "/schemes")}
-
-
-def every(service: str, path: str, limit: int = 2000, **query: Any) -> list[dict[str, Any]]:
-    """All items of a list, page by page, up to a limit."""
-    found: list[dict[str, Any]] = []
-    cursor = None
-    while len(found) < limit:
-        page = ask(service).get(path, cursor=cursor, limit=min(500, limit), **query)
-        if isinstance(page, list):
-            return page
-        found += page["items"]
-        cursor = page["next"]
-        if not cursor:
-            break
-    return found
-
-
-def found_or_none(read: Callable[[], Any]) -> Any:
-    """What a service has, or None where it has nothing."""
-    try:
-        return read()
-    except Answered as problem:
-        if problem.status != HTTP_NOT_FOUND:
-            raise
-        return None
-
-
-def request_key() -> str:
-    """A fresh name for a request that must count once."""
-    return secrets.token_urlsafe(16)
+def show_as_page(response: Response) -> None:
+    """Turn a problem document into a page: in our words, else in the document's."""
+    name = TROUBLES.get(response.status_code, "")
+    detail = "" if name else (response.get_json(force=True) or {}).get("detail", "")
+    response.data = trouble(name, response.status_code, detail)[0]
+    response.mimetype = "text/html"

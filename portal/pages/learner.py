@@ -7,7 +7,9 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from contracts.terms import Role
-from portal.pages.frame import Page, ask, every, found_or_none, language, scheme_names, signed_in
+from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names
+from portal.pages.frame import Page, signed_in
+from portal.pages.speech import language
 
 pages = Blueprint("learner", __name__)
 ENTRIES_SHOWN = 50
@@ -28,28 +30,30 @@ def account() -> Page:
 @pages.route("/learners/<learner_id>/account")
 @signed_in(Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 def account_of(learner_id: str) -> Page:
-    """A learner's account, as staff see it."""
-    return account_page(learner_id)
+    """A learner's account, as staff see it, with the results that led to it."""
+    ask("enrolment").get(address("learners", learner_id))
+    return account_page(learner_id, results=every_or_none("assessment", "/results", learner_id=learner_id) or [])
 
 
-def account_page(learner_id: str) -> str:
-    """Balance, holdings, certificates, entries with their reasons."""
-    bank = ask("creditbank")
-    found = found_or_none(lambda: bank.get(f"/accounts/{learner_id}"))
-    entries: dict[str, Any] = {"items": [], "next": None}
-    if found:
-        cursor = request.args.get("cursor")
-        entries = bank.get(f"/accounts/{learner_id}/entries", cursor=cursor, limit=ENTRIES_SHOWN)
-    certificates = every("assessment", "/certificates", learner_id=learner_id)
+def account_page(learner_id: str, **more: Any) -> str:
+    """Balance, holdings, certificates, entries with their reasons; certificates None while nobody can say."""
+    found = found_or_none(lambda: ask("creditbank").get(address("accounts", learner_id)))
     return render_template(
         "account.html",
         account=found,
-        entries=entries,
-        certificates=certificates,
+        entries=entries_of(learner_id) if found else None,
+        certificates=every_or_none("assessment", "/certificates", learner_id=learner_id),
         schemes=scheme_names(),
         learner_id=learner_id,
-        is_own=learner_id == own_id(),
+        **more,
     )
+
+
+def entries_of(learner_id: str) -> dict[str, Any]:
+    """A page of the account's entries, newest first."""
+    query = {"cursor": request.args.get("cursor"), "limit": ENTRIES_SHOWN}
+    found: dict[str, Any] = ask("creditbank").get(address("accounts", learner_id, "entries"), **query)
+    return found
 
 
 @pages.route("/mailbox")
@@ -57,12 +61,14 @@ def account_page(learner_id: str) -> str:
 def mailbox() -> Page:
     """The learner's notices, newest first."""
     query = {"cursor": request.args.get("cursor"), "language": language(), "limit": ENTRIES_SHOWN}
-    return render_template("mailbox.html", page=ask("notify").get(f"/mailboxes/{own_id()}/notices", **query))
+    notices = ask("notify").get(address("mailboxes", own_id(), "notices"), **query)
+    return render_template("mailbox.html", page=notices)
 
 
 @pages.route("/mailbox/<notice_id>/read", methods=["POST"])
 @signed_in(Role.LEARNER)
 def read_notice(notice_id: str) -> Page:
-    """Note that a notice was read."""
-    ask("notify").post(f"/mailboxes/{own_id()}/notices/{notice_id}/read", language=language())
-    return redirect(url_for("learner.mailbox"))
+    """Note that a notice was read, and stay where it stands."""
+    ask("notify").post(address("mailboxes", own_id(), "notices", notice_id, "read"), language=language())
+    cursor = request.form.get("cursor") or None
+    return redirect(url_for("learner.mailbox", cursor=cursor, _anchor=f"notice-{notice_id}"))

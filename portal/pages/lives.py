@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 
 from chassis.errors import Transient
 from chassis.web.client import Answered, Client
 from contracts.terms import Role
-from portal.pages.frame import Page, ask, found_or_none, points, say, scheme_names, signed_in
+from portal.pages.asking import GLANCE_SECONDS, address, ask, found_or_none, scheme_names
+from portal.pages.frame import Page, signed_in
+from portal.pages.steps import Step, told
 
 pages = Blueprint("lives", __name__)
 READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
 MOST_CAUSES = 100
 
-Step = dict[str, Any]
+
+class Life(NamedTuple):
+    """Steps by time, the services that did not answer, and whether there was more than is shown."""
+
+    steps: list[Step]
+    silent: list[str]
+    is_cut: bool
 
 
 @pages.route("/lives/results/<path:result_id>")
 @signed_in(*READERS)
 def of_result(result_id: str) -> Page:
     """Follow a result from the row it was submitted in to the notices it led to."""
-    result = ask("assessment").get(f"/results/{result_id}")
+    result = ask("assessment").get(address("results", result_id))
     causes = {result["submitted_by"], *(change["submitted_by"] for change in result["changes"])}
     causes |= certificate_causes(result)
     return life_page(causes, result)
@@ -48,47 +55,38 @@ def certificate_causes(result: Step) -> set[str]:
 
 def life_page(causes: set[str], result: Step | None) -> str:
     """The page of a life, its steps in the order of time."""
-    clients = {name: ask(name) for name in SERVICES}
-    steps, silent = follow(causes, clients)
-    start = datetime.fromisoformat(steps[0]["at"]) if steps else None
-    for step in steps:
-        step["summary"] = summary(step)
-        step["elapsed"] = (datetime.fromisoformat(step["at"]) - start).total_seconds() if start else 0
-    return render_template("life.html", steps=steps, silent=silent, result=result, schemes=scheme_names())
+    schemes = scheme_names()
+    life = follow(causes, {name: ask(name, GLANCE_SECONDS) for name in SERVICES})
+    waves = told(life.steps, schemes)
+    return render_template(
+        "life.html", waves=waves, silent=life.silent, is_cut=life.is_cut, result=result, schemes=schemes
+    )
 
 
-def summary(step: Step) -> str:
-    """What a step did, in a few words: the row, the verdict, the points."""
-    detail = step.get("detail") or {}
-    if "provisional_points" in detail and "available_points" in detail:
-        return say("sum_points", points(detail["provisional_points"]), points(detail["available_points"]))
-    if "row" in detail and "import" in detail:
-        return say("sum_row", detail.get("kind", ""), detail["import"], detail["row"])
-    return say(f"verdict_{detail['verdict']}") if "verdict" in detail else ""
-
-
-def follow(causes: Iterable[str], clients: dict[str, Client]) -> tuple[list[Step], list[str]]:
-    """Every step reachable from the causes, by time, and the services that did not answer."""
+def follow(causes: Iterable[str], clients: Mapping[str, Client]) -> Life:
+    """Every step reachable from the causes."""
     seen: set[str] = set()
     steps: dict[tuple[str, str, str], Step] = {}
     silent: set[str] = set()
     ahead = set(causes)
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
+    with ThreadPoolExecutor(len(clients)) as pool:
         while ahead and len(seen) < MOST_CAUSES:
-            seen |= ahead
-            asked = [(name, cause) for cause in sorted(ahead) for name in SERVICES]
+            now = sorted(ahead)[: MOST_CAUSES - len(seen)]
+            asked = [(name, cause) for cause in now for name in clients if name not in silent]
             found = list(pool.map(lambda pair: caused(clients[pair[0]], pair[1]), asked))
             silent |= {name for (name, _), some in zip(asked, found, strict=True) if some is None}
             fresh = [step for some in found for step in some or []]
             steps |= {(step["service"], step["what"], step["id"]): step for step in fresh}
-            ahead = {step["id"] for step in fresh} - seen
-    return sorted(steps.values(), key=lambda step: (step["at"], step["what"])), sorted(silent)
+            seen |= set(now)
+            ahead = (ahead | {step["id"] for step in fresh}) - seen
+    by_time = sorted(steps.values(), key=lambda step: (step["at"], step["what"]))
+    return Life(by_time, sorted(silent), bool(ahead))
 
 
 def caused(client: Client, cause: str) -> list[Step] | None:
     """What a service did because of a cause; None when it does not answer."""
     try:
-        steps: list[Step] = client.get(f"/lives/{cause}")["steps"]
+        steps: list[Step] = client.get(address("lives", cause))["steps"]
     except Transient:
         return None
     except Answered:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from contracts.terms import Role
-from portal.pages.frame import STAFF, Page, ask, every, scheme_names, signed_in
+from portal.pages.asking import address, ask, every, scheme_names
+from portal.pages.frame import STAFF, Page, signed_in
 
 pages = Blueprint("results", __name__)
 SHOWN = 50
@@ -29,21 +30,22 @@ def of_plan(teo: str, plan: str) -> Page:
 @signed_in(Role.OPERATOR, Role.EXAM_OFFICE)
 def close(teo: str, plan: str) -> Page:
     """Have the plan's open results made final."""
-    due = ask("assessment").post(f"/teos/{teo}/plans/{plan}/publicity/close")["due"]
-    return plan_page(teo, plan, closing=due)
+    due = ask("assessment").post(address("teos", teo, "plans", plan, "publicity", "close"))["due"]
+    return redirect(url_for("results.of_plan", teo=teo, plan=plan, closing=due))
 
 
-def plan_page(teo: str, plan: str, closing: int | None = None) -> str:
+def plan_page(teo: str, plan: str) -> str:
     """The page of one plan."""
-    assessment = ask("assessment")
+    assessment, where = ask("assessment"), address("teos", teo, "plans", plan)
+    roles = set(g.person.roles)
     return render_template(
         "results.html",
-        plan=assessment.get(f"/teos/{teo}/plans/{plan}"),
+        plan=assessment.get(where),
         teo=teo,
         code=plan,
-        page=assessment.get(f"/teos/{teo}/plans/{plan}/results", cursor=request.args.get("cursor"), limit=SHOWN),
+        page=assessment.get(f"{where}/results", cursor=request.args.get("cursor"), limit=SHOWN),
         schemes=scheme_names(),
-        may_close=bool({Role.OPERATOR, Role.EXAM_OFFICE} & set(g.person.roles)),
-        may_follow=bool({Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR} & set(g.person.roles)),
-        closing=closing,
+        may_close=bool({Role.OPERATOR, Role.EXAM_OFFICE} & roles),
+        may_follow=bool({Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR} & roles),
+        closing=request.args.get("closing", type=int),
     )

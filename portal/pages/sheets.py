@@ -5,34 +5,44 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, g, redirect, render_template, request, send_file, url_for
 
-from chassis.web.client import Answered
+from chassis.web.client import Answered, Client
 from contracts.terms import Role
-from portal.pages.frame import Page, ask, language, request_key, signed_in, trouble
+from portal.pages.asking import FILE_SECONDS, address, ask, request_key, together
+from portal.pages.frame import Page, signed_in, trouble
+from portal.pages.lives import READERS
+from portal.pages.speech import language
 
 pages = Blueprint("sheets", __name__)
 UPLOADERS = (Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO)
 SERVICES_WITH_SHEETS = ("enrolment", "training", "assessment")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS_SHOWN = 50
+IMPORTS_SHOWN = 20
+STATUSES = ("new", "changed", "unchanged", "refused")
 FORBIDDEN = 403
 
 
 @pages.route("/sheets")
 @signed_in(*UPLOADERS)
 def shelf() -> Page:
-    """The kinds of sheet the person may upload, and what was uploaded."""
-    kinds = [(service, kind) for service in SERVICES_WITH_SHEETS for kind in allowed(service, "/sheets")]
-    recent = [(service, one) for service in SERVICES_WITH_SHEETS for one in allowed(service, "/imports", limit=20)]
-    recent.sort(key=lambda pair: pair[1]["uploaded_at"], reverse=True)
-    return render_template("shelf.html", kinds=kinds, recent=recent)
+    """The kinds of sheet the person may upload, and what was uploaded; a silent service is named, not waited for."""
+    found = together(SERVICES_WITH_SHEETS, lambda client: (allowed(client, "/sheets"), allowed(client, "/imports")))
+    answers = {service: answer for service, answer in found.items() if answer is not None}
+    recent = [(service, one) for service, (_, imports) in answers.items() for one in imports]
+    return render_template(
+        "shelf.html",
+        kinds=[(service, kind) for service, (kinds, _) in answers.items() for kind in kinds],
+        recent=sorted(recent, key=lambda pair: str(pair[1]["uploaded_at"]), reverse=True),
+        silent=sorted(set(found) - set(answers)),
+    )
 
 
-def allowed(service: str, path: str, **query: Any) -> list[dict[str, Any]]:
+def allowed(client: Client, path: str) -> list[dict[str, Any]]:
     """A list of a service; empty where the person's role has no business there."""
     try:
-        found: list[dict[str, Any]] = ask(service).get(path, **query)["items"]
+        found: list[dict[str, Any]] = client.get(path, limit=IMPORTS_SHOWN if path == "/imports" else None)["items"]
     except Answered as problem:
         if problem.status != FORBIDDEN:
             raise
@@ -47,7 +57,7 @@ def upload(service: str, kind: str) -> Page:
     file = request.files.get("file")
     if service not in SERVICES_WITH_SHEETS or file is None or not file.filename:
         return trouble("choose_file", 422)
-    given = ask(service).upload(
+    given = ask(service, FILE_SECONDS).upload(
         "/imports", file.filename, file.read(), idempotency_key=request_key(), kind=kind, language=language()
     )
     return redirect(url_for("sheets.shown", service=service, number=given["number"]))
@@ -57,7 +67,7 @@ def upload(service: str, kind: str) -> Page:
 @signed_in(*UPLOADERS)
 def template(service: str, kind: str) -> Page:
     """An empty sheet to fill in."""
-    content = ask(known(service)).download(f"/sheets/{kind}/template.xlsx")
+    content = ask(known(service)).download(address("sheets", kind, "template.xlsx"))
     return send_file(io.BytesIO(content), XLSX, as_attachment=True, download_name=f"{kind}.xlsx")
 
 
@@ -78,12 +88,14 @@ def shown_live(service: str, number: int) -> Page:
 def state_of(service: str, number: int) -> dict[str, Any]:
     """An import and a page of its rows."""
     about = ask(known(service)).get(f"/imports/{number}")
-    status = request.args.get("status") or None
+    status = request.args.get("status")
+    status = status if status in STATUSES else None
     rows: dict[str, Any] = {"items": [], "next": None}
     if about["state"] not in ("reading", "unreadable"):
         query = {"status": status, "cursor": request.args.get("cursor"), "limit": ROWS_SHOWN}
         rows = ask(service).get(f"/imports/{number}/rows", **query)
-    return {"service": service, "about": about, "rows": rows, "status": status}
+    may_follow = about["state"] == "committed" and bool(set(READERS) & set(g.person.roles))
+    return {"service": service, "about": about, "rows": rows, "status": status, "may_follow": may_follow}
 
 
 @pages.route("/imports/<service>/<int:number>/commit", methods=["POST"])
@@ -106,7 +118,7 @@ def discard(service: str, number: int) -> Page:
 @signed_in(*UPLOADERS)
 def workbook(service: str, number: int) -> Page:
     """The sheet back, with a status column."""
-    content = ask(known(service)).download(f"/imports/{number}/workbook.xlsx")
+    content = ask(known(service), FILE_SECONDS).download(f"/imports/{number}/workbook.xlsx")
     return send_file(io.BytesIO(content), XLSX, as_attachment=True, download_name=f"{service}-{number}.xlsx")
 
 

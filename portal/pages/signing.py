@@ -7,10 +7,15 @@ from flask import Blueprint, current_app, g, redirect, render_template, request,
 from chassis.errors import Refusal
 from contracts.terms import Role
 from portal.identity import sessions
-from portal.pages.frame import LANGUAGE_COOKIE, LANGUAGE_SECONDS, Page, language, open_page, say
+from portal.identity.demo import PASSWORD
+from portal.identity.people.queries import find_user
+from portal.pages.frame import Page, open_page, way_back
+from portal.pages.speech import LANGUAGE_COOKIE, language, say
 
 pages = Blueprint("signing", __name__)
-DEMO_NAMES = ("learner", "registry", "exam-office", "trainer", "teo", "operator", "auditor")
+LANGUAGE_SECONDS = 365 * 24 * 3600
+DEMO_NAMES = ("learner", "registry", "exam-office", "trainer", "teo", "department", "operator", "auditor")
+LOST = {"page": "session_over", "form": "session_over_unsent"}
 
 
 @pages.route("/")
@@ -28,8 +33,12 @@ def home() -> Page:
 @pages.route("/sign-in", methods=["GET"])
 @open_page
 def sign_in() -> Page:
-    """The form to sign in with."""
-    return form(then=request.args.get("then", ""))
+    """The form to sign in with; whoever is signed in already goes on."""
+    then = request.args.get("then", "")
+    if g.person is not None:
+        return redirect(way_back(then))
+    lost = LOST.get(request.args.get("over", ""))
+    return form(then, notice=say(lost) if lost else "")
 
 
 @pages.route("/sign-in", methods=["POST"])
@@ -41,8 +50,8 @@ def enter() -> Page:
         sessions.check_same_origin()
         sessions.sign_in(request.form.get("name", ""), request.form.get("password", ""))
     except Refusal as refusal:
-        return form(then, refusal.sentence(language())), refusal.ground.status
-    return redirect(sessions.safe_next(then))
+        return form(then, problem=refusal.sentence(language())), refusal.ground.status
+    return redirect(way_back(then))
 
 
 @pages.route("/sign-out", methods=["POST"])
@@ -59,14 +68,23 @@ def leave() -> Page:
 @open_page
 def choose_language(chosen: str) -> Page:
     """Keep the reader's language and go back."""
-    back = request.args.get("then", "")
-    response = redirect(sessions.safe_next(back))
+    response = redirect(way_back(request.args.get("then", "")))
     if chosen in ("zh", "en"):
         response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=LANGUAGE_SECONDS, samesite="Lax", httponly=True)
     return response
 
 
-def form(then: str, problem: str = "") -> str:
-    """The page with the form."""
-    demo = DEMO_NAMES if current_app.extensions["portal.is_demo"] else ()
-    return render_template("sign_in.html", then=then, problem=problem, demo=demo, title=say("sign_in"))
+def form(then: str, problem: str = "", notice: str = "") -> str:
+    """The page with the form; with DEMO=1 also who there is to sign in as."""
+    is_demo = current_app.extensions["portal.is_demo"]
+    demo = [name for name in DEMO_NAMES if find_user(name)] if is_demo else []
+    return render_template(
+        "sign_in.html",
+        then=then,
+        problem=problem,
+        notice=notice,
+        demo=demo,
+        demo_password=PASSWORD,
+        name=request.form.get("name", ""),
+        title=say("sign_in"),
+    )

@@ -1,7 +1,8 @@
-"""What staff see first: how many stand at each stage, live, and what needs attention."""
+"""What staff see first: how many stand at each stage, live, what needs attention; and learners by student number."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, g, render_template, request
@@ -9,38 +10,34 @@ from flask import Blueprint, g, render_template, request
 from chassis.errors import Transient
 from chassis.web.client import Answered
 from contracts.terms import Role
-from portal.pages.frame import STAFF, Page, ask, signed_in
+from portal.pages.asking import GLANCE_SECONDS, address, ask, every_or_none, together
+from portal.pages.frame import STAFF, Page, signed_in
 
 pages = Blueprint("staff", __name__)
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
+LEARNERS_SHOWN = 20
+
+Flow = dict[str, list[dict[str, Any]] | None]
 
 
 @pages.route("/overview")
 @signed_in(*STAFF)
 def overview() -> Page:
     """The flow at a glance."""
-    return render_template("overview.html", flow=flow(), warnings=warnings())
+    return render_template("overview.html", **at_a_glance())
 
 
 @pages.route("/overview/live")
 @signed_in(*STAFF)
 def overview_live() -> Page:
     """The part of the page that refreshes itself."""
-    return render_template("overview_live.html", flow=flow(), warnings=warnings())
+    return render_template("overview_live.html", **at_a_glance())
 
 
-def flow() -> list[tuple[str, list[dict[str, Any]] | None]]:
-    """By service: its stages with their counts, or None when it does not answer."""
-    return [(name, stages_of(name)) for name in SERVICES]
-
-
-def stages_of(service: str) -> list[dict[str, Any]] | None:
-    """A service's stages; None when it does not answer: the others are shown all the same."""
-    try:
-        stages: list[dict[str, Any]] = ask(service).get("/flow")["stages"]
-    except Transient:
-        return None
-    return stages
+def at_a_glance() -> dict[str, Any]:
+    """The stages of every service with their counts, None of one that does not answer, and what needs attention."""
+    flow: Flow = together(SERVICES, lambda client: list(client.get("/flow")["stages"]))
+    return {"flow": flow, "warnings": warnings() if flow["assessment"] is not None else [], "at": datetime.now(UTC)}
 
 
 def warnings() -> list[dict[str, Any]]:
@@ -48,7 +45,7 @@ def warnings() -> list[dict[str, Any]]:
     if not {Role.OPERATOR, Role.EXAM_OFFICE, Role.AUDITOR} & set(g.person.roles):
         return []
     try:
-        found: list[dict[str, Any]] = ask("assessment").get("/warnings")["warnings"]
+        found: list[dict[str, Any]] = ask("assessment", GLANCE_SECONDS).get("/warnings")["warnings"]
     except (Transient, Answered):
         return []
     return found
@@ -57,7 +54,24 @@ def warnings() -> list[dict[str, Any]]:
 @pages.route("/learners")
 @signed_in(Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 def learners() -> Page:
-    """Find a learner by student number."""
+    """Find a learner by student number; shown by their record, never by name."""
     number = request.args.get("student_number", "").strip()
-    found = ask("enrolment").get("/learners", student_number=number)["items"] if number else []
-    return render_template("learners.html", number=number, found=found)
+    found = [with_records(one) for one in found_by(number)] if number else []
+    return render_template("learners.html", number=number, found=found, programmes=programme_names() if found else {})
+
+
+def found_by(number: str) -> list[dict[str, Any]]:
+    """The learners with a student number."""
+    query = {"student_number": number, "limit": LEARNERS_SHOWN}
+    found: list[dict[str, Any]] = ask("enrolment").get("/learners", **query)["items"]
+    return found
+
+
+def with_records(learner: dict[str, Any]) -> dict[str, Any]:
+    """A learner with their student records."""
+    return learner | {"records": ask("enrolment").get(address("learners", learner["learner_id"], "records"))}
+
+
+def programme_names() -> dict[str, str]:
+    """The programmes' names by code."""
+    return {one["code"]: one["name"] for one in every_or_none("enrolment", "/programmes") or []}
