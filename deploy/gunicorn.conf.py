@@ -7,7 +7,7 @@ from typing import Any
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ['SERVICE_PORT']}"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
-worker_class = "gthread"
+worker_class = "chassis.web.server.Worker"  # threads, and errors that are problem documents
 threads = int(os.environ.get("WEB_THREADS", "8"))
 backlog = 256
 keepalive = 15  # seconds a client's connection is kept for its next request
