@@ -9,6 +9,7 @@ from typing import Any
 import flask_smorest
 from flask import Flask
 from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import fields, validate
 from werkzeug.routing import BaseConverter, IntegerConverter, Rule
 
 from chassis.errors import Defect
@@ -53,6 +54,13 @@ def code_schema(_converter: Code) -> dict[str, str]:
     return {"type": "string", "pattern": f"^{Code.regex}$"}
 
 
+def key_pattern(_converter: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+    """What a mapping asks of its keys, which apispec leaves out."""
+    key = getattr(field, "key_field", None)
+    patterns = [rule.regex.pattern for rule in key.validators if isinstance(rule, validate.Regexp)] if key else []
+    return {"propertyNames": {"pattern": patterns[0]}} if patterns else {}
+
+
 class Api(flask_smorest.Api):
     """flask-smorest's Api, with this house's problems in place of its errors."""
 
@@ -76,6 +84,7 @@ def assemble(app: Flask, name: str, title: str, blueprints: Iterable[SmorestBlue
         },
     )
     api.register_converter(Code, code_schema)
+    api.ma_plugin.converter.add_attribute_function(key_pattern)
     for blueprint in blueprints:
         if not isinstance(blueprint, Blueprint):
             raise Defect(f"blueprint {blueprint.name} is not of chassis.web.blueprint.Blueprint")

@@ -22,10 +22,7 @@ class Owns(fields.Dict):
                 fields.String(validate=validate.Regexp(OWNED_ID)), validate=validate.Length(max=MAX_OWNED)
             ),
             load_default=dict,
-            metadata={
-                "description": "what the caller is limited to: learner, teo, ...; empty: the whole college",
-                "propertyNames": {"pattern": KIND},
-            },
+            metadata={"description": "what the caller is limited to: learner, teo, ...; empty: the whole college"},
         )
 
 
