@@ -161,6 +161,7 @@ def _import_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
     @blp.route("/imports/<int:number>/workbook.xlsx")
     @allow(*roles, owning=owner)
     @blp.response(200, BINARY, content_type=XLSX)
+    @blp.alt_response(409, "Problem409")
     def get_workbook(number: int) -> Response:
         """The uploaded rows back, each with its status and what to do."""
         row = mine(sheets, number)
