@@ -57,6 +57,18 @@ class PassRuleSchema(Schema):
         return {"kind": "weighted" if isinstance(rule, Weighted) else "each", **vars(rule)}
 
 
+def _of_kind(kind: str, wanted: tuple[str, ...], other: tuple[str, ...]) -> dict[str, Any]:
+    """How the document states what `fits_its_kind` checks."""
+    return {
+        "properties": {"kind": {"const": kind}},
+        "required": list(wanted),
+        "not": {"anyOf": [{"required": [name]} for name in other]},
+    }
+
+
+KINDS = [_of_kind("weighted", WEIGHTED, EACH), _of_kind("each", EACH, WEIGHTED)]
+
+
 class SchemeSchema(Schema):
     scheme = fields.String(dump_only=True, attribute="code")
     name = fields.String(required=True, validate=WORD)
@@ -70,7 +82,9 @@ class SchemeSchema(Schema):
     needs_certificate_number = fields.Boolean(load_default=False)
     needs_training = fields.Boolean(load_default=False)
     publicity_days = fields.Integer(strict=True, load_default=5, validate=validate.Range(min=0, max=MAX_PUBLICITY_DAYS))
-    pass_rules = fields.List(fields.Nested(PassRuleSchema), required=True, validate=validate.Length(min=1, max=50))
+    pass_rules = fields.List(
+        fields.Nested(PassRuleSchema, metadata={"oneOf": KINDS}), required=True, validate=validate.Length(min=1, max=50)
+    )
 
 
 def scheme_of(code: str, given: dict[str, Any]) -> Scheme:
