@@ -156,8 +156,9 @@ def answered(view: Callable[[], Page]) -> Page:
     except Transient:
         return trouble("page_unavailable", 503)
     except Answered as problem:
-        names = {404: "not_found", 403: "page_forbidden"}
-        return trouble(names.get(problem.status, ""), problem.status, problem.detail)
+        if problem.status == 404:
+            return trouble("not_found", 404)
+        return trouble("page_forbidden" if problem.status == 403 else "", problem.status, problem.detail)
 
 
 def trouble(name: str, status: int, detail: str = "") -> tuple[str, int]:
@@ -175,7 +176,8 @@ def missing(error: HTTPException) -> Any:
 
 def is_browser() -> bool:
     """Whether a page is wanted rather than a document."""
-    return request.accept_mimetypes.best == "text/html"
+    wanted = request.accept_mimetypes
+    return wanted.quality("text/html") > wanted.quality(PROBLEM)
 
 
 def harden(response: Response) -> Response:

@@ -94,8 +94,24 @@ def state_of(service: str, number: int) -> dict[str, Any]:
     if about["state"] not in ("reading", "unreadable"):
         query = {"status": status, "cursor": request.args.get("cursor"), "limit": ROWS_SHOWN}
         rows = ask(service).get(f"/imports/{number}/rows", **query)
-    may_follow = about["state"] == "committed" and bool(set(READERS) & set(g.person.roles))
-    return {"service": service, "about": about, "rows": rows, "status": status, "may_follow": may_follow}
+    return {
+        "service": service,
+        "about": about,
+        "rows": rows,
+        "status": status,
+        "columns": columns(service, about["kind"], rows["items"]),
+        "may_follow": about["state"] == "committed" and bool(set(READERS) & set(g.person.roles)),
+    }
+
+
+def columns(service: str, kind: str, rows: list[dict[str, Any]]) -> list[str]:
+    """The names of the cells the rows have, in the order of the sheet."""
+    if not rows:
+        return []
+    kinds = {one["kind"]: one for one in allowed(ask(service), "/sheets")}
+    order = [column["name"] for column in kinds[kind]["columns"]] if kind in kinds else []
+    has = {name: None for row in rows for name in row["cells"]}
+    return [name for name in order if name in has] + [name for name in has if name not in order]
 
 
 @pages.route("/imports/<service>/<int:number>/commit", methods=["POST"])
