@@ -35,14 +35,24 @@ def kafka() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def kept_database() -> tuple[str, set[str]]:
+    """The database that tests share one after the other, and whose models' indexes it has: making them takes a second."""
+    return f"test_{uuid.uuid4().hex[:12]}", set()
+
+
 @pytest.fixture
-def mongo(mongo_url: str) -> Iterator[str]:
+def mongo(mongo_url: str, kept_database: tuple[str, set[str]]) -> Iterator[str]:
     """An empty database, connected, with the indexes of every model imported so far; its name."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    name, indexed = kept_database
     connect(mongo_url, name)
-    ensure_indexes(*all_documents())
+    documents = [one for one in all_documents() if f"{one.__module__}.{one.__name__}" not in indexed]
+    ensure_indexes(*documents)
+    indexed |= {f"{one.__module__}.{one.__name__}" for one in documents}
     yield name
-    database().client.drop_database(name)
+    connect(mongo_url, name)  # the test may have gone elsewhere
+    for collection in database().list_collection_names():
+        database()[collection].delete_many({})
     mongoengine.disconnect_all()
 
 

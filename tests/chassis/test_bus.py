@@ -29,8 +29,8 @@ TOPICS = [topics.topic_of("north"), topics.topic_of("south")]
 DEADLINE_SECONDS = 30
 
 
-class Effects(me.Document):
-    meta = {"collection": "effects", "auto_create_index": False}
+class Sums(me.Document):
+    meta = {"collection": "sums", "auto_create_index": False}
     name = me.StringField()
     amount = me.IntField()
 
@@ -38,7 +38,7 @@ class Effects(me.Document):
 def on_counted(events: Sequence[Event[Counted]]) -> None:
     if any(event.body.amount < 0 for event in events):
         raise ArithmeticError("an amount below zero")
-    write(Effects, [InsertOne({"name": event.body.name, "amount": event.body.amount}) for event in events])
+    write(Sums, [InsertOne({"name": event.body.name, "amount": event.body.amount}) for event in events])
 
 
 def announce(*bodies: Any) -> None:
@@ -103,7 +103,7 @@ def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
 
 
 def amounts(name: str = "a") -> list[int]:
-    return [row["amount"] for row in rows_of(Effects, {"name": name}, sort=[("_id", 1)])]
+    return [row["amount"] for row in rows_of(Sums, {"name": name}, sort=[("_id", 1)])]
 
 
 def test_what_is_announced_has_its_effect_once_and_in_order(kafka: str, relay: Relay, group: str) -> None:
@@ -111,10 +111,10 @@ def test_what_is_announced_has_its_effect_once_and_in_order(kafka: str, relay: R
         announce(Counted(name="a", amount=n), Counted(name=f"b{n}", amount=n))
     assert relay.publish_pending() == 40
     assert relay.publish_pending() == 0
-    consume_until(kafka, group, lambda: database()["effects"].count_documents({}) >= 40)
+    consume_until(kafka, group, lambda: database()["sums"].count_documents({}) >= 40)
     assert amounts() == list(range(20))
     consume_until(kafka, group, lambda: True)
-    assert database()["effects"].count_documents({}) == 40
+    assert database()["sums"].count_documents({}) == 40
 
 
 def test_a_relay_that_dies_before_marking_publishes_again_and_nothing_doubles(
@@ -289,7 +289,7 @@ def test_two_workers_keep_each_keys_order(kafka: str, relay: Relay, group: str) 
     for thread in threads:
         thread.start()
     relay.publish_pending()
-    until(lambda: database()["effects"].count_documents({}) == 120)
+    until(lambda: database()["sums"].count_documents({}) == 120)
     stop.set()
     for thread in threads:
         thread.join()

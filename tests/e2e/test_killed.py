@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -74,10 +73,17 @@ def standing(client: MongoClient[dict[str, Any]], service: str) -> float:
 def kill_in_the_middle(stack: Stack, demo: subprocess.Popen[str], victims: list[Victim]) -> None:
     """Watch the stages until the demo ends, and kill whoever's time has come."""
     with MongoClient(stack.running.variables["MONGO"]) as client:
-        while demo.poll() is None:
+        while not has_ended(demo):
             kill_who_is_due(stack, client, victims)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                demo.wait(LOOK_SECONDS)
+
+
+def has_ended(demo: subprocess.Popen[str]) -> bool:
+    """Whether it ends within a moment."""
+    try:
+        demo.wait(LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def kill_who_is_due(stack: Stack, client: MongoClient[dict[str, Any]], victims: list[Victim]) -> None:

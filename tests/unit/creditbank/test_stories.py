@@ -114,8 +114,12 @@ def test_every_entry_is_announced_with_its_change_and_the_balances(assessment: A
             available_points=available,
             provisional_balance=400 * (number == 1),
             available_balance=400 * (number == 2),
+            what=what,
         )
-        for number, provisional, available in ((1, 400, 0), (2, -400, 400))
+        for number, provisional, available, what in (
+            (1, 400, 0, "ResultPublicised"),
+            (2, -400, 400, "ResultFinalised"),
+        )
     ]
 
 
