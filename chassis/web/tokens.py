@@ -24,6 +24,7 @@ REFETCH_SECONDS = 10.0  # at most this often because of an unknown key
 KEEP_SECONDS = 600.0
 REMEMBERED_TOKENS = 2_000
 MAX_TOKEN_BYTES = 8_192
+CLOCKS_APART_SECONDS = 60.0  # a token from a clock that is ahead of ours by less is no forgery
 
 
 class Issuer(msgspec.Struct, frozen=True):
@@ -87,6 +88,8 @@ class Claims(msgspec.Struct):
     client_id: str
     roles: list[str]
     owns: dict[str, list[str]] = {}
+    iat: float = 0
+    nbf: float = 0
 
 
 class Tokens:
@@ -129,8 +132,11 @@ class Tokens:
             _invalid(error)
         if claims.iss != issuer.name and claims.iss != self._trust.issuer(stale=True).name:
             raise TOKEN_INVALID(challenge=INVALID)
-        if claims.exp <= self._clock():
+        now = self._clock()
+        if claims.exp <= now:
             raise TOKEN_EXPIRED(challenge=INVALID)
+        if max(claims.iat, claims.nbf) > now + CLOCKS_APART_SECONDS:
+            raise TOKEN_INVALID(challenge=INVALID)
         if claims.aud != self._audience:
             raise WRONG_AUDIENCE(audience=self._audience, challenge=INVALID)
         return claims

@@ -47,7 +47,7 @@ def test_an_expired_token_is_told_so(client: FlaskClient, issuer: TestIssuer) ->
 def test_a_token_that_is_known_expires_all_the_same(issuer: TestIssuer) -> None:
     instants = iter([1_000.0, 1_000.0, 1_299.0, 1_300.0])
     tokens = Tokens("things", issuer, clock=lambda: next(instants))
-    token = issuer.token("things", "clerk", exp=1_300)
+    token = issuer.token("things", "clerk", iat=1_000, exp=1_300)
     assert tokens.caller_of(token) is tokens.caller_of(token)
     with pytest.raises(Refusal, match="token_expired"):
         tokens.caller_of(token)
