@@ -26,6 +26,7 @@ from portal.identity.tokens.domain import (
 from portal.identity.tokens.mint import Mint
 
 FORM = "application/x-www-form-urlencoded"
+PARAMETERS = {"grant_type", "audience", "client_id", "client_secret"}  # others are ignored (RFC 6749, section 3.2)
 blp = Blueprint("tokens", __name__, description="Tokens for machines, and the keys to verify them with.")
 
 
@@ -96,7 +97,7 @@ def post_token() -> Any:
 def _checked(form: Mapping[str, str]) -> str:
     if request.mimetype != FORM:
         raise TokenRefused("invalid_request", f"the body is {FORM}")
-    if any(len(values) > 1 for _, values in request.form.lists()):
+    if any(len(values) > 1 for name, values in request.form.lists() if name in PARAMETERS):
         raise TokenRefused("invalid_request", "a parameter is given twice")
     return check_request(form)
 
