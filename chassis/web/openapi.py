@@ -33,8 +33,8 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 ABOUT = """{title}. Errors are RFC 9457 problem documents; decide on `code`. `detail` is for people, in Chinese when
-Accept-Language starts with zh, in English otherwise. Lists go on from `next` to `cursor`. Tokens come from the portal's
-/oauth/token with audience={name}."""
+Accept-Language starts with zh, in English otherwise. Lists go on from `next` to `cursor`. Instants lie in
+the years 2 to 9998. Tokens come from the portal's /oauth/token with audience={name}."""
 
 
 class BoundedInteger(IntegerConverter):
