@@ -1,0 +1,243 @@
+"""A sound request for every operation of the six applications, made of what the college has or is given for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.terms import Role
+from portal.identity.machines.domain import derived_secret
+from tests.support.doors import (
+    CLASS_BODY,
+    FINAL_PLAN,
+    OPEN_PLAN,
+    PORTAL,
+    PROGRAMME_BODY,
+    SCHEME,
+    SCHEME_BODY,
+    TEO,
+    Doors,
+    marked,
+    sheet_of,
+)
+from tests.unit.enrolment.rosters import identity, student
+from tests.unit.portal.conftest import CLIENTS_KEY
+
+KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results"}
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What goes into one request."""
+
+    path: Values = field(default_factory=dict)
+    query: Values = field(default_factory=dict)
+    body: Any = None
+    media_type: str = ""
+
+
+Recipe = Callable[[Doors, Role, str], Asked]
+
+
+def asked_of(doors: Doors, application: str, method: str, route: str, role: Role) -> Asked:
+    """A sound request for an operation, by OpenAPI's spelling of its route."""
+    recipe = RECIPES.get((application, method, route)) or COMMON[method, route]
+    return recipe(doors, role, application)
+
+
+def _plain(_doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked()
+
+
+def _path(**values: str | int) -> Recipe:
+    return lambda _doors, _role, _name: Asked(values)
+
+
+def _put(body: Any, **values: str | int) -> Recipe:
+    return lambda _doors, _role, _name: Asked(values, body=body, media_type="application/json")
+
+
+def _learner(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"learner_id": doors.college.learner})
+
+
+def _of_learner(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked(query={"learner_id": doors.college.learner})
+
+
+def _posted(make: Callable[[Doors], Any], query: Values | None = None, **values: str) -> Recipe:
+    return lambda doors, _role, _name: Asked(values, query or {}, make(doors), "application/json")
+
+
+def rows_of(doors: Doors, application: str) -> list[dict[str, str]]:
+    """Rows that this service's sheet can read."""
+    person = {name: student(1)[name] for name in ("姓名", "证件类型")} | {"证件号码": identity(1)}
+    return {
+        "enrolment": [dict(student(1))],
+        "training": [person | {"证书名称": "智能财税", "等级": "初级", "培训结果": "合格"}],
+        "assessment": [
+            {"考核计划": OPEN_PLAN, "准考证号": "A7", "理论成绩": "90", "实操成绩": "90", "数据时间": "2021-01-09"}
+        ],
+    }[application]
+
+
+def previewed(doors: Doors, role: Role, application: str) -> int:
+    """A fresh import of the caller's own, previewed."""
+    number = doors.upload(application, KINDS[application], rows_of(doors, application), role)
+    doors.go_to(application)
+    return number
+
+
+def _import(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"number": previewed(doors, role, application)})
+
+
+def _upload(doors: Doors, _role: Role, application: str) -> Asked:
+    content = sheet_of(rows_of(doors, application))
+    return Asked({}, {"kind": KINDS[application]}, {"file": content}, "multipart/form-data")
+
+
+def _template(_doors: Doors, _role: Role, application: str) -> Asked:
+    return Asked({"kind": KINDS[application]})
+
+
+def _life(doors: Doors, _role: Role, application: str) -> Asked:
+    return Asked({"cause": doors.college.causes[application]})
+
+
+def _document(_doors: Doors) -> Any:
+    return [{"document_type": "resident", "document_number": identity(1)}]
+
+
+def _secret(doors: Doors, _role: Role, _application: str) -> Asked:
+    """A machine of its own, without a secret yet."""
+    doors.sound(PORTAL, "PUT", "/clients/another-machine", Role.OPERATOR, json={"roles": ["auditor"]})
+    shown = doors.sound(PORTAL, "GET", "/clients/another-machine", Role.OPERATOR)
+    for one in shown["secrets"]:
+        doors.sound(PORTAL, "DELETE", f"/clients/another-machine/secrets/{one['number']}", Role.OPERATOR)
+    return Asked({"client_id": "another-machine"})
+
+
+def _made_secret(doors: Doors, role: Role, application: str) -> Asked:
+    path = dict(_secret(doors, role, application).path)
+    number = doors.sound(PORTAL, "POST", "/clients/another-machine/secrets", Role.OPERATOR)["number"]
+    return Asked(path | {"number": number})
+
+
+def _token(_doors: Doors, _role: Role, _application: str) -> Asked:
+    form = {"grant_type": "client_credentials", "audience": "notify", "client_id": "notify"}
+    secret = derived_secret(CLIENTS_KEY, "notify")
+    return Asked(body=form | {"client_secret": secret}, media_type="application/x-www-form-urlencoded")
+
+
+PLAN = {"scheme": SCHEME, "level": 1, "session_date": "2021-01-09", "quota": 400, "publicity_days": 5}
+RULE = {"credit_points": 200, "sessions_from": "2019-04-01"}
+AT_PLAN = {"teo": TEO, "plan": OPEN_PLAN}
+RESULT = f"{TEO}:{FINAL_PLAN}:A4:1"
+
+COMMON: dict[tuple[str, str], Recipe] = {
+    ("GET", "/healthz"): _plain,
+    ("GET", "/readyz"): _plain,
+    ("GET", "/flow"): _plain,
+    ("GET", "/lives/{cause}"): _life,
+    ("GET", "/sheets"): _plain,
+    ("GET", "/sheets/{kind}/template.xlsx"): _template,
+    ("POST", "/imports"): _upload,
+    ("GET", "/imports"): _plain,
+    ("GET", "/imports/{number}"): _import,
+    ("DELETE", "/imports/{number}"): _import,
+    ("POST", "/imports/{number}/commit"): _import,
+    ("GET", "/imports/{number}/rows"): _import,
+    ("GET", "/imports/{number}/workbook.xlsx"): _import,
+}
+RECIPES: dict[tuple[str, str, str], Recipe] = {
+    ("enrolment", "PUT", "/programmes/{code}"): _put(PROGRAMME_BODY, code="630302"),
+    ("enrolment", "GET", "/programmes/{code}"): _path(code="630302"),
+    ("enrolment", "GET", "/programmes"): _plain,
+    ("enrolment", "PUT", "/calendar/{year}"): _put({"holidays": ["2021-01-01"], "made_up_days": []}, year=2021),
+    ("enrolment", "GET", "/calendar/{year}"): _path(year=2021),
+    ("enrolment", "GET", "/learners"): _plain,
+    ("enrolment", "GET", "/learners/{learner_id}"): _learner,
+    ("enrolment", "GET", "/learners/{learner_id}/records"): _learner,
+    ("enrolment", "GET", "/learners/{learner_id}/particulars"): lambda doors, role, name: Asked(
+        _learner(doors, role, name).path, {"purpose": "a test"}
+    ),
+    ("enrolment", "POST", "/match"): _posted(_document, {"purpose": "a test"}),
+    ("enrolment", "POST", "/keys"): _posted(
+        lambda doors: {"learner_ids": [doors.college.learner], "purpose": "a test"}
+    ),
+    ("enrolment", "GET", "/applications"): _plain,
+    ("enrolment", "POST", "/applications/approvals"): _posted(
+        lambda doors: [{"application_id": doors.college.application(8)}]
+    ),
+    ("enrolment", "POST", "/applications/withdrawals"): _posted(
+        lambda doors: [{"application_id": doors.college.application(9), "reason": "moved away"}]
+    ),
+    ("enrolment", "POST", "/merges"): _posted(
+        lambda doors: {"survivor_id": doors.college.learners[10], "merged_id": doors.college.learners[11]}
+    ),
+    ("training", "GET", "/classes"): _plain,
+    ("training", "GET", "/classes/{code}"): _path(code="C1"),
+    ("training", "PUT", "/classes/{code}"): _put(CLASS_BODY, code="C1"),
+    ("training", "GET", "/classes/{code}/places"): _path(code="C1"),
+    ("assessment", "PUT", "/teos/{code}"): _put({"name": "中联集团教育科技有限公司", "aliases": ["中联"]}, code=TEO),
+    ("assessment", "GET", "/teos/{code}"): _path(code=TEO),
+    ("assessment", "GET", "/teos"): _plain,
+    ("assessment", "PUT", "/schemes/{code}"): _put(SCHEME_BODY, code=SCHEME),
+    ("assessment", "GET", "/schemes/{code}"): _path(code=SCHEME),
+    ("assessment", "GET", "/schemes"): _plain,
+    ("assessment", "PUT", "/teos/{teo}/plans/{plan}"): _put(PLAN, **AT_PLAN),
+    ("assessment", "GET", "/teos/{teo}/plans/{plan}"): _path(**AT_PLAN),
+    ("assessment", "GET", "/plans"): _plain,
+    ("assessment", "GET", "/teos/{teo}/plans/{plan}/candidates"): _path(**AT_PLAN),
+    ("assessment", "POST", "/teos/{teo}/plans/{plan}/results"): _posted(lambda _doors: [marked(5)], **AT_PLAN),
+    ("assessment", "GET", "/teos/{teo}/plans/{plan}/results"): _path(**AT_PLAN),
+    ("assessment", "POST", "/teos/{teo}/plans/{plan}/publicity/close"): _path(**AT_PLAN),
+    ("assessment", "GET", "/results"): _of_learner,
+    ("assessment", "GET", "/results/{result_id}"): _path(result_id=f"{TEO}:{FINAL_PLAN}:A1:1"),
+    ("assessment", "POST", "/results/{result_id}/corrections"): _put(
+        {"theory": 90, "practical": 91, "reason": "added up again"}, result_id=RESULT
+    ),
+    ("assessment", "POST", "/results/{result_id}/annulments"): _put(
+        {"reason": "sat for another"}, result_id=f"{TEO}:{FINAL_PLAN}:A3:1"
+    ),
+    ("assessment", "GET", "/warnings"): _plain,
+    ("assessment", "GET", "/certificates"): _of_learner,
+    ("assessment", "POST", "/teos/{teo}/certificates/{number}/revocations"): _put(
+        {"reason": "issued twice"}, teo=TEO, number="N2"
+    ),
+    ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
+    ("creditbank", "GET", "/holdings/totals"): _plain,
+    ("creditbank", "GET", "/books"): _plain,
+    ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),
+    ("creditbank", "GET", "/recognition-rules/{scheme}/{level}"): _path(scheme=SCHEME, level="1"),
+    ("creditbank", "GET", "/recognition-rules"): _plain,
+    ("notify", "GET", "/mailboxes/{learner_id}/notices"): _learner,
+    ("notify", "POST", "/mailboxes/{learner_id}/notices/{notice_id}/read"): lambda doors, role, name: Asked(
+        {**_learner(doors, role, name).path, "notice_id": doors.college.notice}
+    ),
+    ("notify", "GET", "/mailboxes/{learner_id}/preference"): _learner,
+    ("notify", "PUT", "/mailboxes/{learner_id}/preference"): lambda doors, role, name: Asked(
+        _learner(doors, role, name).path, body={"language": "en"}, media_type="application/json"
+    ),
+    ("notify", "GET", "/notices/counts"): _plain,
+    (PORTAL, "GET", "/healthz"): _plain,
+    (PORTAL, "GET", "/readyz"): _plain,
+    (PORTAL, "POST", "/oauth/token"): _token,
+    (PORTAL, "GET", "/.well-known/jwks.json"): _plain,
+    (PORTAL, "GET", "/.well-known/oauth-authorization-server"): _plain,
+    (PORTAL, "GET", "/users"): _plain,
+    (PORTAL, "GET", "/users/{name}"): _path(name="learner"),
+    (PORTAL, "PUT", "/users/{name}"): _put(
+        {"password": "eight-or-more", "roles": ["auditor"], "owns": {}}, name="another-person"
+    ),
+    (PORTAL, "GET", "/clients"): _plain,
+    (PORTAL, "GET", "/clients/{client_id}"): _path(client_id="some-machine"),
+    (PORTAL, "PUT", "/clients/{client_id}"): _put({"roles": ["auditor"]}, client_id="some-machine"),
+    (PORTAL, "POST", "/clients/{client_id}/secrets"): _secret,
+    (PORTAL, "DELETE", "/clients/{client_id}/secrets/{number}"): _made_secret,
+    (PORTAL, "GET", "/audit"): _plain,
+}
