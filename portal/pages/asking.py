@@ -18,7 +18,7 @@ from portal.pages.speech import language
 Value = TypeVar("Value")
 
 ANSWER_SECONDS = 4.0  # a page waits for one answer of a service; a service that hangs must not hang the page
-GLANCE_SECONDS = 2.0  # where several services are asked and one that is silent is left out
+GLANCE_SECONDS = 1.5  # where several services are asked and one that is silent is left out
 FILE_SECONDS = 40.0  # a whole sheet goes in or out
 NOT_FOUND = 404
 
@@ -54,12 +54,14 @@ def address(*parts: str) -> str:
     return "".join(f"/{quote(part, safe=':')}" for part in parts)
 
 
-def every(service: str, path: str, limit: int = 2000, **query: Any) -> list[dict[str, Any]]:
+def every(
+    service: str, path: str, limit: int = 2000, answer_seconds: float = ANSWER_SECONDS, **query: Any
+) -> list[dict[str, Any]]:
     """All items of a list, page by page, up to a limit."""
     found: list[dict[str, Any]] = []
     cursor = None
     while len(found) < limit:
-        page = ask(service).get(path, cursor=cursor, limit=min(500, limit), **query)
+        page = ask(service, answer_seconds).get(path, cursor=cursor, limit=min(500, limit), **query)
         if isinstance(page, list):
             return page
         found += page["items"]
@@ -70,10 +72,14 @@ def every(service: str, path: str, limit: int = 2000, **query: Any) -> list[dict
 
 
 def every_or_none(service: str, path: str, **query: Any) -> list[dict[str, Any]] | None:
-    """All items of a list that a page can do without; None while the service does not answer."""
+    """All items of a list that a page can do without; None while the service does not answer, asked once a request."""
+    silent: set[str] = g.setdefault("silent", set())
+    if service in silent:
+        return None
     try:
-        return every(service, path, **query)
+        return every(service, path, answer_seconds=GLANCE_SECONDS, **query)
     except Transient:
+        silent.add(service)
         return None
 
 

@@ -19,7 +19,8 @@ def language() -> Language:
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in ("zh", "en"):
         return cast("Language", chosen)
-    return "en" if request.accept_languages.best_match(["zh", "en"]) == "en" else "zh"
+    asked = (tag.lower()[:2] for tag in request.accept_languages.values())
+    return cast("Language", next((tag for tag in asked if tag in ("zh", "en")), "zh"))
 
 
 def say(name: str, *facts: object) -> str:
