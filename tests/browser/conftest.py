@@ -1,0 +1,102 @@
+"""A real browser on the real stack, on which the main job has run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.stack import Stack
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIETLY = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PASSWORD = "onex-demo"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
+PATIENCE_MILLISECONDS = 30_000
+SLOW = 900
+
+Visit = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these need the whole stack, which may take minutes to come up."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.timeout(SLOW))
+
+
+def missing(what: str) -> NoReturn:
+    """Skip with a loud line; on the build machine nothing may be missing."""
+    sentence = f"BROWSER TESTS DID NOT RUN: {what}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        missing("no Chromium is installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(QUIETLY))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def portal(browser: Browser, stack: Stack, main_job: str) -> str:
+    """The portal's address, once the main job has run."""
+    assert main_job
+    return stack.running.url("portal")
+
+
+@pytest.fixture
+def visit(browser: Browser, portal: str) -> Iterator[Visit]:
+    """Open a browser at the portal as somebody, in a language, at a width; whatever it complains of fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(who: str = "", language: str = "en", size: dict[str, int] = WIDE) -> Page:
+        context = browser.new_context(base_url=portal, viewport=size, bypass_csp=False)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.add_cookies([{"name": "language", "value": language, "url": portal}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        if who:
+            sign_in(page, who)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [one for one in complaints if not is_an_answer(one)] == []
+
+
+def is_an_answer(complaint: str) -> bool:
+    """Chromium also complains of every answer of 4xx and 5xx, which a test about them wants."""
+    return complaint.startswith("Failed to load resource: the server responded with a status of")
+
+
+def sign_in(page: Page, who: str) -> None:
+    page.goto("/sign-in")
+    page.locator("input[name=name]").fill(who)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("form.stack button").click()
+    page.locator("header .person").wait_for()
