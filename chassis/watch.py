@@ -80,6 +80,7 @@ def start_logging(service: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("onex").disabled = False  # a library that configured logging before us silences what it found
     for noisy in ("kafka", "pymongo", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
