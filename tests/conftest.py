@@ -37,7 +37,7 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kept_database() -> tuple[str, set[str]]:
-    """The database that tests share one after the other, and whose models' indexes it has: they take a second to make."""
+    """The database that tests share one after the other, with the models whose indexes it has (making them is slow)."""
     return f"test_{uuid.uuid4().hex[:12]}", set()
 
 
