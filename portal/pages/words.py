@@ -55,7 +55,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "mark_read": ("标为已读", "Mark as read"),
     "more": ("更多", "More"),
     "stages": ("各环节的人数与件数，自动刷新。", "How many stand at each stage, live."),
-    "as_of": ("更新于 {0}", "as of {0}"),
+    "as_of": ("更新于 {0}。", "As of {0}."),
     "stale": ("暂时无法更新，显示的是之前的内容。", "Can't be refreshed at the moment; what you see is older."),
     "warnings": ("需要处理", "Needs attention"),
     "warning_due": (
