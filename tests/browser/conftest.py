@@ -22,6 +22,7 @@ QUIETLY = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--explicitly-allowed-ports=10080",  # Amanda's port, which browsers refuse; a stack of a test may be given it
 )
 PASSWORD = "onex-demo"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
