@@ -26,6 +26,7 @@ from chassis.watch import (
     BATCH_CONFLICTS,
     BATCH_EVENTS,
     BATCH_SECONDS,
+    CONSUMER_REBUILT,
     LAG,
     OLDEST_UNHANDLED,
     log,
@@ -37,6 +38,7 @@ POLL_MS = 200
 CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
+SILENCE_SECONDS = 2.0
 METADATA_PAUSE_SECONDS = 0.05
 
 
@@ -84,6 +86,7 @@ class Consumer:
         self.checking: dict[str, str] = {}  # place → id the record before our position must have
         self.lags: dict[str, int] = {}
         self.rebalanced = threading.Event()
+        self.was_assigned = threading.Event()
         self._joined: Callable[[], None] = lambda: None
         self.size = BATCH_RECORDS
         described = describe(kafka, topics)
@@ -110,8 +113,9 @@ class Consumer:
             metadata_max_age_ms=60_000,
         )
         self._know_partitions(topics)
-        self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced))
+        self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced, self.was_assigned))
         self._commit_at = 0.0
+        self._silent_since = 0.0
 
     def _know_partitions(self, topics: Sequence[str]) -> None:
         """Have the client know every topic before it joins: a leader that does not would assign none of its partitions.
@@ -133,9 +137,25 @@ class Consumer:
         self._joined = joined
         while not stop.is_set():
             records = self.poll()
+            self._must_beat()
             self._report(records)
             self.handle(records)
             self._show_lag()
+
+    def _must_beat(self) -> None:
+        """The watchdog: `Transient`, and so a new consumer, when the client has stopped to beat without noticing.
+
+        Seen with kafka-python 3.0.12 on a busy machine: the member joins, its heartbeat loop falls silent, the broker
+        drops it, and `poll` returns nothing for ever. Nothing public tells, so the client's own measure is asked.
+        """
+        coordinator = self.kafka._coordinator
+        if coordinator.stable() and coordinator.heartbeat.session_timeout_expired():
+            self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - self._silent_since > SILENCE_SECONDS:
+                CONSUMER_REBUILT.inc()
+                raise Transient("the Kafka client has stopped to beat; the consumer is built again")
+        else:
+            self._silent_since = 0.0
 
     def poll(self) -> list[Record]:
         """What came since, from our own positions; nothing while partitions are changing hands."""
@@ -145,8 +165,10 @@ class Consumer:
             time.sleep(max(POLL_MS / 1000 - (time.monotonic() - began), 0))
         if self.rebalanced.is_set():
             self.rebalanced.clear()
+            has_joined = self.was_assigned.is_set()
             self.assigned(sorted(self.kafka.assignment()))
-            self._joined()
+            if has_joined:
+                self._joined()
             return []
         return [record for one in polled.values() for record in self._fresh(one)]
 
@@ -302,13 +324,15 @@ class Consumer:
 class _OnRebalance(ConsumerRebalanceListener):
     """Partitions come and go whole (eager). This runs on the client's own thread, where nothing may block."""
 
-    def __init__(self, rebalanced: threading.Event) -> None:
+    def __init__(self, rebalanced: threading.Event, was_assigned: threading.Event) -> None:
         self.rebalanced = rebalanced
+        self.was_assigned = was_assigned
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002 -- the library names it
         self.rebalanced.set()
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:  # noqa: ARG002
+        self.was_assigned.set()
         self.rebalanced.set()
 
 

@@ -330,3 +330,14 @@ def test_the_first_join_has_all_partitions_even_on_fresh_topics(kafka: str, rela
         stop.set()
         thread.join()
         consumer.close()
+
+
+def test_a_client_whose_heart_has_stopped_is_given_up(kafka: str, relay: Relay, group: str) -> None:
+    """The watchdog's sentence is what has the worker build a new consumer."""
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    stop_its_heart = consumer.kafka._coordinator._disable_heartbeat
+    try:
+        with pytest.raises(Transient, match="stopped to beat"):
+            consumer.run(threading.Event(), joined=stop_its_heart)
+    finally:
+        consumer.close()
