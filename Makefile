@@ -12,7 +12,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test unit lock \
+.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test lock \
 	bench-start clean
 
 help:  ## Show this list

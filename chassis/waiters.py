@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import mongoengine as me
 from pymongo import DeleteMany, UpdateMany, UpdateOne
+from pymongo.errors import PyMongoError
 
 from chassis.database import Row, collection_of, rows_of, run_transaction, write
+from chassis.errors import Transient
 from chassis.watch import OLDEST_WAITER, current_cause
 
 SWEEP_ROWS = 500
@@ -82,9 +84,10 @@ def wake(fact: str) -> None:
 
 
 def wake_all(facts: Sequence[str]) -> None:
-    """Several facts have arrived at once."""
+    """Several facts have arrived at once. It always writes, so that it conflicts with a sweep under way."""
     if facts:
-        write(Waiters, [UpdateMany({"fact": {"$in": list(facts)}, "woken": False}, {"$set": {"woken": True}})])
+        woken = {"$set": {"woken": True}, "$inc": {"wakes": 1}}
+        write(Waiters, [UpdateMany({"fact": {"$in": list(facts)}}, woken)])
 
 
 def sweep(kind: str, verb: Callable[[list[str]], None]) -> bool:
@@ -97,19 +100,49 @@ def sweep(kind: str, verb: Callable[[list[str]], None]) -> bool:
     due = rows_of(Waiters, {"kind": kind, "woken": True}, limit=SWEEP_ROWS)
     if len(due) < SWEEP_ROWS:
         due += rows_of(Waiters, {"kind": kind, "woken": False, "next_try": {"$lte": now}}, limit=SWEEP_ROWS - len(due))
-    if due:
-        run_transaction(lambda: _try_again(due, verb, now))
+    _try_some(due, verb, now)
     return len(due) == SWEEP_ROWS
 
 
+def _try_some(due: list[Row], verb: Callable[[list[str]], None], now: datetime) -> None:
+    """Try in one transaction; when it breaks, in halves, so that one that cannot be tried holds up no other.
+
+    The guilty one rests like the others do, and its error is raised in the end.
+    """
+    if not due:
+        return
+    try:
+        run_transaction(lambda: _try_again(due, verb, now))
+    except Exception as error:
+        if isinstance(error, Transient | PyMongoError):
+            raise
+        if len(due) == 1:
+            run_transaction(lambda: _rest(due, now))
+            raise
+        _try_halves(due, verb, now)
+
+
+def _try_halves(due: list[Row], verb: Callable[[list[str]], None], now: datetime) -> None:
+    middle = len(due) // 2
+    try:
+        _try_some(due[:middle], verb, now)
+    finally:
+        _try_some(due[middle:], verb, now)
+
+
 def _try_again(due: list[Row], verb: Callable[[list[str]], None], now: datetime) -> None:
+    _rest(due, now)
+    verb([row["item"] for row in due])
+
+
+def _rest(due: list[Row], now: datetime) -> None:
+    """When each is tried next by itself: ever later."""
     operations = []
     for row in due:
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(row["tries"], 10), LONGEST_PAUSE_SECONDS)
         change = {"$set": {"woken": False, "next_try": now + timedelta(seconds=pause)}, "$inc": {"tries": 1}}
         operations.append(UpdateOne({"_id": row["_id"]}, change))
     write(Waiters, operations)
-    verb([row["item"] for row in due])
 
 
 def report_oldest() -> None:

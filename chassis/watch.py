@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -95,6 +96,11 @@ def cause(text: str) -> Iterator[None]:
         yield
     finally:
         _cause.reset(token)
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error came from, without what it says: its message may quote values."""
+    return [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)][-12:]
 
 
 def current_cause() -> str:

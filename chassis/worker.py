@@ -28,7 +28,7 @@ from chassis.errors import Busy, Transient
 from chassis.jobs import Job as Job
 from chassis.leases import hold, release_all
 from chassis.settings import Settings
-from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SECONDS, log, start_logging
+from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SECONDS, frames_of, log, start_logging
 
 WAITED_OUT = (Transient, PyMongoError, KafkaError, OSError)
 FIRST_PAUSE_SECONDS = 0.2
@@ -87,24 +87,39 @@ def _wait_out(part: str, health: Health, stop: threading.Event, deed: Callable[[
             deed()
             health.well(part)
             return
-        except WAITED_OUT as error:
-            health.trouble(part, f"{type(error).__name__}: {str(error)[:200]}")
-            log.warning("waiting for a part outside", part=part, error=f"{type(error).__name__}: {str(error)[:200]}")
-            pause = (
-                FIRST_PAUSE_SECONDS
-                if time.monotonic() - began > LONGEST_PAUSE_SECONDS
-                else min(pause * 2, LONGEST_PAUSE_SECONDS)
-            )
-            stop.wait(pause)
         except ConsumerStopped as stopped:
             CONSUMER_STOPPED.set(1)
             health.trouble(part, f"stopped by a defect at {stopped}")
+            defect = stopped.__cause__ or stopped
             log.critical(
                 "the consumer stopped at a defect; mend it and start the worker again",
                 at=str(stopped),
-                exc_info=True,
+                frames=frames_of(defect),
             )
             return
+        except Exception as error:  # noqa: BLE001 -- no part may die in silence: it is said, seen in readiness, built again
+            _say_trouble(part, error, health)
+            lasted = time.monotonic() - began > LONGEST_PAUSE_SECONDS
+            pause = FIRST_PAUSE_SECONDS if lasted else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            stop.wait(pause)
+
+
+def _say_trouble(part: str, error: Exception, health: Health) -> None:
+    """Trouble from outside is expected and waited out; anything else is our own mistake and comes with its frames."""
+    health.trouble(part, said(error))
+    if isinstance(error, WAITED_OUT):
+        log.warning("waiting for a part outside", part=part, error=said(error))
+    else:
+        log.error("a part broke and is built again", part=part, error=said(error), frames=frames_of(error))
+
+
+def said(error: BaseException) -> str:
+    """An error in a line. What the database says may quote values, so of it the kind and code alone."""
+    if isinstance(error, PyMongoError):
+        return f"{type(error).__name__} {getattr(error, 'code', None) or ''}".strip()
+    if isinstance(error, WAITED_OUT):
+        return f"{type(error).__name__}: {str(error)[:200]}"
+    return type(error).__name__
 
 
 def _relay(settings: Settings, health: Health, stop: threading.Event) -> None:
@@ -160,12 +175,12 @@ def _run_job(job: Job, health: Health) -> bool:
     except Busy:
         return True
     except WAITED_OUT as error:
-        health.trouble(part, f"{type(error).__name__}: {str(error)[:200]}")
-        log.warning("a job waits for a part outside", job=job.name, error=f"{type(error).__name__}: {str(error)[:200]}")
-    except Exception:  # noqa: BLE001 -- a job's defect must not end the others; it is counted, logged and seen in readiness
+        health.trouble(part, said(error))
+        log.warning("a job waits for a part outside", job=job.name, error=said(error))
+    except Exception as error:  # noqa: BLE001 -- a job's defect ends no other; it is counted, logged, seen in readiness
         JOB_FAILURES.labels(job.name).inc()
         health.trouble(part, "broke, see the log")
-        log.exception("a job broke", job=job.name)
+        log.error("a job broke", job=job.name, error=said(error), frames=frames_of(error))
     return False
 
 

@@ -15,6 +15,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from pymongo import UpdateOne
+from pymongo.errors import ConnectionFailure, ExecutionTimeout
 
 from chassis.bus.batches import Arrival, arrival_of, count, take, types_of
 from chassis.bus.event import envelope_of
@@ -38,6 +39,7 @@ POLL_MS = 200
 CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
+OUTAGES = (ConnectionFailure, ExecutionTimeout)  # of the database; anything else it says is our own mistake
 SILENCE_SECONDS = 2.0
 METADATA_PAUSE_SECONDS = 0.05
 
@@ -284,13 +286,13 @@ class Consumer:
             BATCH_CONFLICTS.inc()
             self.size = max(1, len(batch) // 2)
             time.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS))  # noqa: S311 -- jitter, not a secret
-        elif isinstance(error, Transient) or driver_error(error) is not None:
+        elif isinstance(error, Transient) or isinstance(driver_error(error), OUTAGES):
             raise error
         elif len(batch) > 1:
             self.size = max(1, len(batch) // 2)
         else:
             name = _name_of(batch[0])
-            raise ConsumerStopped(f"{name}: {type(error).__name__}: {error}") from error
+            raise ConsumerStopped(f"{name}: {type(error).__name__}") from error
 
     def _report(self, records: Sequence[Record]) -> None:
         for partition in self.kafka.assignment():

@@ -13,6 +13,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import fields
 
 from chassis.database import connect
+from chassis.seal import key_of
 from chassis.watch import start_logging
 from chassis.web import openapi
 from chassis.web.access import allow, check_access, public
@@ -51,6 +52,8 @@ class Places(Protocol):
     def portal_url(self) -> str: ...
     @property
     def log_level(self) -> str: ...
+    @property
+    def seal_key(self) -> str: ...
 
 
 class LifeSchema(Schema):
@@ -80,6 +83,7 @@ def create_app(
     _connect(settings)
     app = Flask(name, static_folder=None)
     _configure(app)
+    app.extensions["onex.seal_key"] = key_of(settings.seal_key)
     app.extensions["onex.tokens"] = Tokens(name, trust or PortalTrust(settings.portal_url))
     measure(app, name)
     limit(app, limits, limits_storage)

@@ -14,6 +14,7 @@ from flask import Response, current_app, make_response, request
 
 from chassis.database import collection_of, transactional
 from chassis.errors import Ground
+from chassis.seal import open_bytes, seal_bytes
 from chassis.web.access import caller
 
 KEEP_DAYS = 7
@@ -78,7 +79,8 @@ def _once(name: str, asked: str, run: Callable[[], Any]) -> Response:
     if stored is not None:
         if stored["asked"] != asked:
             raise IDEMPOTENCY_MISMATCH()
-        return Response(stored["content"], stored["status"], stored["headers"], content_type=stored["content_type"])
+        content = open_bytes(_seal_key(), bytes(stored["content"]), name)
+        return Response(content, stored["status"], stored["headers"], content_type=stored["content_type"])
     for file in request.files.values():
         file.stream.seek(0)
     response = make_response(run())
@@ -87,13 +89,18 @@ def _once(name: str, asked: str, run: Callable[[], Any]) -> Response:
             "_id": name,
             "asked": asked,
             "status": response.status_code,
-            "content": response.get_data(),
+            "content": seal_bytes(_seal_key(), response.get_data(), name),  # it may repeat what was uploaded
             "content_type": response.content_type,
             "headers": {header: response.headers[header] for header in KEPT_HEADERS if header in response.headers},
             "at": datetime.now(UTC),
         }
     )
     return response
+
+
+def _seal_key() -> bytes:
+    key: bytes = current_app.extensions["onex.seal_key"]
+    return key
 
 
 def _name(key: str) -> str:

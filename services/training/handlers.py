@@ -26,7 +26,7 @@ def approval_of(event: Event[EnrolmentApproved]) -> Approval:
     body = event.body
     return Approval(
         application_id=body.application_id,
-        learner_id=survivor_of(event.key).removeprefix("learner:"),
+        learner_id=person_of(event),
         scheme=body.scheme,
         level=body.level,
         cause=event.id,
@@ -35,7 +35,12 @@ def approval_of(event: Event[EnrolmentApproved]) -> Approval:
 
 def on_withdrawals(events: Sequence[Event[EnrolmentWithdrawn]]) -> None:
     """A withdrawn application gives its place back."""
-    free_places([event.body.application_id for event in events])
+    free_places([(person_of(event), event.body.scheme, event.body.level) for event in events])
+
+
+def person_of(event: Event[EnrolmentApproved] | Event[EnrolmentWithdrawn]) -> str:
+    """The learner whom an event concerns since the last merge."""
+    return survivor_of(event.key).removeprefix("learner:")
 
 
 def on_merges(events: Sequence[Event[LearnersMerged]]) -> None:

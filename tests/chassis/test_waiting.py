@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -62,9 +63,44 @@ def test_a_sweep_that_fails_leaves_all_waiting(mongo: str) -> None:
 
     with pytest.raises(ArithmeticError):
         waiters.sweep("pass", fail)
+    make_due()
     tried: list[str] = []
     waiters.sweep("pass", tried.extend)
     assert tried == ["a"]
+
+
+def test_one_that_cannot_be_tried_holds_up_no_other(mongo: str) -> None:
+    keep_waiting(*(f"i{n}" for n in range(9)), "broken")
+    run_transaction(lambda: waiters.wake("rule:1"))
+
+    def finish(items: list[str]) -> None:
+        if "broken" in items:
+            raise ArithmeticError
+        waiters.done("pass", items)
+
+    with pytest.raises(ArithmeticError):
+        waiters.sweep("pass", finish)
+    assert [row["item"] for row in database()["waiters"].find()] == ["broken"]
+    waiters.sweep("pass", finish)  # it rests now, like everything that waits
+
+
+def test_a_wake_during_a_sweep_is_not_lost(mongo: str) -> None:
+    keep_waiting("a")
+    run_transaction(lambda: waiters.wake("rule:1"))
+    tries: list[list[str]] = []
+    threads: list[threading.Thread] = []
+
+    def meanwhile_woken(items: list[str]) -> None:
+        tries.append(items)
+        if len(tries) == 1:
+            threads.append(threading.Thread(target=lambda: run_transaction(lambda: waiters.wake("rule:1"))))
+            threads[0].start()
+            threads[0].join(0.3)
+
+    waiters.sweep("pass", meanwhile_woken)
+    threads[0].join()
+    waiters.sweep("pass", meanwhile_woken)
+    assert len(tries) == 2, "woken once more while it was tried"
 
 
 def test_five_hundred_at_a_time_and_then_the_rest(mongo: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.errors import Refusal
-from chassis.web.access import allow, check_scope
+from chassis.web.access import allow, check_scope, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
 from chassis.web.paging import page, paged
@@ -15,7 +15,7 @@ from contracts.terms import Role
 from services.assessment.plans import queries as plans
 from services.assessment.plans.domain import plan_id_of
 from services.assessment.results import commands, queries
-from services.assessment.results.domain import Marks, Sitting, Weighed
+from services.assessment.results.domain import Marks, Result, Sitting, Weighed
 from services.assessment.results.schemas import (
     AnnulmentSchema,
     CorrectionSchema,
@@ -88,9 +88,15 @@ def results_of_learner(query: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, WholeResultSchema)
 def get_result(result_id: str) -> dict[str, Any]:
     """One result with what was changed of it."""
+    result, changes = _check_scope(result_id)
+    return shape(result) | {"changes": changes}
+
+
+def _check_scope(result_id: str) -> tuple[Result, list[dict[str, Any]]]:
+    """The result and its changes, for a caller who may touch it: whose it is stands in the result."""
     result, changes = queries.result_of(result_id)
     check_scope({"teo": result.teo, "plan": result.plan_id, "learner": result.learner_id})
-    return shape(result) | {"changes": changes}
+    return result, changes
 
 
 @blp.route("/results/<result_id>/corrections", methods=["POST"])
@@ -100,6 +106,7 @@ def get_result(result_id: str) -> dict[str, Any]:
 @blp.response(200, ResultSchema)
 def correct_result(given: dict[str, Any], result_id: str) -> dict[str, Any]:
     """Give a result other marks, with a reason; final ones too."""
+    _check_scope(result_id)
     marks = Marks(given["theory"], given["practical"], given["remark"])
     return shape(commands.correct_result(result_id, marks, given["reason"]))
 
@@ -111,6 +118,7 @@ def correct_result(given: dict[str, Any], result_id: str) -> dict[str, Any]:
 @blp.response(200, ResultSchema)
 def annul_result(given: dict[str, str], result_id: str) -> dict[str, Any]:
     """Take a result back, with a reason."""
+    _check_scope(result_id)
     return shape(commands.annul_result(result_id, given["reason"]))
 
 
@@ -119,4 +127,6 @@ def annul_result(given: dict[str, str], result_id: str) -> dict[str, Any]:
 @blp.response(200, WarningsSchema)
 def warnings() -> dict[str, Any]:
     """Plans in publicity without a due date, since no calendar reaches it."""
-    return {"warnings": [{"code": "publicity_without_due_date", **one} for one in queries.warnings()]}
+    teos = owned("teo")
+    open_ones = [one for one in queries.warnings() if teos is None or one["teo"] in teos]
+    return {"warnings": [{"code": "publicity_without_due_date", **one} for one in open_ones]}

@@ -275,8 +275,18 @@ def _standing(learner_id: str, reason: Reason, of_scheme: Collection[Outcome]) -
 
 
 def united(one: Outcome | None, other: Outcome) -> Outcome:
-    """Of two copies of one result, the newer."""
-    return other if one is None or other.revision > one.revision else one
+    """Of two copies of one result, the newer, with the pin of the older and whatever certificate either knows."""
+    if one is None:
+        return other
+    older, newer = sorted((one, other), key=lambda copy: copy.revision)
+    pin = older if older.rule_version else newer
+    return replace(
+        newer,
+        rule_version=pin.rule_version,
+        credit_points=pin.credit_points,
+        certificate_number=newer.certificate_number or older.certificate_number,
+        is_revoked=one.is_revoked or other.is_revoked,
+    )
 
 
 def scheme_of(code: str) -> str:

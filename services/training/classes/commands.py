@@ -8,6 +8,7 @@ from dataclasses import replace
 from chassis import waiters
 from chassis.database import transactional
 from chassis.strands import name_keys
+from contracts.terms import Level
 from services.training.classes import models
 from services.training.classes.domain import (
     Approval,
@@ -54,7 +55,7 @@ def give_places(approvals: Sequence[Approval]) -> None:
 
 @transactional
 def place_waiting(application_ids: Sequence[str]) -> None:
-    """Try again those who wait, who came first before the others."""
+    """Try again those who wait, of these who came first before the others."""
     approvals = models.waiting_approvals(application_ids)
     seated = _seat(approvals)
     models.keep_places([one for one in approvals if one.application_id in seated], seated)
@@ -72,9 +73,15 @@ def _seat(approvals: Sequence[Approval]) -> dict[str, str]:
 
 
 @transactional
-def free_places(application_ids: Sequence[str]) -> None:
-    """Take back the places of withdrawn applications; who completed the training keeps that."""
-    _free(place for place in models.find_places(application_ids) if place.state is not PlaceState.COMPLETED)
+def free_places(withdrawn: Sequence[tuple[str, str, Level]]) -> None:
+    """Take back places by (learner, scheme, level); who completed the training keeps that.
+
+    An application has another name after a merge, so a place is found by whom and what it is for.
+    """
+    subjects = set(withdrawn)
+    found = models.places_of_learners(learner_id for learner_id, _, _ in subjects)
+    mine = (place for place in found if (place.learner_id, place.scheme, place.level) in subjects)
+    _free(place for place in mine if place.state is not PlaceState.COMPLETED)
 
 
 def _free(places: Iterable[Place]) -> None:

@@ -26,6 +26,7 @@ VISITOR = ISSUER.bearer("library", Desk.VISITOR)
 class Settings:
     mongo = database = portal_url = ""
     log_level = "INFO"
+    seal_key = "c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M"
 
 
 @pytest.fixture

@@ -156,7 +156,13 @@ def keep(things: list[dict[str, Any]]) -> list[Any]:
 
 
 def settings(mongo_url: str, name: str) -> Any:
-    return SimpleNamespace(mongo=mongo_url, database=name, portal_url="http://127.0.0.1:9", log_level="INFO")
+    return SimpleNamespace(
+        mongo=mongo_url,
+        database=name,
+        portal_url="http://127.0.0.1:9",
+        log_level="INFO",
+        seal_key="c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M",
+    )
 
 
 @pytest.fixture
