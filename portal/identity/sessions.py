@@ -123,7 +123,7 @@ def check_same_origin() -> None:
 
 def safe_next(wanted: str | None) -> str:
     """Where to go after signing in: a page of ours, never another site."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or "\n" in wanted or "\r" in wanted:
+    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or not wanted.isprintable():
         return "/"
     return wanted
 

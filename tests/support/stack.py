@@ -71,7 +71,7 @@ def running_stack(home: Path) -> Iterator[Stack]:
 
 def free_offset() -> int:
     """By how much to move all ports so that they are free."""
-    return next(offset for offset in range(2000, 30000, 500) if all(is_free(port + offset) for port in FIRST_PORTS))
+    return next(offset for offset in range(2100, 30000, 500) if all(is_free(port + offset) for port in FIRST_PORTS))
 
 
 def is_free(port: int) -> bool:

@@ -130,7 +130,8 @@ def test_who_loses_rights_is_signed_out(browser: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["", None, "https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "account"]
+    "wanted",
+    ["/\t/evil.example", "", None, "https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "account"],
 )
 def test_after_signing_in_one_stays_on_this_site(wanted: str | None) -> None:
     assert sessions.safe_next(wanted) == "/"
