@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +18,11 @@ from tests.chassis.web.tokens import TestIssuer
 
 SHEETS = sheets_of()
 ISSUER = TestIssuer()
-LIBRARIAN = ISSUER.bearer("library", Desk.LIBRARIAN, subject="li")
-BRANCH_ONE = ISSUER.bearer("library", Desk.BRANCH, owns={"branch": ["b1"]}, subject="one")
-BRANCH_TWO = ISSUER.bearer("library", Desk.BRANCH, owns={"branch": ["b2"]}, subject="two")
-VISITOR = ISSUER.bearer("library", Desk.VISITOR)
+TOMORROW = int(time.time()) + 86_400  # made when the file is read, which may be long before its tests
+LIBRARIAN = ISSUER.bearer("library", Desk.LIBRARIAN, subject="li", exp=TOMORROW)
+BRANCH_ONE = ISSUER.bearer("library", Desk.BRANCH, owns={"branch": ["b1"]}, subject="one", exp=TOMORROW)
+BRANCH_TWO = ISSUER.bearer("library", Desk.BRANCH, owns={"branch": ["b2"]}, subject="two", exp=TOMORROW)
+VISITOR = ISSUER.bearer("library", Desk.VISITOR, exp=TOMORROW)
 
 
 class Settings:
