@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -41,6 +42,7 @@ COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
 OUTAGES = (ConnectionFailure, ExecutionTimeout)  # of the database; anything else it says is our own mistake
 SILENCE_SECONDS = 2.0
+FIRST_FETCH_SECONDS = 10.0
 METADATA_PAUSE_SECONDS = 0.05
 
 
@@ -118,6 +120,7 @@ class Consumer:
         self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced, self.was_assigned))
         self._commit_at = 0.0
         self._silent_since = 0.0
+        self._assigned_at = math.inf
 
     def _know_partitions(self, topics: Sequence[str]) -> None:
         """Have the client know every topic before it joins: a leader that does not would assign none of its partitions.
@@ -140,6 +143,7 @@ class Consumer:
         while not stop.is_set():
             records = self.poll()
             self._must_beat()
+            self._must_fetch()
             self._report(records)
             self.handle(records)
             self._show_lag()
@@ -158,6 +162,19 @@ class Consumer:
                 raise Transient("the Kafka client has stopped to beat; the consumer is built again")
         else:
             self._silent_since = 0.0
+
+    def _must_fetch(self) -> None:
+        """The watchdog's other half: `Transient` when a partition was never fetched since it was assigned.
+
+        Seen with kafka-python 3.0.12 too: assigned, beating, and not one fetch answered; an empty answer would tell the
+        partition's end.
+        """
+        if not self.positions or time.monotonic() - self._assigned_at < FIRST_FETCH_SECONDS:
+            return
+        if any(self.kafka.highwater(partition) is None for partition in self.kafka.assignment()):
+            CONSUMER_REBUILT.inc()
+            raise Transient("the Kafka client fetches nothing; the consumer is built again")
+        self._assigned_at = math.inf  # asked once after each assignment
 
     def poll(self) -> list[Record]:
         """What came since, from our own positions; nothing while partitions are changing hands."""
@@ -207,6 +224,7 @@ class Consumer:
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
         begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
         self.positions, self.checking, self.lags = {}, {}, {}
+        self._assigned_at = time.monotonic()
         log.info("partitions assigned", count=len(places))
         for place, partition in places.items():
             row = known.get(place)
