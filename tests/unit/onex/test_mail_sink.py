@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import Envelope
@@ -11,11 +14,17 @@ from aiosmtpd.smtp import Envelope
 from onex.mail_sink import Keeper
 
 
+def in_a_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a loop of its own, in a thread: the browser's tests may have one running in this."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def handed(keeper: Keeper, content: bytes) -> str:
     envelope = Envelope()
     envelope.content = content
     envelope.rcpt_tos.append("learner@example.cn")
-    return asyncio.run(keeper.handle_DATA(None, None, envelope))
+    return in_a_loop(keeper.handle_DATA(None, None, envelope))
 
 
 def test_a_message_is_a_file_for_its_owners_eyes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
