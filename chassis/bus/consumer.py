@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 import time
@@ -22,13 +21,13 @@ from chassis.bus.batches import Arrival, arrival_of, count, take, types_of
 from chassis.bus.event import envelope_of
 from chassis.bus.handlers import Handlers
 from chassis.bus.topics import describe, must_be_cut_alike
+from chassis.bus.watchdog import Watchdog
 from chassis.database import collection_of, driver_error, is_conflict, rows_of, try_transaction
 from chassis.errors import Defect, Transient
 from chassis.watch import (
     BATCH_CONFLICTS,
     BATCH_EVENTS,
     BATCH_SECONDS,
-    CONSUMER_REBUILT,
     LAG,
     OLDEST_UNHANDLED,
     log,
@@ -41,8 +40,6 @@ CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
 OUTAGES = (ConnectionFailure, ExecutionTimeout)  # of the database; anything else it says is our own mistake
-SILENCE_SECONDS = 2.0
-FIRST_FETCH_SECONDS = 10.0
 METADATA_PAUSE_SECONDS = 0.05
 
 
@@ -116,22 +113,22 @@ class Consumer:
             request_timeout_ms=30_000,
             metadata_max_age_ms=60_000,
         )
-        self._know_partitions(topics)
         self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced, self.was_assigned))
+        self._know_partitions(topics)
+        self.watchdog = Watchdog(self.kafka)
         self._commit_at = 0.0
-        self._silent_since = 0.0
-        self._assigned_at = math.inf
 
     def _know_partitions(self, topics: Sequence[str]) -> None:
-        """Have the client know every topic before it joins: a leader that does not would assign none of its partitions.
+        """Have the client know every topic before it joins; `Transient` when it does not learn them in time.
 
-        `Transient` when it does not learn them in time.
+        A leader that does not know a topic assigns none of its partitions, and one that learns of it later joins again,
+        which kafka-python 3.0.12 may forget half-way. `topics` always asks the broker, and so after subscribing.
         """
         deadline = time.monotonic() + METADATA_SECONDS
-        while missing := [topic for topic in topics if not self.kafka.partitions_for_topic(topic)]:
+        while missing := set(topics) - {one for one in self.kafka.topics() if self.kafka.partitions_for_topic(one)}:
             if time.monotonic() > deadline:
                 self.kafka.close(autocommit=False)
-                raise Transient(f"Kafka does not tell the partitions of {', '.join(missing)}")
+                raise Transient(f"Kafka does not tell the partitions of {', '.join(sorted(missing))}")
             time.sleep(METADATA_PAUSE_SECONDS)
 
     def run(self, stop: threading.Event, joined: Callable[[], None] = lambda: None) -> None:
@@ -142,39 +139,10 @@ class Consumer:
         self._joined = joined
         while not stop.is_set():
             records = self.poll()
-            self._must_beat()
-            self._must_fetch()
+            self.watchdog.look(bool(records))
             self._report(records)
             self.handle(records)
             self._show_lag()
-
-    def _must_beat(self) -> None:
-        """The watchdog: `Transient`, and so a new consumer, when the client has stopped to beat without noticing.
-
-        Seen with kafka-python 3.0.12 on a busy machine: the member joins, its heartbeat loop falls silent, the broker
-        drops it, and `poll` returns nothing for ever. Nothing public tells, so the client's own measure is asked.
-        """
-        coordinator = self.kafka._coordinator
-        if coordinator.stable() and coordinator.heartbeat.session_timeout_expired():
-            self._silent_since = self._silent_since or time.monotonic()
-            if time.monotonic() - self._silent_since > SILENCE_SECONDS:
-                CONSUMER_REBUILT.inc()
-                raise Transient("the Kafka client has stopped to beat; the consumer is built again")
-        else:
-            self._silent_since = 0.0
-
-    def _must_fetch(self) -> None:
-        """The watchdog's other half: `Transient` when a partition was never fetched since it was assigned.
-
-        Seen with kafka-python 3.0.12 too: assigned, beating, and not one fetch answered; an empty answer would tell the
-        partition's end.
-        """
-        if not self.positions or time.monotonic() - self._assigned_at < FIRST_FETCH_SECONDS:
-            return
-        if any(self.kafka.highwater(partition) is None for partition in self.kafka.assignment()):
-            CONSUMER_REBUILT.inc()
-            raise Transient("the Kafka client fetches nothing; the consumer is built again")
-        self._assigned_at = math.inf  # asked once after each assignment
 
     def poll(self) -> list[Record]:
         """What came since, from our own positions; nothing while partitions are changing hands."""
@@ -224,7 +192,6 @@ class Consumer:
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
         begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
         self.positions, self.checking, self.lags = {}, {}, {}
-        self._assigned_at = time.monotonic()
         log.info("partitions assigned", count=len(places))
         for place, partition in places.items():
             row = known.get(place)

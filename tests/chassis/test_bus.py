@@ -21,6 +21,7 @@ from chassis.bus.consumer import Consumer, ConsumerStopped, Positions
 from chassis.bus.event import Event
 from chassis.bus.outbox import Outbox, append
 from chassis.bus.relay import Acknowledged, Relay
+from chassis.bus.watchdog import Watchdog
 from chassis.database import database, rows_of, run_transaction, write
 from chassis.errors import Transient
 from tests.support.words import Counted, FromSouth
@@ -332,12 +333,40 @@ def test_the_first_join_has_all_partitions_even_on_fresh_topics(kafka: str, rela
         consumer.close()
 
 
-def test_a_client_whose_heart_has_stopped_is_given_up(kafka: str, relay: Relay, group: str) -> None:
+def test_a_client_that_fetches_nothing_of_what_is_there_is_given_up(kafka: str, relay: Relay, group: str) -> None:
     """The watchdog's sentence is what has the worker build a new consumer."""
+    announce(Counted(name="a", amount=1))
+    relay.publish_pending()
     consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
-    stop_its_heart = consumer.kafka._coordinator._disable_heartbeat
+    consumer.watchdog = Watchdog(consumer.kafka, every_seconds=0.5)
     try:
-        with pytest.raises(Transient, match="stopped to beat"):
-            consumer.run(threading.Event(), joined=stop_its_heart)
+        with pytest.raises(Transient, match=f"fallen silent \\({TOPICS[0]}:[0-9] at 0\\)"):
+            consumer.run(threading.Event(), joined=lambda: consumer.kafka.pause(*consumer.kafka.assignment()))
     finally:
         consumer.close()
+
+
+def test_a_client_that_stays_in_the_middle_of_a_join_is_given_up(kafka: str, relay: Relay, group: str) -> None:
+    """Here because another member, which the broker waits for, never asks again."""
+    other = KafkaConsumer(*TOPICS, bootstrap_servers=kafka, group_id=group, max_poll_interval_ms=300_000)
+    other.poll(timeout_ms=5_000)
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    consumer.watchdog = Watchdog(consumer.kafka, every_seconds=0.5)
+    try:
+        with pytest.raises(Transient, match="fallen silent \\(member <rebalancing>"):
+            consumer.run(threading.Event())
+    finally:
+        consumer.close()
+        other.close(autocommit=False)
+
+
+def test_a_client_to_which_nothing_is_owed_is_left_alone(kafka: str, relay: Relay, group: str) -> None:
+    announce(Counted(name="a", amount=1))
+    relay.publish_pending()
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    consumer.watchdog = Watchdog(consumer.kafka, every_seconds=0.1)
+    stop = threading.Event()
+    threading.Timer(2.0, stop.set).start()
+    consumer.run(stop)
+    consumer.close()
+    assert amounts() == [1]
