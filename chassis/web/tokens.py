@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import extract_compact
 
 from chassis.errors import Transient
+from chassis.watch import log
 from chassis.web.access import INVALID, TOKEN_EXPIRED, TOKEN_INVALID, WRONG_AUDIENCE, Caller
 
 ALGORITHM = "ES256"
@@ -24,6 +25,7 @@ REFETCH_SECONDS = 10.0  # at most this often because of an unknown key
 KEEP_SECONDS = 600.0
 REMEMBERED_TOKENS = 2_000
 MAX_TOKEN_BYTES = 8_192
+NO_KEYS = "the portal's keys can't be had"
 CLOCKS_APART_SECONDS = 60.0  # a token from a clock that is ahead of ours by less is no forgery
 
 
@@ -50,28 +52,45 @@ class PortalTrust:
         self._lock = threading.Lock()
         self._issuer: Issuer | None = None
         self._asked_at = float("-inf")
+        self._failed_at = float("-inf")
 
     def issuer(self, stale: bool = False) -> Issuer:
-        with self._lock:
-            age = time.monotonic() - self._asked_at
-            if self._issuer is None or age > (REFETCH_SECONDS if stale else KEEP_SECONDS):
-                self._ask()
-            if self._issuer is None:
-                raise Transient("the portal's keys can't be had")
-            return self._issuer
+        """The issuer; only the first to find it too old asks the portal, the others go on with what is known."""
+        known = self._issuer
+        if known is None:
+            return self._first()
+        age = time.monotonic() - self._asked_at
+        if age > (REFETCH_SECONDS if stale else KEEP_SECONDS) and self._lock.acquire(blocking=False):
+            try:
+                self._asked_at = time.monotonic()
+                known = self._ask()
+            except Transient as error:
+                log.info("the portal does not answer, its keys are used on", error=str(error))
+            finally:
+                self._lock.release()
+        return known
 
-    def _ask(self) -> None:
-        if self._issuer is not None:
-            self._asked_at = time.monotonic()
+    def _first(self) -> Issuer:
+        """Before the first answer nobody can go on; who waited while another asked in vain does not ask again."""
+        began = time.monotonic()
+        with self._lock:
+            if self._issuer is not None:
+                return self._issuer
+            if self._failed_at > began:
+                raise Transient(NO_KEYS)
+            return self._ask()
+
+    def _ask(self) -> Issuer:
         try:
             with httpx.Client(base_url=self._url, timeout=3.0) as portal:
                 about = portal.get("/.well-known/oauth-authorization-server").raise_for_status().json()
                 keys = portal.get("/.well-known/jwks.json").raise_for_status().json()
             self._issuer = issuer_of(about["issuer"], keys)
-            self._asked_at = time.monotonic()
         except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
-            if self._issuer is None:
-                raise Transient("the portal's keys can't be had") from error
+            self._failed_at = time.monotonic()
+            raise Transient(NO_KEYS) from error
+        self._asked_at = time.monotonic()
+        return self._issuer
 
 
 def issuer_of(name: str, jwks: Any) -> Issuer:

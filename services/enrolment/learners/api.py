@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.database import Row
 from chassis.seal import key_text
-from chassis.web.access import allow, caller
+from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import page, paged
 from contracts.terms import Role, name_of
@@ -45,15 +45,20 @@ def owner(learner_id: str) -> dict[str, str | None]:
 
 
 @blp.route("/learners", methods=["GET"])
-@allow(Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR, Role.SERVICE)
+@allow(Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR, Role.SERVICE)
 @paged(LearnerSchema, LearnerFilters)
 def list_learners(query: dict[str, Any]) -> dict[str, Any]:
-    """List learners, all or those with a student number or a whole name."""
-    name = name_of(query["name"])
-    if name:
+    """List learners, all or those with a student number or a whole name; a department sees its own."""
+    wanted = []
+    if query["student_number"]:
+        wanted.append(queries.with_number(query["student_number"]))
+    if name := name_of(query["name"]):
         disclose("find", who(), "search by name", [], 1)
+        wanted.append(queries.with_name(name, carried()))
+    if (departments := owned("department")) is not None:
+        wanted.append(queries.within(departments))
     after = str(query["cursor"][0]) if query["cursor"] else ""
-    rows = queries.learners(query["student_number"], name, carried(), after, query["limit"] + 1)
+    rows = queries.learners({"$and": wanted} if wanted else {}, after, query["limit"] + 1)
     return page(rows, query["limit"], lambda row: [row["learner_id"]])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -59,7 +59,7 @@ class StudentRecords(me.Document):
         "collection": "student_records",
         "auto_create_index": False,
         "strict": False,
-        "indexes": ["learner_id", "student_number"],
+        "indexes": ["learner_id", "student_number", "department"],
     }
     key = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -212,6 +212,12 @@ def learner_page(where: dict[str, Any], after: str, limit: int) -> list[Row]:
 def holders_of_number(student_number: str) -> list[str]:
     """The learners who have a student number, at whatever college."""
     found = rows_of(StudentRecords, {"student_number": student_number}, {"learner_id": 1}, limit=100)
+    return sorted({row["learner_id"] for row in found})
+
+
+def ever_in(departments: Collection[str]) -> list[str]:
+    """The learners who have a record in one of these departments, an old one too."""
+    found = rows_of(StudentRecords, {"department": {"$in": sorted(departments)}}, {"learner_id": 1})
     return sorted({row["learner_id"] for row in found})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,14 +70,25 @@ def learner_view(row: Row) -> Row:
     }
 
 
-def learners(student_number: str, name: str, keyring: Keyring, after: str, limit: int) -> list[Row]:
-    """Learners by id, all of them or those with a student number or a whole name."""
-    where: dict[str, Any] = {}
-    if student_number:
-        where["_id"] = {"$in": models.holders_of_number(student_number)}
-    if name:
-        where["name_index"] = keyring.blind_name(name)
+def learners(where: dict[str, Any], after: str, limit: int) -> list[Row]:
+    """Learners by id, those that fit."""
     return [learner_view(row) for row in models.learner_page(where, after, limit)]
+
+
+def with_number(student_number: str) -> dict[str, Any]:
+    """The filter for those with a student number, at whatever college."""
+    return {"_id": {"$in": models.holders_of_number(student_number)}}
+
+
+def with_name(name: str, keyring: Keyring) -> dict[str, Any]:
+    """The filter for those with a whole name."""
+    return {"name_index": keyring.blind_name(name)}
+
+
+def within(departments: Collection[str]) -> dict[str, Any]:
+    """The filter for those whom one of these departments decides about."""
+    records = models.records_of(models.ever_in(departments))
+    return {"_id": {"$in": sorted(one for one in records if department_of(records[one]) in departments)}}
 
 
 def records(learner_id: str) -> list[StudentRecord]:

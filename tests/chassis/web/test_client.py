@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from chassis.errors import Refusal, Transient
 from chassis.web import client as module
 from chassis.web.access import Caller
 from chassis.web.client import Answered, Client
-from chassis.web.tokens import PortalTrust, Tokens
+from chassis.web.tokens import Issuer, PortalTrust, Tokens
 from tests.chassis.web.servers import serving
 from tests.chassis.web.tokens import NAME, TestIssuer
 
@@ -161,3 +162,24 @@ def test_known_keys_outlive_the_portal(other: Other, issuer: TestIssuer) -> None
         tokens = Tokens("things", PortalTrust(url))
         tokens.caller_of(issuer.token("things", "clerk"))
     assert tokens.caller_of(issuer.token("things", "guest")).roles == {"guest"}
+
+
+def test_who_has_keys_does_not_wait_for_a_portal_that_hangs(
+    issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = PortalTrust("http://portal.test")
+    trust._issuer = issuer.issuer()
+    asked, answer = threading.Event(), threading.Event()
+
+    def hangs(_self: PortalTrust) -> Issuer:
+        asked.set()
+        answer.wait(10)
+        raise Transient("no answer")
+
+    monkeypatch.setattr(PortalTrust, "_ask", hangs)
+    first = threading.Thread(target=trust.issuer)
+    first.start()
+    assert asked.wait(5)
+    assert trust.issuer(stale=True) is trust.issuer() is trust._issuer  # at once, while the other still asks
+    answer.set()
+    first.join()

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from chassis.database import database, rows_of
 from chassis.seal import key_of, key_text, open_
 from services.enrolment.applications.models import Applications
-from services.enrolment.learners.models import Disclosures
+from services.enrolment.learners.models import Disclosures, StudentRecords
 from tests.chassis.web.tokens import TestIssuer
 from tests.unit.enrolment.rosters import KEYRING, announced, identity, neighbour, open_the_annex, student, upload
 
@@ -104,6 +104,13 @@ def test_a_limited_department_sees_and_decides_its_own(client: FlaskClient) -> N
     assert (judged["status"], judged["code"]) == ("refused", "other_department")
     assert client.get(f"/learners/{theirs['learner_id']}", headers=mine).status_code == 403
     assert client.get(f"/learners/{shown['learner_id']}", headers=mine).status_code == 200
+    listed = client.get("/learners", headers=mine).json["items"]
+    assert [one["learner_id"] for one in listed] == [shown["learner_id"]]
+    theirs_by_number = (
+        "/learners?student_number=" + rows_of(StudentRecords, {"department": "财会学院"})[0]["student_number"]
+    )
+    assert client.get(theirs_by_number, headers=mine).json["items"] == []
+    assert len(client.get(theirs_by_number, headers=as_a("registry")).json["items"]) == 1
 
 
 def test_a_learner_reads_his_own_account_and_nobody_elses(client: FlaskClient) -> None:
