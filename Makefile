@@ -13,7 +13,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test lock \
-	bench-start clean
+	bench-start bench-imports clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -88,6 +88,9 @@ test: test-env lint types imports  ## Everything: make check and the tests on th
 
 bench-start: env  ## Cold and warm start seconds, idle memory
 	@$(PY) bench/start.py
+
+bench-imports: env  ## A roster of 100,000 rows, previewed and committed, beside reading its file
+	@$(PY) bench/imports.py
 
 # --- housekeeping ------------------------------------------------------------------------------------------------------
 LOCKING := .onex/locking/bin
