@@ -257,6 +257,16 @@ def test_a_chain_of_merges_ends_at_the_last_survivor(assessment: Assessment) -> 
     audited()
 
 
+def test_an_account_that_was_handed_over_shows_nothing(assessment: Assessment) -> None:
+    publish_rule("cloud-ops", Level.INTERMEDIATE, 0, PILOT)
+    assessment.tell(finalised("lan"), issued("lan"))
+    assert (holding("lan")["level"], holding("lan")["certificate"]) == (2, "recorded")
+    assessment.tell(merged("mei", "lan"))
+    assert (holding("mei")["level"], holding("mei")["certificate"]) == (2, "recorded")
+    assert queries.account_of("lan")["holdings"] == []
+    audited()
+
+
 def test_the_bank_counts_what_stands_at_each_stage(assessment: Assessment) -> None:
     assessment.tell(publicised("mei"), finalised("lan", level=3), publicised("nobody"))
     assert {one["stage"]: one["count"] for one in queries.flow()} == {
