@@ -13,7 +13,7 @@ from chassis.database import Row, rows_of, write
 from contracts.terms import Verdict
 from services.creditbank.recognition.domain import Known, Outcome, OutcomeState, RuleVersion
 
-LASTING = frozenset({"_id", "learner_id", "result_id", "scheme", "level", "session_date"})
+LASTING = frozenset({"_id", "learner_id", "result_id", "scheme"})
 
 
 class Outcomes(me.Document):

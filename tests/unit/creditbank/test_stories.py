@@ -257,6 +257,14 @@ def test_a_chain_of_merges_ends_at_the_last_survivor(assessment: Assessment) -> 
     audited()
 
 
+def test_a_certificate_that_overtakes_its_result_does_not_hide_its_rule(mongo: str) -> None:
+    Assessment().tell(registered("mei"), issued("mei"), finalised("mei"))
+    assert waiting() == 1
+    publish_annex()
+    settle_waiting()
+    assert (balances("mei"), holding("mei")["certificate"], waiting()) == ((0, 400), "recorded", 0)
+
+
 def test_an_account_that_was_handed_over_shows_nothing(assessment: Assessment) -> None:
     publish_rule("cloud-ops", Level.INTERMEDIATE, 0, PILOT)
     assessment.tell(finalised("lan"), issued("lan"))
