@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -275,13 +276,16 @@ def _standing(learner_id: str, reason: Reason, of_scheme: Collection[Outcome]) -
 
 
 def united(one: Outcome | None, other: Outcome) -> Outcome:
-    """Of two copies of one result, the newer, with the pin of the older and whatever certificate either knows."""
+    """Of two copies of one result the newer, unless it alone waits; with the earlier pin and the certificate of either.
+
+    Versions that were chosen for one session only grow, so the lower one was pinned earlier.
+    """
     if one is None:
         return other
     older, newer = sorted((one, other), key=lambda copy: copy.revision)
-    pin = older if older.rule_version else newer
+    pin = min((older, newer), key=lambda copy: copy.rule_version or math.inf)
     return replace(
-        newer,
+        older if newer.is_waiting and not older.is_waiting else newer,
         rule_version=pin.rule_version,
         credit_points=pin.credit_points,
         certificate_number=newer.certificate_number or older.certificate_number,
