@@ -257,6 +257,15 @@ def test_a_chain_of_merges_ends_at_the_last_survivor(assessment: Assessment) -> 
     audited()
 
 
+def test_a_revocation_that_overtakes_the_merge_is_not_lost(assessment: Assessment) -> None:
+    assessment.tell(finalised("lan"), issued("lan"))
+    assessment.tell(revoked("mei"))
+    assert (holding("lan")["certificate"], queries.account_of("mei")["holdings"]) == ("recorded", [])
+    assessment.tell(merged("mei", "lan"))
+    assert (balances("mei"), holding("mei")["certificate"], holding("mei")["unnumbered"]) == ((0, 400), "revoked", True)
+    audited()
+
+
 def test_a_certificate_that_overtakes_its_result_does_not_hide_its_rule(mongo: str) -> None:
     Assessment().tell(registered("mei"), issued("mei"), finalised("mei"))
     assert waiting() == 1
