@@ -159,7 +159,10 @@ def close_publicity(plan_id: str) -> int:
 
 
 def date_open_publicity() -> None:
-    """Give open results the due date that the calendar as published gives them; where it does not reach, none."""
+    """Give open results the due date of the calendar as published; where it does not reach, they keep what they had.
+
+    What a command closes keeps its date, too.
+    """
     began = datetime.now(UTC)
     changed = catalogue.calendar_changes(began - CALENDAR_SETTLES)
     days = catalogue.working_days()

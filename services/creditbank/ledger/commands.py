@@ -68,11 +68,10 @@ def merge_accounts(survivor_id: str, merged_id: str, settlements: Sequence[Settl
     entries = []
     for one in _with_rest(merged, survivor, settlements, cause):
         given = merged.holdings.get(one.reason.scheme, Holding(merged_id, one.reason.scheme))
-        postings = list(emptied(given))
         if entry := settled(survivor, one, given=given):
             entries.append(_announced(survivor, entry))
-        if postings:
-            entries.append(_announced(merged, enter(merged, one.reason, postings, level=0)))
+        if not given.says_nothing():
+            entries.append(_announced(merged, enter(merged, one.reason, emptied(given), level=0)))
     _keep(accounts, entries)
     models.mark_merged(merged_id, survivor_id)
     outbox.append(AccountsMerged(learner_id=survivor_id, merged_id=merged_id), cause=cause)

@@ -58,8 +58,8 @@ class Holding:
         """What was issued to the holding and not taken back: spent and held points count as issued."""
         return Worth(self.provisional, self.available + self.held + self.spent)
 
-    def is_empty(self) -> bool:
-        return not (self.provisional or self.available or self.held or self.spent)
+    def says_nothing(self) -> bool:
+        return not any((self.level, self.certificate, self.provisional, self.available, self.held, self.spent))
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,12 +101,8 @@ def state_of(account: Account) -> Row:
         "head": account.head,
         "provisional_points": balance.provisional,
         "available_points": balance.available,
-        "holdings": [_holding_row(one) for one in holdings if not _says_nothing(one)],
+        "holdings": [_holding_row(one) for one in holdings if not one.says_nothing()],
     }
-
-
-def _says_nothing(holding: Holding) -> bool:
-    return holding.is_empty() and not holding.level and not holding.certificate
 
 
 def _holding_row(holding: Holding) -> Row:

@@ -68,7 +68,10 @@ def mark_certificates(marks: Sequence[CertificateMark]) -> Touched:
 
 @transactional
 def merge_learners(survivor_id: str, merged_id: str, cause: str, what: str) -> None:
-    """Two learners are one: hand outcomes and holdings over, and count the same content once. Again changes nothing."""
+    """Two learners are one: hand outcomes and holdings over, and count the same content once. Again changes nothing.
+
+    What waited for an account, or still waits for its rule, is settled anew on the survivor's.
+    """
     merge_key(f"learner:{merged_id}", f"learner:{survivor_id}")
     survivor_id = _learner(survivor_of(f"learner:{survivor_id}"))
     if survivor_id == merged_id:
@@ -76,8 +79,10 @@ def merge_learners(survivor_id: str, merged_id: str, cause: str, what: str) -> N
     known = models.find_outcomes((survivor_id, merged_id))
     moved = _hand_over(known, survivor_id, merged_id)
     if ledger.merge_accounts(survivor_id, merged_id, handed_over(survivor_id, cause, what, moved), cause):
-        _move(known, moved, merged_id)
-    settle_opened([survivor_id])
+        models.move_outcomes(merged_id, _all_of(moved))
+        waiting = [one for one in _all_of(known) if one.is_waiting]
+        waiters.done(OUTCOME, [models.place_of(*one.key) for one in waiting])
+        settle(waiting)
 
 
 @transactional
@@ -122,7 +127,11 @@ def _learner(key: str) -> str:
 
 def _before(known: Known) -> dict[tuple[str, str], bool]:
     """What was known before a review, and whether it waited."""
-    return {outcome.key: outcome.is_waiting for of_scheme in known.values() for outcome in of_scheme.values()}
+    return {outcome.key: outcome.is_waiting for outcome in _all_of(known)}
+
+
+def _all_of(known: Known) -> list[Outcome]:
+    return [outcome for of_scheme in known.values() for outcome in of_scheme.values()]
 
 
 def _rules(arriving: Iterable[Outcome]) -> Rulebook:
@@ -163,10 +172,3 @@ def _hand_over(known: Known, survivor_id: str, merged_id: str) -> Known:
         for one in known[merged_id, scheme].values():
             together[one.result_id] = united(together.get(one.result_id), replace(one, learner_id=survivor_id))
     return moved
-
-
-def _move(known: Known, moved: Known, merged_id: str) -> None:
-    """Keep the outcomes under the survivor's name; those that wait are tried again under it."""
-    models.move_outcomes(merged_id, [one for of_scheme in moved.values() for one in of_scheme.values()])
-    left = [one for (owner, _), of_scheme in known.items() if owner == merged_id for one in of_scheme.values()]
-    waiters.done(OUTCOME, [models.place_of(*one.key) for one in left if one.is_waiting])

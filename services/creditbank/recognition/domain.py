@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ class OutcomeState(StrEnum):
     PUBLICISED = "publicised"
     FINAL = "final"
     ANNULLED = "annulled"
+    REVOCATION = "revocation"  # no result: a certificate's revocation, which names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class RuleVersion:
 class Outcome:
     """A result as the bank knows it: its latest revision, and the rule version it was pinned to when first recognised.
 
-    `cause` and `what` are the event that made it so. `is_waiting`: not on the account yet, for want of a fact.
+    `cause` and `what` are the event that made it so. `certificate_numbers`: every one issued for it, or revoked by it
+    where it is a revocation. `is_waiting`: not on the account yet, for want of a fact.
     """
 
     learner_id: str
@@ -61,8 +64,7 @@ class Outcome:
     what: str
     rule_version: int = 0
     credit_points: int = 0
-    certificate_number: str = ""
-    is_revoked: bool = False
+    certificate_numbers: frozenset[str] = frozenset()
     is_waiting: bool = False
 
     @property
@@ -145,10 +147,15 @@ def certificate_state(outcomes: Collection[Outcome]) -> CertificateState:
     """Whether the certificate of what is final and counts is on record, or was revoked."""
     final = [one for one in outcomes if one.counts and one.state == OutcomeState.FINAL]
     top = max((one.level for one in final), default=0)
-    numbered = [one for one in final if one.level == top and one.certificate_number]
-    if not numbered:
+    numbers = _numbers(one for one in final if one.level == top)
+    if not numbers:
         return CertificateState.NONE
-    return CertificateState.REVOKED if all(one.is_revoked for one in numbered) else CertificateState.RECORDED
+    revoked = _numbers(one for one in outcomes if one.state == OutcomeState.REVOCATION)
+    return CertificateState.REVOKED if numbers <= revoked else CertificateState.RECORDED
+
+
+def _numbers(outcomes: Iterable[Outcome]) -> set[str]:
+    return {number for one in outcomes for number in one.certificate_numbers}
 
 
 def is_news(known: Outcome | None, arriving: Outcome) -> bool:
@@ -159,15 +166,14 @@ def is_news(known: Outcome | None, arriving: Outcome) -> bool:
 
 
 def follows(known: Outcome | None, arriving: Outcome) -> Outcome:
-    """The arriving outcome with what stays with a result through its revisions: its pin and its certificate."""
+    """The arriving outcome with what stays with a result through its revisions: its pin and its certificates."""
     if known is None:
         return arriving
     return replace(
         arriving,
         rule_version=known.rule_version,
         credit_points=known.credit_points,
-        certificate_number=known.certificate_number,
-        is_revoked=known.is_revoked,
+        certificate_numbers=known.certificate_numbers,
     )
 
 
@@ -199,33 +205,32 @@ def review(known: Known, arriving: Iterable[Outcome], rules: Rulebook) -> Review
 
 
 def review_marks(known: Known, marks: Iterable[CertificateMark]) -> Review:
-    """Note certificates on the results they belong to; one that precedes its result is kept for it."""
+    """Note that certificates were issued or revoked, and settle what counts by them, whichever came first."""
     found = Review()
     for mark in marks:
         of_scheme = known.setdefault((mark.learner_id, mark.scheme), {})
-        marked = {one.result_id: one for one in _marked(of_scheme.values(), mark)}
-        of_scheme |= marked
-        found.changed |= {one.key: one for one in marked.values()}
-        found.settlements += [remark_of(one, mark, of_scheme.values()) for one in marked.values() if one.counts]
+        noted = _noted(of_scheme, mark)
+        of_scheme[noted.result_id] = found.changed[noted.key] = noted
+        numbered = [one for one in of_scheme.values() if mark.certificate_number in one.certificate_numbers]
+        found.settlements += [remark_of(one, mark, of_scheme.values()) for one in numbered if one.counts]
     return found
 
 
-def _marked(outcomes: Iterable[Outcome], mark: CertificateMark) -> list[Outcome]:
-    if mark.is_revoked:
-        named = [one for one in outcomes if one.certificate_number == mark.certificate_number]
-        return [replace(one, is_revoked=True) for one in named]
-    named = [one for one in outcomes if one.result_id == mark.result_id] or [_awaited(mark)]
-    return [replace(one, certificate_number=mark.certificate_number, is_revoked=False) for one in named]
+def _noted(of_scheme: Mapping[str, Outcome], mark: CertificateMark) -> Outcome:
+    """The result that a certificate was issued for, or its revocation, with its number."""
+    result_id = mark.result_id or f"revocation:{mark.scheme}:{mark.certificate_number}"
+    known = of_scheme.get(result_id) or _stand_in(result_id, mark)
+    return replace(known, certificate_numbers=known.certificate_numbers | {mark.certificate_number})
 
 
-def _awaited(mark: CertificateMark) -> Outcome:
+def _stand_in(result_id: str, mark: CertificateMark) -> Outcome:
     return Outcome(
         learner_id=mark.learner_id,
-        result_id=mark.result_id,
+        result_id=result_id,
         scheme=mark.scheme,
         level=mark.level,
         revision=0,
-        state=OutcomeState.AWAITED,
+        state=OutcomeState.REVOCATION if mark.is_revoked else OutcomeState.AWAITED,
         verdict=Verdict.ABSENT,
         session_date=date.min,
         cause=mark.cause,
@@ -275,17 +280,19 @@ def _standing(learner_id: str, reason: Reason, of_scheme: Collection[Outcome]) -
 
 
 def united(one: Outcome | None, other: Outcome) -> Outcome:
-    """Of two copies of one result, the newer, with the pin of the older and whatever certificate either knows."""
+    """Of two copies of one result the newer, unless it alone waits; with the earlier pin and the certificates of both.
+
+    Versions that were chosen for one session only grow, so the lower one was pinned earlier.
+    """
     if one is None:
         return other
     older, newer = sorted((one, other), key=lambda copy: copy.revision)
-    pin = older if older.rule_version else newer
+    pin = min((older, newer), key=lambda copy: copy.rule_version or math.inf)
     return replace(
-        newer,
+        older if newer.is_waiting and not older.is_waiting else newer,
         rule_version=pin.rule_version,
         credit_points=pin.credit_points,
-        certificate_number=newer.certificate_number or older.certificate_number,
-        is_revoked=one.is_revoked or other.is_revoked,
+        certificate_numbers=older.certificate_numbers | newer.certificate_numbers,
     )
 
 

@@ -13,11 +13,11 @@ from chassis.database import Row, rows_of, write
 from contracts.terms import Verdict
 from services.creditbank.recognition.domain import Known, Outcome, OutcomeState, RuleVersion
 
-LASTING = frozenset({"_id", "learner_id", "result_id", "scheme", "level", "session_date"})
+LASTING = frozenset({"_id", "learner_id", "result_id", "scheme"})
 
 
 class Outcomes(me.Document):
-    """By `<learner>:<result>`; what is empty is left out."""
+    """By `<learner>:<result>`; what is empty is left out. A revocation stands where a result would."""
 
     meta = {
         "collection": "outcomes",
@@ -38,8 +38,7 @@ class Outcomes(me.Document):
     what = me.StringField()
     rule_version = me.IntField()
     credit_points = me.IntField()
-    certificate_number = me.StringField()
-    is_revoked = me.BooleanField()
+    certificate_numbers = me.ListField(me.StringField())
     is_waiting = me.BooleanField()
 
 
@@ -73,8 +72,7 @@ def outcome_of(row: Row) -> Outcome:
         what=row["what"],
         rule_version=row.get("rule_version", 0),
         credit_points=row.get("credit_points", 0),
-        certificate_number=row.get("certificate_number", ""),
-        is_revoked=row.get("is_revoked", False),
+        certificate_numbers=frozenset(row.get("certificate_numbers", ())),
         is_waiting=row.get("is_waiting", False),
     )
 
@@ -92,9 +90,11 @@ def _row(outcome: Outcome) -> Row:
         "cause": outcome.cause,
         "what": outcome.what,
     }
-    for name in ("rule_version", "credit_points", "certificate_number", "is_revoked", "is_waiting"):
+    for name in ("rule_version", "credit_points", "is_waiting"):
         if value := getattr(outcome, name):
             row[name] = value
+    if outcome.certificate_numbers:
+        row["certificate_numbers"] = sorted(outcome.certificate_numbers)
     return row
 
 

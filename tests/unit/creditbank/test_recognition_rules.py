@@ -173,21 +173,45 @@ def test_a_certificate_that_precedes_its_result_is_kept_for_it() -> None:
     assert found.settlements[0].certificate == CertificateState.RECORDED
 
 
+REVOKED = {"what": "CertificateRevoked", "result_id": "", "is_revoked": True}
+
+
 def test_a_revoked_certificate_marks_and_a_new_one_clears() -> None:
     known: Known = {}
     review(known, [outcome()], RULES)
-    revoked = mark(result_id="", what="CertificateRevoked", is_revoked=True)
     for act, state in (
         (mark(), CertificateState.RECORDED),
-        (revoked, CertificateState.REVOKED),
+        (mark(**REVOKED), CertificateState.REVOKED),
         (mark("X-2"), CertificateState.RECORDED),
     ):
         review_marks(known, [act])
         assert certificate_state(known["mei", "cloud-ops"].values()) == state
 
 
-def test_a_revoked_number_nobody_knows_changes_nothing() -> None:
-    assert not review_marks({}, [mark(result_id="", is_revoked=True)]).changed
+def test_a_revocation_is_kept_for_the_certificate_it_overtook() -> None:
+    known: Known = {}
+    review(known, [outcome()], RULES)
+    assert not review_marks(known, [mark(**REVOKED)]).settlements
+    (settlement,) = review_marks(known, [mark()]).settlements
+    assert (settlement.certificate, settlement.reason.what) == (CertificateState.REVOKED, "CertificateIssued")
+
+
+def test_a_revocation_is_of_one_number_in_one_scheme() -> None:
+    known: Known = {}
+    review(known, [outcome()], RULES)
+    review_marks(known, [mark("X-2", **REVOKED), mark(scheme="smart-finance", **REVOKED), mark()])
+    assert certificate_state(known["mei", "cloud-ops"].values()) == CertificateState.RECORDED
+
+
+def test_certificates_issued_and_revoked_in_any_order_end_alike() -> None:
+    story = [mark(), mark(**REVOKED), mark("X-2"), mark("X-2", **REVOKED), mark("X-3")]
+    for length, state in ((2, CertificateState.REVOKED), (4, CertificateState.REVOKED), (5, CertificateState.RECORDED)):
+        for order in permutations(story[:length]):
+            known: Known = {}
+            review_marks(known, order[:2])
+            review(known, [outcome()], RULES)
+            review_marks(known, order[2:])
+            assert certificate_state(known["mei", "cloud-ops"].values()) == state, order
 
 
 def test_a_schemes_code_stands_in_addresses() -> None:

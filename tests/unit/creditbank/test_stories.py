@@ -257,6 +257,60 @@ def test_a_chain_of_merges_ends_at_the_last_survivor(assessment: Assessment) -> 
     audited()
 
 
+def test_a_revocation_that_overtakes_the_merge_is_not_lost(assessment: Assessment) -> None:
+    assessment.tell(finalised("lan"), issued("lan"))
+    assessment.tell(revoked("mei"))
+    assert (holding("lan")["certificate"], queries.account_of("mei")["holdings"]) == ("recorded", [])
+    assessment.tell(merged("mei", "lan"))
+    assert (balances("mei"), holding("mei")["certificate"], holding("mei")["unnumbered"]) == ((0, 400), "revoked", True)
+    audited()
+
+
+def test_a_certificate_that_overtakes_its_result_does_not_hide_its_rule(mongo: str) -> None:
+    Assessment().tell(registered("mei"), issued("mei"), finalised("mei"))
+    assert waiting() == 1
+    publish_annex()
+    settle_waiting()
+    assert (balances("mei"), holding("mei")["certificate"], waiting()) == ((0, 400), "recorded", 0)
+
+
+@pytest.mark.parametrize("is_merged_first", [True, False])
+def test_the_earlier_pin_stays_whenever_the_merge_comes(assessment: Assessment, is_merged_first: bool) -> None:
+    early, late = (merged("mei", "lan"),) * is_merged_first, (merged("mei", "lan"),) * (not is_merged_first)
+    assessment.tell(*early, finalised("mei"))
+    publish_rule("cloud-ops", Level.INTERMEDIATE, 999, PILOT)
+    assessment.tell(publicised("lan"), *late)
+    assert (balances("mei"), balances("lan")) == ((0, 400), (0, 0))
+    audited()
+
+
+def test_what_waits_for_an_account_takes_nothing_back_when_it_is_merged(assessment: Assessment) -> None:
+    assessment.tell(finalised("mei"))
+    assessment.tell(corrected("new"), merged("mei", "new"))
+    assert [(one["what"], one["available_points"]) for one in entries("mei")] == [
+        ("ResultFinalised", 400),
+        ("ResultCorrected", 0),
+    ]
+    audited()
+
+
+def test_what_is_settled_by_a_merge_waits_no_more(assessment: Assessment) -> None:
+    assessment.tell(publicised("new"), annulled("lan"))
+    assert waiting() == 1
+    assessment.tell(merged("new", "lan"))
+    assert (balances("new"), waiting()) == ((0, 0), 0)
+
+
+def test_an_account_that_was_handed_over_shows_nothing(assessment: Assessment) -> None:
+    publish_rule("cloud-ops", Level.INTERMEDIATE, 0, PILOT)
+    assessment.tell(finalised("lan"), issued("lan"))
+    assert (holding("lan")["level"], holding("lan")["certificate"]) == (2, "recorded")
+    assessment.tell(merged("mei", "lan"))
+    assert (holding("mei")["level"], holding("mei")["certificate"]) == (2, "recorded")
+    assert queries.account_of("lan")["holdings"] == []
+    audited()
+
+
 def test_the_bank_counts_what_stands_at_each_stage(assessment: Assessment) -> None:
     assessment.tell(publicised("mei"), finalised("lan", level=3), publicised("nobody"))
     assert {one["stage"]: one["count"] for one in queries.flow()} == {
