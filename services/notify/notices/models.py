@@ -17,7 +17,8 @@ EARLY_POINTS_DAYS = 90
 
 
 class Notices(me.Document):
-    """`due_at`: when a queued one may be sent next, or its claim ends; `claim` names the round that is sending it."""
+    """`due_at`: when a queued one may be sent next, or its claim ends; `claim` names the round that is sending it;
+    `attempts` counts such rounds, `hang_ups` those that ended with the mail server hanging up on it."""
 
     meta = {
         "collection": "notices",
@@ -51,6 +52,7 @@ class Notices(me.Document):
     sent_at = me.DateTimeField()
     refused_at = me.DateTimeField()
     attempts = me.IntField()
+    hang_ups = me.IntField()
     claim = me.StringField()
     reason = me.StringField()
 
@@ -238,13 +240,14 @@ def _ended(state: NoticeState, **fields: Any) -> Row:
     return {"$set": {"state": state, **fields}, "$unset": {"due_at": "", "claim": ""}}
 
 
-def put_back(round_id: str, rows: Iterable[Row], reason: str) -> None:
-    """Let e-mails rest and be tried again."""
+def put_back(round_id: str, rows: Iterable[Row], reason: str, hang_ups: int = 0) -> None:
+    """Let e-mails rest and be tried again; `hang_ups`: how often the mail server hung up on each of them just now."""
     now = datetime.now(UTC)
     operations = []
     for row in rows:
         due_at = now + timedelta(seconds=pause_seconds(row["attempts"] - 1))
-        change = {"$set": {"due_at": due_at, "reason": reason}, "$unset": {"claim": ""}}
+        change: Row = {"$set": {"due_at": due_at, "reason": reason}, "$unset": {"claim": ""}}
+        change |= {"$inc": {"hang_ups": hang_ups}} if hang_ups else {}
         operations.append(UpdateOne({"_id": row["_id"], "claim": round_id}, change))
     write(Notices, operations)
 

@@ -1,6 +1,7 @@
 """Send due e-mails: claim, send, mark, outside any transaction.
 
-A crash between sending and marking sends one e-mail again, under the same Message-ID.
+A crash between sending and marking sends one e-mail again, under the same Message-ID. An e-mail at which the mail
+server hangs up is from then on tried after the others, on a connection of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -32,10 +34,12 @@ from services.notify.notices.queries import told_of
 from services.notify.notices.texts import Told, by_email
 
 EMAILS = Counter("onex_emails_total", "E-mails tried, by what became of them.", ["outcome"])
-ROUND = 100  # e-mails on one connection
+ROUND = 100  # e-mails
 ROUND_SECONDS = 15.0  # after that a round gives the rest back, well before its claim ends
 CLAIM_SECONDS = 120
 SMTP_SECONDS = 10.0
+HANG_UPS_IN_A_ROW = 3  # after so many the trouble is the server's, not a letter's
+CLOSING = 421  # the answer before a server hangs up
 
 Fields = Mapping[str, str | None]
 Opener = Callable[[Mapping[str, Fields]], Mapping[str, Mapping[str, str]]]
@@ -57,6 +61,11 @@ class Letter:
     row: Row
     address: str
     message: EmailMessage
+
+    @property
+    def hang_ups(self) -> int:
+        """How many connections it broke."""
+        return int(self.row.get("hang_ups", 0))
 
 
 class Unreachable(Exception):
@@ -140,44 +149,66 @@ def _compose(
 
 def _deliver(round_id: str, letters: Sequence[Letter], server: MailServer) -> None:
     """Hand letters to the mail server one by one; those it did not get to are tried again later."""
-    if not letters:
-        return
-    left = deque(letters)
+    left = deque(sorted(letters, key=lambda one: one.hang_ups))
     try:
-        with smtplib.SMTP(server.host, server.port, timeout=SMTP_SECONDS) as smtp:
-            _hand_over_all(round_id, smtp, left)
+        with ExitStack() as line:
+            _hand_over_all(round_id, line, server, left)
     except OSError as error:
-        EMAILS.labels("put_back").inc(len(left))
         raise Transient(f"mail server: {type(error).__name__}") from error
     finally:
         models.put_back(round_id, [letter.row for letter in left], "not_reached")
+        EMAILS.labels("put_back").inc(len(left))
 
 
-def _hand_over_all(round_id: str, smtp: smtplib.SMTP, left: deque[Letter]) -> None:
-    """Send from the front until none is left or the round has taken long enough."""
+def _hand_over_all(round_id: str, line: ExitStack, server: MailServer, left: deque[Letter]) -> None:
+    """Send from the front until none is left or the round has taken long enough.
+
+    Letters share a connection until it breaks; one that broke its connection before has the next one for itself.
+    Transient when the server hangs up on one letter after the other.
+    """
     until = time.monotonic() + ROUND_SECONDS
+    smtp, in_a_row = None, 0
     while left and time.monotonic() < until:
-        _hand_over(round_id, smtp, left[0])
+        if smtp is None or smtp.sock is None or left[0].hang_ups:
+            smtp = _call(line, server)
+        in_a_row = 0 if _hand_over(round_id, smtp, left[0]) else in_a_row + 1
         left.popleft()
+        if in_a_row == HANG_UPS_IN_A_ROW:
+            raise Transient("mail server: hangs up on one letter after the other")
 
 
-def _hand_over(round_id: str, smtp: smtplib.SMTP, letter: Letter) -> None:
-    """Send one letter and mark what became of it; trouble that is not this letter's goes through as OSError."""
+def _call(line: ExitStack, server: MailServer) -> smtplib.SMTP:
+    """A new connection in place of the one before."""
+    line.close()
+    smtp = line.enter_context(smtplib.SMTP(server.host, server.port, timeout=SMTP_SECONDS))
+    smtp.ehlo_or_helo_if_needed()
+    return smtp
+
+
+def _hand_over(round_id: str, smtp: smtplib.SMTP, letter: Letter) -> bool:
+    """Send one letter and mark what became of it; False when the server hung up on it or refused its sender."""
     try:
         smtp.send_message(letter.message, to_addrs=[letter.address])
-    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
-        _mark_rejected(round_id, letter.row, _code_of(error))
     except (smtplib.SMTPNotSupportedError, UnicodeError):
         _refuse(round_id, {letter.row["_id"]: "address_unusable"})
+    except OSError as error:
+        code = _code_of(error)
+        if code == CLOSING or not isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError):
+            smtp.close()
+            _mark_hung_up(round_id, letter.row, f"smtp_{code}" if code else "hung_up")
+            return False
+        _mark_rejected(round_id, letter.row, code)
     else:
         models.mark_sent(round_id, [letter.row["_id"]])
         EMAILS.labels("sent").inc()
+    return True
 
 
-def _code_of(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
-    if isinstance(error, smtplib.SMTPDataError):
-        return int(error.smtp_code)
-    return max(int(code) for code, _ in error.recipients.values())
+def _code_of(error: OSError) -> int:
+    """What the server answered; 0 when it said nothing any more."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return max(int(code) for code, _ in error.recipients.values())
+    return int(error.smtp_code) if isinstance(error, smtplib.SMTPResponseException) else 0
 
 
 def _mark_rejected(round_id: str, row: Row, code: int) -> None:
@@ -187,6 +218,19 @@ def _mark_rejected(round_id: str, row: Row, code: int) -> None:
     else:
         models.put_back(round_id, [row], f"smtp_{code}")
         EMAILS.labels("put_back").inc()
+
+
+def _mark_hung_up(round_id: str, row: Row, reason: str) -> None:
+    """It is tried again later, after the others, whether it was the letter's fault or the server's."""
+    models.put_back(round_id, [row], reason, hang_ups=1)
+    EMAILS.labels("hung_up").inc()
+    log.warning(
+        "the mail server hung up on an e-mail",
+        notice=row["_id"],
+        cause=row["cause"],
+        reason=reason,
+        attempts=row["attempts"],
+    )
 
 
 def _refuse(round_id: str, reasons: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,9 @@ CLASS_IN_USE = Ground(
 )
 
 
+Queue = tuple[str, Level]  # who asks for a place in a class of this scheme and level
+
+
 class PlaceState(StrEnum):
     WAITING = "waiting"  # no class of its scheme and level has room
     HELD = "held"
@@ -49,19 +53,29 @@ class TrainingClass:
     taken: int = 0
 
     @property
+    def queue(self) -> Queue:
+        return self.scheme, self.level
+
+    @property
     def room(self) -> int:
         return max(self.places - self.taken, 0)
 
 
 @dataclass(frozen=True)
 class Approval:
-    """An approved application: who may be trained for what. `cause` is the event that said so."""
+    """An approved application: who may be trained for what. `cause` is the event that said so, `turn` its number in
+    the queue."""
 
     application_id: str
     learner_id: str
     scheme: str
     level: Level
     cause: str = ""
+    turn: int = 0
+
+    @property
+    def queue(self) -> Queue:
+        return self.scheme, self.level
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,11 @@ class Place:
     level: Level
     state: PlaceState
     class_code: str = ""
+    turn: int = 0
+
+    @property
+    def queue(self) -> Queue:
+        return self.scheme, self.level
 
 
 def check_class(wanted: TrainingClass, present: TrainingClass | None) -> None:
@@ -110,14 +129,35 @@ def allocate(approvals: Iterable[Approval], classes: Iterable[TrainingClass]) ->
 
 
 def doubled(places: Sequence[Place], survivor_id: str) -> list[Place]:
-    """Places that two learners who are one person had both; what is further along, then the survivor's, stays."""
+    """Places that two learners who are one person had both; what is further along stays, of two that wait the one whose
+    turn comes first, of two others the survivor's."""
     order = [PlaceState.COMPLETED, PlaceState.HELD, PlaceState.WAITING]
-    best: dict[tuple[str, Level], Place] = {}
-    for place in sorted(places, key=lambda one: (order.index(one.state), one.learner_id != survivor_id)):
-        best.setdefault((place.scheme, place.level), place)
-    return [place for place in places if best[place.scheme, place.level] is not place]
+
+    def rank(one: Place) -> tuple[int, int, bool]:
+        turn = one.turn if one.state is PlaceState.WAITING else 0
+        return order.index(one.state), turn, one.learner_id != survivor_id
+
+    best: dict[Queue, Place] = {}
+    for place in sorted(places, key=rank):
+        best.setdefault(place.queue, place)
+    return [place for place in places if best[place.queue] is not place]
 
 
-def fact(scheme: str, level: Level) -> str:
+def room_by_queue(classes: Iterable[TrainingClass]) -> dict[Queue, int]:
+    """How many places are free for each queue."""
+    room: Counter[Queue] = Counter()
+    for one in classes:
+        room[one.queue] += one.room
+    return dict(room)
+
+
+def fact(queue: Queue) -> str:
     """What those without a place wait for."""
+    scheme, level = queue
     return f"class:{scheme}:{int(level)}"
+
+
+def queue_key(queue: Queue) -> str:
+    """The strand of all who give, take or ask for places of this scheme and level; it numbers their turns."""
+    scheme, level = queue
+    return f"queue:{scheme}:{int(level)}"

@@ -12,7 +12,7 @@ from pymongo import DeleteMany, ReplaceOne, UpdateMany, UpdateOne
 
 from chassis.database import Row, collection_of, rows_of, write
 from contracts.terms import Level
-from services.training.classes.domain import Approval, Place, PlaceState, TrainingClass
+from services.training.classes.domain import Approval, Place, PlaceState, Queue, TrainingClass
 
 
 class Classes(me.Document):
@@ -33,13 +33,24 @@ class Classes(me.Document):
 
 
 class Places(me.Document):
-    """By application. `learner_id` is the person it belongs to now; `at` when it last changed its state."""
+    """By application. `learner_id` is the person it belongs to now; `at` when it last changed its state; `turn` its
+    number in the queue of its scheme and level."""
 
     meta = {
         "collection": "places",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("learner_id",), ("class_code", "id"), ("state",), ("cause",)],
+        "indexes": [
+            ("learner_id",),
+            ("class_code", "id"),
+            ("state",),
+            ("cause",),
+            {
+                "fields": ["scheme", "level", "turn"],
+                "partialFilterExpression": {"state": "waiting"},
+                "name": "queue",
+            },
+        ],
     }
     id = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -47,6 +58,7 @@ class Places(me.Document):
     level = me.IntField()
     state = me.StringField()
     class_code = me.StringField()
+    turn = me.IntField()
     cause = me.StringField()
     at = me.DateTimeField()
 
@@ -74,6 +86,7 @@ def place_of(row: Row) -> Place:
         level=Level(row["level"]),
         state=PlaceState(row["state"]),
         class_code=row["class_code"],
+        turn=row.get("turn", 0),
     )
 
 
@@ -82,9 +95,9 @@ def find_classes(codes: Iterable[str]) -> dict[str, TrainingClass]:
     return {row["_id"]: class_of(row) for row in rows_of(Classes, {"_id": {"$in": list(codes)}})}
 
 
-def classes_with_room(wanted: Iterable[tuple[str, Level]]) -> list[TrainingClass]:
+def classes_with_room(queues: Iterable[Queue]) -> list[TrainingClass]:
     """Classes of these schemes and levels that are not full."""
-    pairs = [{"scheme": scheme, "level": int(level)} for scheme, level in sorted(set(wanted))]
+    pairs = [{"scheme": scheme, "level": int(level)} for scheme, level in sorted(queues)]
     if not pairs:
         return []
     return [class_of(row) for row in rows_of(Classes, {"$or": pairs, "$expr": {"$lt": ["$taken", "$places"]}})]
@@ -124,10 +137,25 @@ def find_places(application_ids: Iterable[str]) -> list[Place]:
 def waiting_approvals(application_ids: Iterable[str]) -> list[Approval]:
     """What still waits of these, as it was approved."""
     where = {"_id": {"$in": list(application_ids)}, "state": PlaceState.WAITING}
-    return [
-        Approval(row["_id"], row["learner_id"], row["scheme"], Level(row["level"]), row["cause"])
-        for row in rows_of(Places, where, sort=[("at", 1), ("_id", 1)])
-    ]
+    return [_approval_of(row) for row in rows_of(Places, where)]
+
+
+def first_waiting(queue: Queue, limit: int) -> list[Approval]:
+    """Who waits in front of a queue."""
+    scheme, level = queue
+    where = {"scheme": scheme, "level": int(level), "state": PlaceState.WAITING}
+    return [_approval_of(row) for row in rows_of(Places, where, sort=[("turn", 1)], limit=limit)] if limit else []
+
+
+def _approval_of(row: Row) -> Approval:
+    return Approval(
+        application_id=row["_id"],
+        learner_id=row["learner_id"],
+        scheme=row["scheme"],
+        level=Level(row["level"]),
+        cause=row["cause"],
+        turn=row.get("turn", 0),
+    )
 
 
 def keep_places(approvals: Iterable[Approval], class_codes: Mapping[str, str]) -> None:
@@ -146,6 +174,7 @@ def _row(approval: Approval, class_codes: Mapping[str, str], at: datetime) -> Ro
         "level": int(approval.level),
         "state": PlaceState.HELD if code else PlaceState.WAITING,
         "class_code": code,
+        "turn": approval.turn,
         "cause": approval.cause,
         "at": at,
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -21,6 +23,7 @@ from contracts.terms import LearnerKind
 from services.notify.contacts.commands import prefer_language
 from services.notify.contacts.domain import Language
 from services.notify.notices import sender
+from services.notify.notices.api import life
 from services.notify.notices.models import claim
 from services.notify.notices.sender import MailServer, send_due
 from tests.support.arrivals import arrival
@@ -31,16 +34,31 @@ pytestmark = pytest.mark.usefixtures("mongo")
 
 
 class Post:
-    """A mail server's desk: keeps letters, and refuses addresses as it is told."""
+    """A mail server's desk: keeps letters, and refuses addresses or hangs up on them as it is told."""
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
-        self.hang_up_after = 10**9
+        self.hangs_up_on: dict[str, str] = {}
+        self.calls: dict[object, list[str]] = {}  # by connection, whom its letters were for
+
+    def recipients(self) -> list[str]:
+        return sorted(str(letter["To"]) for letter in self.letters)
+
+    async def handle_MAIL(  # noqa: N802 -- the library calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, mail_options: list[str]
+    ) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.mail_from = address
+        return answer
 
     async def handle_RCPT(  # noqa: N802 -- the library calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
+        self.calls.setdefault(session.peer, []).append(address)
+        if (when := self.hangs_up_on.get(address)) in GOODBYES:
+            await hang_up(server, GOODBYES[when])
         answer = self.answers.get(address, "250 OK")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -49,15 +67,48 @@ class Post:
     async def handle_DATA(  # noqa: N802 -- the library calls it so
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        if len(self.letters) >= self.hang_up_after:
-            server.transport.close()
-            return "421 closing"
+        when = self.hangs_up_on.get(envelope.rcpt_tos[0])
+        if when == "after the content":
+            await hang_up(server)
+        if when == "by silence":
+            await asyncio.Event().wait()
         content = envelope.content
         assert isinstance(content, bytes)
         message = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.letters.append(message)
         return "250 OK"
+
+
+GOODBYES = {"after MAIL FROM": "", "with 421": "421 4.3.2 closing", "with 550": "550 5.1.1 no such user"}
+HANG_UPS = {
+    "after MAIL FROM": "hung_up",
+    "within DATA": "hung_up",
+    "after the content": "hung_up",
+    "with 421": "smtp_421",
+}
+
+
+async def hang_up(server: SMTP, goodbye: str = "") -> NoReturn:
+    """End the connection, with a last word or without one."""
+    if goodbye:
+        await server.push(goodbye)
+    server.transport.close()
+    raise ConnectionResetError
+
+
+class Moody(SMTP):
+    """A server that may hang up while it is being told a letter."""
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 -- the library calls it so
+        if self.event_handler.hangs_up_on.get(self.envelope.rcpt_tos[0]) == "within DATA":
+            await hang_up(self, "354 go on")
+        await super().smtp_DATA(arg)
+
+
+class PostOffice(Controller):
+    def factory(self) -> SMTP:
+        return Moody(self.handler, **self.SMTP_kwargs)
 
 
 @pytest.fixture
@@ -67,7 +118,7 @@ def post() -> Post:
 
 @pytest.fixture
 def server(post: Post) -> Iterator[MailServer]:
-    controller = Controller(post, hostname="127.0.0.1", port=free_port())
+    controller = PostOffice(post, hostname="127.0.0.1", port=free_port())
     controller.start()
     yield MailServer("127.0.0.1", controller.port, "onex@college.example.cn")
     controller.stop()
@@ -94,6 +145,15 @@ def time_passes() -> None:
 def state(learner: str = "ann") -> dict[str, Any]:
     (row,) = told.notices(channel="email", recipient=learner)
     return row
+
+
+LEARNERS = ("ann", "bo", "cy", "old")
+
+
+@pytest.fixture
+def four_approved(mongo: str) -> None:
+    """Four learners, each with an e-mail to be sent."""
+    told.deliver(told.scheme(), *map(told.registered, LEARNERS), *map(told.approved, LEARNERS))
 
 
 @pytest.fixture
@@ -176,16 +236,122 @@ def test_a_mail_server_that_is_away_loses_nothing(post: Post) -> None:
     assert all("claim" not in row for row in told.notices())
 
 
-@pytest.mark.usefixtures("two_approved")
-def test_a_server_that_hangs_up_gets_the_rest_later(server: MailServer, post: Post) -> None:
-    post.hang_up_after = 1
-    with pytest.raises(Transient):
-        send_due(opener, server)
-    assert sorted(row["state"] for row in told.notices(channel="email")) == ["queued", "sent"]
-    post.hang_up_after = 10**9
+@pytest.mark.usefixtures("four_approved")
+@pytest.mark.parametrize("when", HANG_UPS)
+@pytest.mark.parametrize("bad", LEARNERS)
+def test_a_letter_at_which_the_server_hangs_up_holds_up_no_other(
+    bad: str, when: str, server: MailServer, post: Post
+) -> None:
+    post.hangs_up_on[f"{bad}@example.cn"] = when
+    send_due(opener, server)
+    assert post.recipients() == [f"{learner}@example.cn" for learner in LEARNERS if learner != bad]
+    assert {row["recipient"] for row in told.notices(state="sent")} == set(LEARNERS) - {bad}
+    assert (state(bad)["state"], state(bad)["attempts"], state(bad)["reason"]) == ("queued", 1, HANG_UPS[when])
+    assert "claim" not in state(bad)
+
+
+@pytest.mark.usefixtures("four_approved")
+def test_a_letter_at_which_the_server_falls_silent_holds_up_no_other(
+    server: MailServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "SMTP_SECONDS", 1.0)
+    post.hangs_up_on["bo@example.cn"] = "by silence"
+    send_due(opener, server)
+    assert post.recipients() == ["ann@example.cn", "cy@example.cn", "old@example.cn"]
+    assert (state("bo")["state"], state("bo")["reason"]) == ("queued", "hung_up")
+
+
+@pytest.mark.usefixtures("four_approved")
+@pytest.mark.parametrize("bad", LEARNERS)
+def test_a_server_that_hangs_up_once_it_has_refused_a_letter_is_called_again_for_the_others(
+    bad: str, server: MailServer, post: Post
+) -> None:
+    post.hangs_up_on[f"{bad}@example.cn"] = "with 550"
+    send_due(opener, server)
+    assert len(post.letters) == 3
+    assert (state(bad)["state"], state(bad)["reason"]) == ("refused", "smtp_550")
+
+
+@pytest.mark.usefixtures("four_approved")
+@pytest.mark.parametrize("bad", LEARNERS)
+def test_a_letter_that_broke_its_connection_is_tried_after_the_others_on_one_of_its_own(
+    bad: str, server: MailServer, post: Post
+) -> None:
+    post.hangs_up_on[f"{bad}@example.cn"] = "within DATA"
+    send_due(opener, server)
+    post.calls.clear()
+    told.deliver(*map(told.candidate, set(LEARNERS) - {bad}))
     time_passes()
     send_due(opener, server)
-    assert len(post.letters) == 2
+    others, last = post.calls.values()
+    assert sorted(others) == sorted(f"{learner}@example.cn" for learner in LEARNERS if learner != bad)
+    assert last == [f"{bad}@example.cn"]
+    assert len(post.letters) == 6
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_letter_that_breaks_its_connections_rests_longer_each_time_and_is_shown_with_its_reason(
+    server: MailServer, post: Post
+) -> None:
+    post.hangs_up_on["ann@example.cn"] = "within DATA"
+    pauses = []
+    for attempts in range(1, 5):
+        time_passes()
+        send_due(opener, server)
+        pauses.append((state("ann")["due_at"] - datetime.now(UTC)).total_seconds())
+        (step,) = (step for step in life(state("ann")["cause"]) if step["what"] == "e-mail queued")
+        shown = {name: step["detail"][name] for name in ("state", "attempts", "reason")}
+        assert shown == {"state": "queued", "attempts": attempts, "reason": "hung_up"}
+    assert [round(pause) for pause in pauses] == [5, 10, 20, 40]
+    post.hangs_up_on.clear()
+    time_passes()
+    send_due(opener, server)
+    assert state("ann")["state"] == "sent"
+    assert post.recipients() == ["ann@example.cn", "bo@example.cn"]
+
+
+@pytest.mark.usefixtures("four_approved")
+def test_a_server_that_hangs_up_on_everyone_is_left_alone_and_gets_all_later(server: MailServer, post: Post) -> None:
+    post.hangs_up_on = dict.fromkeys((f"{learner}@example.cn" for learner in LEARNERS), "after MAIL FROM")
+    with pytest.raises(Transient):
+        send_due(opener, server)
+    assert len(post.calls) == sender.HANG_UPS_IN_A_ROW
+    assert sorted(row["reason"] for row in told.notices(channel="email")) == [*["hung_up"] * 3, "not_reached"]
+    assert all("claim" not in row for row in told.notices())
+    post.hangs_up_on.clear()
+    time_passes()
+    send_due(opener, server)
+    assert post.recipients() == [f"{learner}@example.cn" for learner in LEARNERS]
+
+
+@pytest.mark.usefixtures("four_approved")
+def test_a_server_that_refuses_the_college_as_sender_costs_no_learner_a_letter(server: MailServer, post: Post) -> None:
+    post.answers[server.sender] = "550 5.7.1 not from here"
+    with pytest.raises(Transient):
+        send_due(opener, server)
+    assert sorted(row["reason"] for row in told.notices(state="queued")) == ["not_reached", *["smtp_550"] * 3]
+    post.answers.clear()
+    time_passes()
+    send_due(opener, server)
+    assert post.recipients() == [f"{learner}@example.cn" for learner in LEARNERS]
+
+
+@pytest.mark.usefixtures("four_approved")
+@pytest.mark.parametrize("good", LEARNERS)
+def test_letters_that_break_their_connections_hold_up_none_that_did_so_once(
+    good: str, server: MailServer, post: Post
+) -> None:
+    post.hangs_up_on = dict.fromkeys((f"{learner}@example.cn" for learner in LEARNERS), "after MAIL FROM")
+    for _ in range(2):
+        time_passes()
+        with pytest.raises(Transient):
+            send_due(opener, server)
+    del post.hangs_up_on[f"{good}@example.cn"]
+    for _ in range(2):
+        time_passes()
+        with suppress(Transient):
+            send_due(opener, server)
+    assert post.recipients() == [f"{good}@example.cn"]
 
 
 @pytest.mark.usefixtures("two_approved")

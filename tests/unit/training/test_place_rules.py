@@ -95,6 +95,12 @@ def test_of_two_equal_places_of_one_person_the_survivors_stays() -> None:
     assert doubled([other, own], "zoe") == [other]
 
 
+def test_who_waited_twice_keeps_the_turn_that_comes_first() -> None:
+    own = replace(place("ann", PlaceState.WAITING, class_code=""), turn=9)
+    other = replace(place("old-ann", PlaceState.WAITING, class_code=""), turn=4)
+    assert doubled([own, other], "ann") == [own]
+
+
 @pytest.mark.parametrize(
     "text", ["失智老年人照护", "失智老人照护", " 失智老年人照护职业技能等级证书 ", "dementia-care"]
 )

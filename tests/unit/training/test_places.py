@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from itertools import permutations
 from threading import Barrier
 
@@ -17,6 +19,7 @@ from chassis.errors import NOT_FOUND, Refusal
 from contracts.assessment import SchemePublished
 from contracts.enrolment import EnrolmentApproved, EnrolmentWithdrawn, LearnersMerged
 from contracts.terms import LearnerKind, Level
+from services.training.classes import commands
 from services.training.classes.commands import WAITER, complete_places, place_waiting, put_class
 from services.training.classes.domain import PlaceState, TrainingClass
 from services.training.classes.models import Classes, Places
@@ -211,16 +214,167 @@ def test_the_last_word_on_a_schemes_name_counts() -> None:
     assert schemes_by_word()["失智老人照护"].name == "失智老年人照护"
 
 
-def test_two_batches_at_once_never_give_the_last_place_twice() -> None:
-    for n in range(25):
+FREEINGS: dict[str, Callable[[], object]] = {
+    "a withdrawal": lambda: deliver(withdrawn("ann")),
+    "a larger class": lambda: put_class(robots(places=2)),
+    "another class": lambda: put_class(robots(places=1, code="R2")),
+}
+
+
+@pytest.mark.parametrize("free", FREEINGS.values(), ids=FREEINGS)
+def test_a_place_that_comes_free_is_owed_to_who_waits(free: Callable[[], object]) -> None:
+    put_class(robots(places=1))
+    deliver(approved("ann"), approved("zoe"))
+    free()
+    deliver(approved("bo"))
+    sweep()
+    assert (states()["zoe"][0], states()["bo"]) == ("held", ("waiting", ""))
+
+
+def test_a_newcomer_told_together_with_the_withdrawal_comes_after_who_waits() -> None:
+    put_class(robots(places=1))
+    deliver(approved("ann"), approved("zoe"))
+    deliver(withdrawn("ann"), approved("bo"), approved("cy"))
+    sweep()
+    assert states() == {"zoe": ("held", "R1"), "bo": ("waiting", ""), "cy": ("waiting", "")}
+
+
+def test_who_wait_since_one_batch_are_seated_in_its_order() -> None:
+    deliver(approved("zoe"), approved("ann"), approved("mia"))
+    put_class(robots(places=2))
+    sweep()
+    assert states() == {"zoe": ("held", "R1"), "ann": ("waiting", ""), "mia": ("held", "R1")} or states() == {
+        "zoe": ("held", "R1"),
+        "ann": ("held", "R1"),
+        "mia": ("waiting", ""),
+    }
+
+
+def test_a_retry_of_who_came_later_seats_who_came_first() -> None:
+    deliver(approved("zoe"))
+    deliver(approved("ann"))
+    put_class(robots(places=1))
+    run_transaction(lambda: place_waiting(["ann:industrial-robot:1"]))
+    assert states() == {"zoe": ("held", "R1"), "ann": ("waiting", "")}
+    assert waiters.waiting(WAITER) == 1
+
+
+def test_more_than_are_seated_at_once_keep_their_order_and_no_newcomer_slips_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "MOST_SEATED", 2)
+    monkeypatch.setattr(waiters, "SWEEP_ROWS", 2)
+    for learner in ("zoe", "yan", "xu", "wu", "vera", "uta"):
+        deliver(approved(learner))
+    put_class(robots(places=5))
+    deliver(approved("ann"))
+    assert states()["ann"] == ("waiting", "")
+    while sweep():
+        assert overtaken() == []
+    assert sorted(learner for learner, (state, _) in states().items() if state == "waiting") == ["ann", "uta"]
+
+
+def test_a_full_class_of_one_level_keeps_nobody_from_another() -> None:
+    put_class(robots(places=1))
+    advanced = EnrolmentApproved(
+        learner_id="cy",
+        application_id="cy:industrial-robot:3",
+        scheme="industrial-robot",
+        level=Level.ADVANCED,
+        kind=LearnerKind.STUDENT,
+    )
+    put_class(replace(robots(places=1, code="R3"), level=Level.ADVANCED))
+    deliver(approved("ann"), approved("bo"), arrival(advanced, 1))
+    assert states() == {"ann": ("held", "R1"), "bo": ("waiting", ""), "cy": ("held", "R3")}
+
+
+def overtaken() -> list[str]:
+    """Who waits although somebody whose turn came later has a place."""
+    rows = rows_of(Places, {})
+    last = max((row["turn"] for row in rows if row["state"] != "waiting"), default=0)
+    return [row["learner_id"] for row in rows if row["state"] == "waiting" and row["turn"] < last]
+
+
+def at_once(*deeds: Callable[[], object]) -> None:
+    start = Barrier(len(deeds))
+
+    def run(deed: Callable[[], object]) -> None:
+        start.wait()
+        deed()
+
+    with ThreadPoolExecutor(len(deeds)) as threads:
+        list(threads.map(run, deeds))
+
+
+def one_by_one(learners: Sequence[str]) -> None:
+    for learner in learners:
+        deliver(approved(learner))
+
+
+def drain() -> None:
+    """Let every woken waiter be tried."""
+    while sweep() or collection_of(waiters.Waiters).count_documents({"woken": True}):
+        pass
+
+
+def test_two_batches_at_once_never_give_the_last_place_twice(tries: int) -> None:
+    for n in range(tries):
         put_class(robots(places=n + 1))
-        start = Barrier(2)
-
-        def arrive(learner: str, start: Barrier = start) -> None:
-            start.wait()
-            deliver(approved(learner))
-
-        with ThreadPoolExecutor(2) as both:
-            list(both.map(arrive, (f"ann-{n}", f"bo-{n}")))
+        at_once(*(partial(deliver, approved(learner)) for learner in (f"ann-{n}", f"bo-{n}")))
         assert class_by_code("R1").taken == n + 1
-    assert place_counts() == {PlaceState.HELD: 25, PlaceState.WAITING: 25, PlaceState.COMPLETED: 0}
+    assert overtaken() == []
+    assert place_counts() == {PlaceState.HELD: tries, PlaceState.WAITING: tries, PlaceState.COMPLETED: 0}
+
+
+def test_no_newcomer_passes_who_waits_while_a_place_is_given_back(tries: int) -> None:
+    put_class(robots(places=1))
+    deliver(approved("z-0"))
+    for n in range(tries):
+        holds, waits, coming = f"z-{n}", f"z-{n + 1}", [f"a-{n}", f"b-{n}"]
+        deliver(approved(waits))
+        at_once(partial(deliver, withdrawn(holds)), partial(one_by_one, coming), sweep)
+        drain()
+        assert states() == {waits: ("held", "R1")} | dict.fromkeys(coming, ("waiting", ""))
+        deliver(*map(withdrawn, coming))
+
+
+def test_no_newcomer_passes_who_waits_while_a_class_is_opened(tries: int) -> None:
+    for n in range(tries):
+        waits, coming = f"z-{n}", [f"a-{n}", f"b-{n}"]
+        deliver(approved(waits))
+        at_once(partial(put_class, robots(places=1)), partial(one_by_one, coming), sweep)
+        drain()
+        assert states() == {waits: ("held", "R1")} | dict.fromkeys(coming, ("waiting", ""))
+        deliver(*map(withdrawn, (waits, *coming)))
+        put_class(replace(robots(places=1), level=Level.ADVANCED))
+
+
+def test_of_two_newcomers_and_a_withdrawal_at_once_the_first_in_line_is_seated(tries: int) -> None:
+    put_class(robots(places=1))
+    deliver(approved("0"))
+    for n in range(tries):
+        (holds,) = states()
+        newcomers = [partial(deliver, approved(learner)) for learner in (f"a-{n}", f"b-{n}")]
+        at_once(partial(deliver, withdrawn(holds)), *newcomers)
+        drain()
+        assert (class_by_code("R1").taken, overtaken()) == (1, [])
+        (waits,) = (learner for learner, (state, _) in states().items() if state == "waiting")
+        deliver(withdrawn(waits))
+
+
+def test_who_found_a_class_full_that_is_free_by_the_time_this_is_kept_has_not_begun_to_wait() -> None:
+    put_class(robots(places=1))
+    deliver(approved("ann"))
+    meanwhile = [lambda: deliver(withdrawn("ann")), lambda: deliver(approved("cy"))]
+
+    def bo_arrives() -> None:
+        take([approved("bo")], HANDLERS)
+        with ThreadPoolExecutor(1) as elsewhere:
+            while meanwhile:
+                elsewhere.submit(meanwhile.pop(0)).result()
+
+    run_transaction(bo_arrives)
+    sweep()
+    assert states() == {"cy": ("held", "R1"), "bo": ("waiting", "")}
+    turns = {row["learner_id"]: row["turn"] for row in rows_of(Places, {})}
+    assert turns["cy"] < turns["bo"]
