@@ -119,7 +119,7 @@ def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collec
         row = _found(letter_id)
         return _shown(row, _behind([row])) | {"event": _event(row), "frames": row["frames"]}
 
-    @blp.route("/dead-letters/retries", methods=["POST"])
+    @blp.route("/dead-letter-retries", methods=["POST"])
     @allow(*deciders)
     @blp.arguments(RetriesSchema)
     @blp.response(200, WordSchema(many=True))
@@ -127,7 +127,7 @@ def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collec
         """Have letters tried again, each rehearsed first; one that would break again is refused with the reason."""
         return [_word(one, lambda row: _retry(row, handlers)) for one in body["ids"]]
 
-    @blp.route("/dead-letters/discards", methods=["POST"])
+    @blp.route("/dead-letter-discards", methods=["POST"])
     @allow(*deciders)
     @blp.arguments(DiscardsSchema)
     @blp.response(200, WordSchema(many=True))

@@ -84,11 +84,11 @@ def test_only_those_who_may_look_and_decide_do(client: FlaskClient) -> None:
     a_letter()
     assert client.get("/dead-letters", headers=as_a("guest")).status_code == 403
     for path, body in (("retries", {"ids": [LETTER]}), ("discards", {"ids": [LETTER], "reason": "wrong"})):
-        assert client.post(f"/dead-letters/{path}", json=body, headers=as_a("auditor")).status_code == 403
+        assert client.post(f"/dead-letter-{path}", json=body, headers=as_a("auditor")).status_code == 403
 
 
 def retry(client: FlaskClient, *ids: str) -> Any:
-    return client.post("/dead-letters/retries", json={"ids": list(ids)}, headers=as_a("operator")).json
+    return client.post("/dead-letter-retries", json={"ids": list(ids)}, headers=as_a("operator")).json
 
 
 def test_a_retry_that_would_break_again_is_refused_and_changes_nothing(client: FlaskClient) -> None:
@@ -118,14 +118,14 @@ def test_an_accepted_retry_is_done_by_the_owner_with_what_waited(client: FlaskCl
 def test_a_discard_keeps_its_reason(client: FlaskClient) -> None:
     a_letter()
     body = {"ids": [LETTER], "reason": "announced by mistake"}
-    [word] = client.post("/dead-letters/discards", json=body, headers=as_a("operator")).json
+    [word] = client.post("/dead-letter-discards", json=body, headers=as_a("operator")).json
     assert word["status"] == "accepted"
     serve(LETTER, HANDLERS)
     shown = client.get(f"/dead-letters/{LETTER}", headers=as_a("auditor")).json
     assert (shown["state"], shown["decisions"][0]["reason"]) == ("discarded", "announced by mistake")
     assert amounts() == [2]
     body = {"ids": [LETTER], "reason": ""}
-    assert client.post("/dead-letters/discards", json=body, headers=as_a("operator")).status_code == 422
+    assert client.post("/dead-letter-discards", json=body, headers=as_a("operator")).status_code == 422
 
 
 def test_two_operators_at_once_decide_once(client: FlaskClient) -> None:
