@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -150,6 +150,11 @@ def is_conflict(error: BaseException) -> bool:
     """Whether the same transaction on a fresh snapshot may succeed."""
     found = driver_error(error)
     return found is not None and found.has_error_label(LABEL_TRANSIENT)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database was away; anything else it says is our own mistake."""
+    return isinstance(driver_error(error), (ConnectionFailure, ExecutionTimeout))
 
 
 def transactional(verb: Callable[P, R]) -> Callable[P, R]:

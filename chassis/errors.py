@@ -63,7 +63,7 @@ class Busy(Transient):
 
 
 class Defect(Exception):
-    """Our own mistake. The consumer stops at it and names the event."""
+    """Our own mistake. An event that meets one becomes a dead letter."""
 
 
 NOT_FOUND = Ground(

@@ -20,7 +20,8 @@ MAX_KEYS = 2_000
 
 class Strands(me.Document):
     """`next_seq`: the number its next announcement gets; `seen`: by source, the number handled last; `parked`: sources
-    of whom something waits behind a gap; `now`: the key this one was merged into."""
+    of whom something waits behind a gap; `dead`: by source, the numbers of dead letters; `now`: the key this one was
+    merged into."""
 
     meta = {"collection": "strands", "auto_create_index": False, "strict": False}
     key = me.StringField(primary_key=True)
@@ -28,6 +29,7 @@ class Strands(me.Document):
     next_seq = me.IntField()
     seen = me.DictField()
     parked = me.ListField(me.StringField())
+    dead = me.DictField()
     now = me.StringField()
 
 
@@ -38,6 +40,7 @@ class Strand:
     next_seq: int = 1
     seen: dict[str, int] = field(default_factory=dict)
     parked: list[str] = field(default_factory=list)
+    dead: dict[str, list[int]] = field(default_factory=dict)
     now: str = ""
 
     def take_seq(self) -> int:
@@ -82,11 +85,12 @@ def merge_key(merged: str, survivor: str) -> None:
 
 
 def is_parked(key: str) -> bool:
-    """Whether an event of this key, or of one merged into it, waits behind a gap: verbs that spend refuse then."""
+    """Whether an event of this key, or of one merged into it, waits or is dead: verbs that spend refuse then."""
     target = survivor_of(key)
-    if strand(target).parked:
+    if strand(target).parked or strand(target).dead:
         return True
-    return database()["strands"].count_documents({"now": target, "parked.0": {"$exists": True}}, limit=1) > 0
+    waits = {"$or": [{"parked.0": {"$exists": True}}, {"dead": {"$exists": True}}]}
+    return database()["strands"].count_documents({"now": target} | waits, limit=1) > 0
 
 
 def write_back(strands: Iterable[Strand]) -> None:
@@ -112,6 +116,7 @@ def _strand(row: Row) -> Strand:
         next_seq=row.get("next_seq", 1),
         seen=row.get("seen", {}),
         parked=row.get("parked", []),
+        dead=row.get("dead", {}),
         now=row.get("now", ""),
     )
 
@@ -124,6 +129,8 @@ def _row(one: Strand) -> Row:
         row["seen"] = one.seen
     if one.parked:
         row["parked"] = one.parked
+    if one.dead:
+        row["dead"] = one.dead
     if one.now:
         row["now"] = one.now
     return row

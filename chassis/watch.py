@@ -29,6 +29,8 @@ EVENTS_UNKNOWN = Counter(
 EVENTS_PARKED = Gauge(
     "onex_events_parked", "Events waiting behind a gap in their key's numbers.", multiprocess_mode="max"
 )
+EVENTS_DEAD = Counter("onex_events_dead_total", "Events that became dead letters.", ["source", "type"])
+DEAD_LETTERS = Gauge("onex_dead_letters", "Dead letters that wait for an operator.", multiprocess_mode="max")
 EVENTS_PUBLISHED = Counter("onex_events_published_total", "Outbox rows Kafka has acknowledged.")
 BATCH_SECONDS = Histogram("onex_batch_seconds", "One batch: strands, handlers, commit.", buckets=SECONDS)
 BATCH_EVENTS = Histogram("onex_batch_events", "Events in a batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))

@@ -18,9 +18,10 @@ from pymongo.errors import PyMongoError
 
 from chassis import waiters
 from chassis.bus import outbox
-from chassis.bus.batches import Parked
 from chassis.bus.consumer import Consumer, ConsumerStopped
+from chassis.bus.dead_letters import OPEN, DeadLetters
 from chassis.bus.handlers import Handlers
+from chassis.bus.parking import Parked
 from chassis.bus.relay import Relay
 from chassis.bus.topics import topics_of
 from chassis.database import all_documents, collection_of, connect, ensure_indexes
@@ -28,7 +29,16 @@ from chassis.errors import Busy, Transient
 from chassis.jobs import Job as Job
 from chassis.leases import hold, release_all
 from chassis.settings import Settings
-from chassis.watch import CONSUMER_STOPPED, EVENTS_PARKED, JOB_FAILURES, JOB_SECONDS, frames_of, log, start_logging
+from chassis.watch import (
+    CONSUMER_STOPPED,
+    DEAD_LETTERS,
+    EVENTS_PARKED,
+    JOB_FAILURES,
+    JOB_SECONDS,
+    frames_of,
+    log,
+    start_logging,
+)
 
 WAITED_OUT = (Transient, PyMongoError, KafkaError, OSError)
 FIRST_PAUSE_SECONDS = 0.2
@@ -152,6 +162,7 @@ def _report() -> None:
     outbox.report_oldest()
     waiters.report_oldest()
     EVENTS_PARKED.set(collection_of(Parked).estimated_document_count())
+    DEAD_LETTERS.set(collection_of(DeadLetters).count_documents({"state": {"$in": OPEN}}))
 
 
 def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> None:

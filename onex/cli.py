@@ -24,6 +24,7 @@ from onex.stack.interrupts import interruptible
 from onex.stack.trouble import Trouble
 
 if TYPE_CHECKING:
+    from onex.dead_letters import Workbench
     from onex.stack.status import Status
 
 P = ParamSpec("P")
@@ -63,6 +64,9 @@ port_offset = click.option(
 samples_folder = click.option(
     "--samples", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another folder of samples."
 )
+
+
+service_of_letters = click.argument("service", type=click.Choice(SERVICES))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -157,6 +161,65 @@ def run(port_offset: int, samples: Path | None, once: bool) -> None:
             print_addresses(running)
             wait_for_interrupt()
     sys.exit(code)
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """Events that could not be handled: look at them, have them tried again, or give them up."""
+
+
+@dead_letters.command("list")
+@click.option("--service", "services", type=click.Choice(SERVICES), multiple=True, help="This service only.")
+@click.option("--state", default="", help="waiting, asked, discarding, handled or discarded; else those not settled.")
+@click.option("--type", "kind", default="", help="This type of event only.")
+@one_sentence
+def list_letters(services: tuple[str, ...], state: str, kind: str) -> None:
+    """List what failed, why, and how much waits behind it."""
+    workbench().show_all(services, state=state, type=kind)
+
+
+@dead_letters.command("show")
+@service_of_letters
+@click.argument("letter")
+@one_sentence
+def show_letter(service: str, letter: str) -> None:
+    """Show a letter whole, its event without personal fields."""
+    workbench().show(service, letter)
+
+
+@dead_letters.command("retry")
+@service_of_letters
+@click.argument("letters", nargs=-1)
+@click.option("--type", "kind", default="", help="All that wait of this type, instead of named ones.")
+@one_sentence
+def retry_letters(service: str, letters: tuple[str, ...], kind: str) -> None:
+    """Have letters tried again; each is rehearsed first in a transaction that is taken back."""
+    sys.exit(0 if workbench().retry(service, chosen(service, letters, kind)) else 1)
+
+
+@dead_letters.command("discard")
+@service_of_letters
+@click.argument("letters", nargs=-1)
+@click.option("--type", "kind", default="", help="All that wait of this type, instead of named ones.")
+@click.option("--reason", required=True, help="Why; it is kept with your word.")
+@one_sentence
+def discard_letters(service: str, letters: tuple[str, ...], kind: str, reason: str) -> None:
+    """Give letters up; what waited behind them goes on."""
+    sys.exit(0 if workbench().discard(service, chosen(service, letters, kind), reason) else 1)
+
+
+def workbench() -> Workbench:
+    """The dead letters of the stack that runs."""
+    from onex.dead_letters import Workbench  # noqa: PLC0415
+
+    return Workbench(Running.of(Home.from_environment()), say)
+
+
+def chosen(service: str, letters: tuple[str, ...], kind: str) -> list[str]:
+    """The letters named, or all that wait of a kind."""
+    if bool(letters) == bool(kind):
+        raise Trouble("Name letters, or a --type; not both.")
+    return list(letters) or [one["id"] for one in workbench().letters(service, state="waiting", type=kind)]
 
 
 def start(port_offset: int) -> Running:

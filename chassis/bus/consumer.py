@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,21 +16,24 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from pymongo import UpdateOne
-from pymongo.errors import ConnectionFailure, ExecutionTimeout
 
-from chassis.bus.batches import Arrival, arrival_of, count, take, types_of
+from chassis.bus import dead_letters
+from chassis.bus.arrivals import Arrival, arrival_of, types_of
+from chassis.bus.batches import count, take
 from chassis.bus.event import envelope_of
 from chassis.bus.handlers import Handlers
+from chassis.bus.retrying import serve
 from chassis.bus.topics import describe, must_be_cut_alike
 from chassis.bus.watchdog import Watchdog
-from chassis.database import collection_of, driver_error, is_conflict, rows_of, try_transaction
-from chassis.errors import Defect, Transient
+from chassis.database import collection_of, is_conflict, is_outage, rows_of, run_transaction, try_transaction
+from chassis.errors import Transient
 from chassis.watch import (
     BATCH_CONFLICTS,
     BATCH_EVENTS,
     BATCH_SECONDS,
     LAG,
     OLDEST_UNHANDLED,
+    frames_of,
     log,
 )
 
@@ -39,7 +43,11 @@ POLL_MS = 200
 CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
-OUTAGES = (ConnectionFailure, ExecutionTimeout)  # of the database; anything else it says is our own mistake
+NO_EVENT = "-"  # stands for the id of a record that is no event
+LETTERS_EVERY_SECONDS = 1.0
+LETTERS_AT_ONCE = 20
+FATES_KEPT = 200
+DEFECTS_LIMIT = 20  # of those; more is no bad event but bad code, which must not drain a topic into dead letters
 METADATA_PAUSE_SECONDS = 0.05
 
 
@@ -58,7 +66,7 @@ class StaleError(Exception):
 
 
 class ConsumerStopped(Exception):
-    """A defect stopped the consumer; the message names the event."""
+    """Too many defects stopped the consumer; the message names the last event."""
 
 
 @dataclass
@@ -117,6 +125,8 @@ class Consumer:
         self._know_partitions(topics)
         self.watchdog = Watchdog(self.kafka)
         self._commit_at = 0.0
+        self._letters_at = 0.0
+        self._fates: deque[bool] = deque(maxlen=FATES_KEPT)  # whether each of the last events became a dead letter
 
     def _know_partitions(self, topics: Sequence[str]) -> None:
         """Have the client know every topic before it joins; `Transient` when it does not learn them in time.
@@ -142,6 +152,7 @@ class Consumer:
             self.watchdog.look(bool(records))
             self._report(records)
             self.handle(records)
+            self._serve_letters()
             self._show_lag()
 
     def poll(self) -> list[Record]:
@@ -177,11 +188,11 @@ class Consumer:
         except StaleError:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever a handler raises is sorted by kind, none is dropped
-            self._shrink_or_stop(error, batch)
-            return 0
+            return self._shrink_or_bury(error, batch)
         took = time.monotonic() - began
         BATCH_SECONDS.observe(took)
         BATCH_EVENTS.observe(len(batch))
+        self._fates.extend([False] * len(batch))
         self.size = max(1, len(batch) // 2) if took > BATCH_SECONDS_LIMIT else min(self.size * 2, BATCH_RECORDS)
         return len(batch)
 
@@ -223,23 +234,20 @@ class Consumer:
             expected = self.checking.pop(place, None)
             if expected is None or one.offset >= self.positions[place].next_offset:
                 yield Record(place, one.offset, one.headers, one.value or b"")
-            elif _id_of(one) != expected:
+            elif _id_in(one.headers) != expected:
                 log.warning("another record stands where ours stood, starting at the earliest", place=place)
                 self.kafka.seek_to_beginning(TopicPartition(one.topic, one.partition))
                 return
 
-    def _transact(self, batch: Sequence[Record]) -> None:
+    def _transact(self, batch: Sequence[Record], is_alone: bool = False) -> None:
         arrivals = [self._arrival(record) for record in batch]
-        moved = {
-            record.place: Position(record.offset + 1, arrival.envelope.id)
-            for record, arrival in zip(batch, arrivals, strict=True)
-        }
-        due = try_transaction(lambda: self._effect(arrivals, moved))
+        moved = _moved(batch)
+        due = try_transaction(lambda: self._effect(arrivals, moved, is_alone))
         self.positions.update(moved)
         count(due)
 
-    def _effect(self, arrivals: Sequence[Arrival], moved: Mapping[str, Position]) -> list[Arrival]:
-        due = take(arrivals, self.handlers)
+    def _effect(self, arrivals: Sequence[Arrival], moved: Mapping[str, Position], is_alone: bool) -> list[Arrival]:
+        due = take(arrivals, self.handlers, is_alone)
         self._move(moved)
         return due
 
@@ -260,24 +268,61 @@ class Consumer:
             raise StaleError
 
     def _arrival(self, record: Record) -> Arrival:
-        try:
-            return arrival_of(record.headers, record.payload, self.types)
-        except Defect as defect:
-            raise Defect(f"{defect} (at {record.place}, offset {record.offset})") from defect
+        return arrival_of(record.headers, record.payload, self.types, record.place, record.offset)
 
-    def _shrink_or_stop(self, error: Exception, batch: Sequence[Record]) -> None:
-        """A conflict or a defect in company: try fewer. A defect alone: stop and name the event."""
+    def _shrink_or_bury(self, error: Exception, batch: Sequence[Record]) -> int:
+        """A conflict or a defect in company: try fewer. A defect alone makes a dead letter. How many are done."""
+        if isinstance(error, Transient) or is_outage(error):
+            raise error
         if is_conflict(error):
             BATCH_CONFLICTS.inc()
             self.size = max(1, len(batch) // 2)
             time.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS))  # noqa: S311 -- jitter, not a secret
-        elif isinstance(error, Transient) or isinstance(driver_error(error), OUTAGES):
-            raise error
-        elif len(batch) > 1:
+            return 0
+        if len(batch) > 1:
             self.size = max(1, len(batch) // 2)
-        else:
-            name = _name_of(batch[0])
-            raise ConsumerStopped(f"{name}: {type(error).__name__}") from error
+            return 0
+        return self._bury_or_take_alone(batch[0])
+
+    def _bury_or_take_alone(self, record: Record) -> int:
+        """Who breaks without what waited behind it is the guilty one. How many are done: 1, or 0 on a conflict."""
+        try:
+            self._transact([record], is_alone=True)
+        except StaleError:
+            raise
+        except Exception as error:
+            if isinstance(error, Transient) or is_outage(error):
+                raise
+            if not is_conflict(error):
+                self._bury(record, error)
+                return 1
+            return 0
+        return 1
+
+    def _bury(self, record: Record, error: Exception) -> None:
+        moved = _moved([record])
+
+        def body() -> None:
+            dead_letters.bury(record.place, record.offset, record.headers, record.payload, error)
+            self._move(moved)
+
+        run_transaction(body)
+        self.positions.update(moved)
+        log.error("an event became a dead letter", event_at=_name_of(record), frames=frames_of(error))
+        self._fates.append(True)
+        if sum(self._fates) >= DEFECTS_LIMIT:
+            raise ConsumerStopped(
+                f"{sum(self._fates)} of the last {len(self._fates)} events became dead letters, last {_name_of(record)}"
+            ) from error
+
+    def _serve_letters(self) -> None:
+        """Once a second, do what operators asked for dead letters of our partitions."""
+        if time.monotonic() < self._letters_at:
+            return
+        self._letters_at = time.monotonic() + LETTERS_EVERY_SECONDS
+        for row in dead_letters.asked_of(self.positions, LETTERS_AT_ONCE):
+            count(serve(row["_id"], self.handlers))
+            self._letters_at = 0.0
 
     def _report(self, records: Sequence[Record]) -> None:
         for partition in self.kafka.assignment():
@@ -331,9 +376,8 @@ def record_time(record: Record) -> float:
         return time.time()
 
 
-def _id_of(polled: Any) -> str:
-    found: bytes = dict(polled.headers).get("ce_id", b"")
-    return found.decode()
+def _id_in(headers: Sequence[tuple[str, bytes]]) -> str:
+    return dict(headers).get("ce_id", b"").decode(errors="replace") or NO_EVENT
 
 
 def _name_of(record: Record) -> str:
@@ -343,6 +387,11 @@ def _name_of(record: Record) -> str:
         return f"record at {record.place}, offset {record.offset}"
     what = f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq})"
     return f"{what} at {record.place}, offset {record.offset}"
+
+
+def _moved(batch: Sequence[Record]) -> dict[str, Position]:
+    """The positions after these records."""
+    return {record.place: Position(record.offset + 1, _id_in(record.headers)) for record in batch}
 
 
 def _split(place: str) -> tuple[str, int]:

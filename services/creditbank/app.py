@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from chassis.web.app import create_app
+from chassis.workbench import workbench
 from contracts.terms import Role
+from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
 
-BLUEPRINTS = [ledger.blp, recognition.blp]
+LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
+BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

@@ -9,11 +9,13 @@ from flask import Flask
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
+from chassis.workbench import workbench
 from contracts.terms import Role
 from services.enrolment.applications import api as applications
 from services.enrolment.applications.queries import steps
 from services.enrolment.applications.roster import sheets
 from services.enrolment.calendar import api as calendar
+from services.enrolment.handlers import HANDLERS
 from services.enrolment.learners import api as learners
 from services.enrolment.learners.keyring import Keyring, carry
 from services.enrolment.programmes import api as programmes
@@ -21,6 +23,7 @@ from services.enrolment.settings import EnrolmentSettings, settings
 
 BLUEPRINTS = (learners.blp, programmes.blp, calendar.blp, applications.blp)
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 
 def enrolment(given: EnrolmentSettings, **more: Any) -> Flask:
@@ -30,7 +33,7 @@ def enrolment(given: EnrolmentSettings, **more: Any) -> Flask:
     made = create_app(
         "enrolment",
         given,
-        [*BLUEPRINTS, sheets_blueprint(taken)],
+        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS],
         title="OneX enrolment",
         lives=[steps, submitted_rows(taken)],
         lives_for=LIFE_READERS,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from chassis.web.app import create_app
+from chassis.workbench import workbench
 from contracts.terms import Role
+from services.notify.handlers import HANDLERS
 from services.notify.notices import api as notices
 from services.notify.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
-app = create_app("notify", settings(), [notices.blp], title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS)
+app = create_app(
+    "notify", settings(), [notices.blp, LETTERS], title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS
+)

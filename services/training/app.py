@@ -5,13 +5,16 @@ from __future__ import annotations
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
+from chassis.workbench import workbench
 from contracts.terms import Role
 from services.training.classes import api as classes
 from services.training.completions import api as completions
 from services.training.completions.sheet import sheets
+from services.training.handlers import HANDLERS
 from services.training.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 given = settings()
 taken = sheets(given.directory(), given.master())
@@ -19,7 +22,7 @@ taken = sheets(given.directory(), given.master())
 app = create_app(
     "training",
     given,
-    [classes.blp, completions.blp, sheets_blueprint(taken)],
+    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS],
     title="OneX training",
     lives=[submitted_rows(taken), classes.life, completions.life],
     lives_for=LIFE_READERS,

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.bus.batches import Parked, arrival_of, take, waves
+from chassis.bus.arrivals import arrival_of
+from chassis.bus.batches import take, waves
 from chassis.bus.event import Event
+from chassis.bus.parking import Parked
 from chassis.database import rows_of, run_transaction
 from chassis.errors import Defect
 from chassis.strands import Strands, is_parked

@@ -5,106 +5,22 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-import mongoengine as me
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from kafka import KafkaConsumer, KafkaProducer
-from pymongo import InsertOne
+from kafka import KafkaConsumer
 
 from chassis.bus import topics
-from chassis.bus.consumer import Consumer, ConsumerStopped, Positions
-from chassis.bus.event import Event
+from chassis.bus.consumer import Consumer, Positions
 from chassis.bus.outbox import Outbox, append
 from chassis.bus.relay import Acknowledged, Relay
 from chassis.bus.watchdog import Watchdog
-from chassis.database import database, rows_of, run_transaction, write
+from chassis.database import database, rows_of, run_transaction
 from chassis.errors import Transient
+from tests.support.bus import DEADLINE_SECONDS, TOPICS, amounts, announce, consume_until, on_counted, until
 from tests.support.words import Counted, FromSouth
-
-TOPICS = [topics.topic_of("north"), topics.topic_of("south")]
-DEADLINE_SECONDS = 30
-
-
-class Sums(me.Document):
-    meta = {"collection": "sums", "auto_create_index": False}
-    name = me.StringField()
-    amount = me.IntField()
-
-
-def on_counted(events: Sequence[Event[Counted]]) -> None:
-    if any(event.body.amount < 0 for event in events):
-        raise ArithmeticError("an amount below zero")
-    write(Sums, [InsertOne({"name": event.body.name, "amount": event.body.amount}) for event in events])
-
-
-def announce(*bodies: Any) -> None:
-    run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
-
-
-@pytest.fixture
-def fresh_topics(kafka: str) -> None:
-    client = topics.admin(kafka)
-    present = set(client.list_topics())
-    if old := [name for name in TOPICS if name in present]:
-        client.delete_topics(old)
-        until(lambda: not set(TOPICS) & set(client.list_topics()))
-    topics.create(kafka, {name: {"num_partitions": 3, "replication_factor": 1} for name in TOPICS})
-    client.wait_for_topics(TOPICS)
-    client.close()
-
-
-@pytest.fixture
-def relay(kafka: str, mongo: str, fresh_topics: None) -> Iterator[Relay]:
-    made = Relay(kafka)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def group() -> str:
-    return f"test-{uuid.uuid4().hex[:8]}"
-
-
-def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, at most half a minute."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        pause.wait(0.02)
-
-
-def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
-    """Run a consumer of its own until the condition holds."""
-    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
-    stop = threading.Event()
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            consumer.run(stop)
-        except BaseException as error:  # noqa: BLE001 -- raised again in the test's own thread
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        until(lambda: condition() or failures)
-    finally:
-        stop.set()
-        thread.join()
-        consumer.close()
-    if failures:
-        raise failures[0]
-
-
-def amounts(name: str = "a") -> list[int]:
-    return [row["amount"] for row in rows_of(Sums, {"name": name}, sort=[("_id", 1)])]
 
 
 def test_what_is_announced_has_its_effect_once_and_in_order(kafka: str, relay: Relay, group: str) -> None:
@@ -231,25 +147,6 @@ def test_a_stranger_where_our_record_stood_sends_us_to_the_earliest(kafka: str, 
     relay.publish_pending()
     consume_until(kafka, group, lambda: 3 in amounts())
     assert amounts() == [0, 1, 2, 3]
-
-
-def test_a_defect_stops_the_consumer_names_the_event_and_skips_nothing(kafka: str, relay: Relay, group: str) -> None:
-    announce(Counted(name="a", amount=1), Counted(name="a", amount=-1), Counted(name="a", amount=2))
-    relay.publish_pending()
-    guilty = rows_of(Outbox, {"seq": 2})[0]["_id"]
-    with pytest.raises(ConsumerStopped, match=guilty):
-        consume_until(kafka, group, lambda: False)
-    assert amounts() == [1]
-    [position] = [row for row in rows_of(Positions, {}) if row["next_offset"]]
-    assert position["next_offset"] == 1
-
-
-def test_a_record_that_is_no_event_stops_the_consumer_and_says_where(kafka: str, relay: Relay, group: str) -> None:
-    producer = KafkaProducer(bootstrap_servers=kafka)
-    producer.send(TOPICS[0], key=b"thing:a", value=b"hello", partition=1).get(timeout=10)
-    producer.close()
-    with pytest.raises(ConsumerStopped, match=r"onex\.north\.v1:1, offset 0"):
-        consume_until(kafka, group, lambda: False)
 
 
 def test_a_worker_that_lost_its_partitions_cannot_move_them(kafka: str, relay: Relay, group: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chassis.bus.batches import Arrival, arrival_of
+from chassis.bus.arrivals import Arrival, arrival_of
 from chassis.bus.event import Announcement, encode_body, event_id
 from chassis.errors import Defect
 from tests.contract.examples import EXAMPLES

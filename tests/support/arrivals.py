@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.bus.batches import Arrival, arrival_of
+from chassis.bus.arrivals import Arrival, arrival_of
 from chassis.bus.event import Announcement, encode_body, event_id, headers_of
 from chassis.clock import UTC
 

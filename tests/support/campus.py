@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import mongoengine
 
-from chassis.bus.batches import Arrival, arrival_of, take, types_of
+from chassis.bus.arrivals import Arrival, arrival_of, types_of
+from chassis.bus.batches import take
 from chassis.bus.event import headers_of
 from chassis.bus.handlers import Handlers
 from chassis.bus.outbox import Outbox

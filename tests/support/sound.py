@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.bus.dead_letters import bury
+from chassis.database import run_transaction
+from chassis.errors import Defect
 from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
 from tests.support.doors import (
@@ -107,6 +110,21 @@ def _life(doors: Doors, _role: Role, application: str) -> Asked:
     return Asked({"cause": doors.college.causes[application]})
 
 
+def _letter(doors: Doors, _role: Role, application: str) -> Asked:
+    return Asked({"letter_id": buried(doors, application)})
+
+
+def _letters(more: Values) -> Recipe:
+    return lambda doors, _role, name: Asked(body={"ids": [buried(doors, name)], **more}, media_type="application/json")
+
+
+def buried(doors: Doors, application: str) -> str:
+    """A dead letter of a record that is no event."""
+    doors.go_to(application)
+    run_transaction(lambda: bury("onex.enrolment.v1:0", 7, [], b"no event", Defect("KeyError: 'ce_id'")))
+    return "onex.enrolment.v1:0|7"
+
+
 def _document(_doors: Doors) -> Any:
     return [{"document_type": "resident", "document_number": identity(1)}]
 
@@ -142,6 +160,10 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/readyz"): _plain,
     ("GET", "/flow"): _plain,
     ("GET", "/lives/{cause}"): _life,
+    ("GET", "/dead-letters"): _plain,
+    ("GET", "/dead-letters/{letter_id}"): _letter,
+    ("POST", "/dead-letter-retries"): _letters({}),
+    ("POST", "/dead-letter-discards"): _letters({"reason": "no event at all"}),
     ("GET", "/sheets"): _plain,
     ("GET", "/sheets/{kind}/template.xlsx"): _template,
     ("POST", "/imports"): _upload,

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from chassis.bus.batches import arrival_of, take, types_of
+from chassis.bus.arrivals import arrival_of, types_of
+from chassis.bus.batches import take
 from chassis.bus.event import encode_body, event_id, headers_of
 from chassis.clock import now
 from chassis.database import Row, database, rows_of, run_transaction

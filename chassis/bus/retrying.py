@@ -1,0 +1,95 @@
+"""What a partition's owner does with its dead letters: tries them again or gives them up, and drains what waited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chassis.bus.arrivals import Arrival, types_of
+from chassis.bus.batches import handle, take
+from chassis.bus.dead_letters import DeadLetters, LetterState, arrival_again, broke_again, lift, settle
+from chassis.bus.handlers import Handlers
+from chassis.bus.parking import drained
+from chassis.database import Row, is_outage, rows_of, run_transaction
+from chassis.errors import Transient
+from chassis.strands import strand
+from chassis.watch import log
+
+Deed = Callable[[Row, Handlers, bool], list[Arrival]]
+
+
+class NotHandled(Exception):
+    """A rehearsal's end: everything it did is taken back."""
+
+
+def serve(name: str, handlers: Handlers) -> list[Arrival]:
+    """Do what an operator asked for one letter; what had its effect. Another defect has it wait for an operator again.
+
+    Transient and outages come through: the letter stays asked for.
+    """
+    deed = {LetterState.ASKED: try_again, LetterState.DISCARDING: give_up}
+    try:
+        return _with_or_alone(lambda is_alone: _stands(name, lambda row: deed[row["state"]](row, handlers, is_alone)))
+    except Exception as error:
+        if isinstance(error, Transient) or is_outage(error):
+            raise
+        log.warning("a dead letter broke again", letter=name, kind=type(error).__name__)
+        _stays(name, error)
+        return []
+
+
+def rehearse(name: str, handlers: Handlers) -> None:
+    """Try a letter in a transaction that is taken back; raises what the handling raises."""
+
+    def body(row: Row) -> list[Arrival]:
+        try_again(row, handlers, is_alone=True)
+        raise NotHandled
+
+    try:
+        run_transaction(lambda: _stands(name, body))
+    except NotHandled:
+        return
+
+
+def try_again(row: Row, handlers: Handlers, is_alone: bool) -> list[Arrival]:
+    """Take a letter's event in as if it had just come."""
+    lift(row)
+    due = take([arrival_again(row, types_of(handlers))], handlers, is_alone)
+    settle(row, LetterState.HANDLED)
+    return due
+
+
+def give_up(row: Row, handlers: Handlers, is_alone: bool) -> list[Arrival]:
+    """Let a letter's number count as seen without its effect, and take in what waited behind it."""
+    lift(row)
+    settle(row, LetterState.DISCARDED)
+    held = strand(row["key"]) if row["key"] else None
+    if held is None or held.seen.get(row["source"], 0) + 1 != row["seq"]:
+        return []
+    held.seen[row["source"]] = row["seq"]
+    due = list(drained(held, row["source"], {}, types_of(handlers), is_alone))
+    handle(due, handlers)
+    return due
+
+
+def _stays(name: str, error: Exception) -> None:
+    def body(row: Row) -> list[Arrival]:
+        broke_again(row, error)
+        return []
+
+    run_transaction(lambda: _stands(name, body))
+
+
+def _stands(name: str, deed: Callable[[Row], list[Arrival]]) -> list[Arrival]:
+    """Do it in the open transaction unless another owner has done it meanwhile."""
+    found = rows_of(DeadLetters, {"_id": name})
+    return deed(found[0]) if found and found[0]["state"] not in {LetterState.HANDLED, LetterState.DISCARDED} else []
+
+
+def _with_or_alone(deed: Callable[[bool], list[Arrival]]) -> list[Arrival]:
+    """With what waited behind; when that breaks, without, so that the guilty one is tried by itself."""
+    try:
+        return run_transaction(lambda: deed(False))
+    except Exception as error:
+        if isinstance(error, Transient) or is_outage(error):
+            raise
+        return run_transaction(lambda: deed(True))

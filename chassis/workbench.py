@@ -1,0 +1,219 @@
+"""The dead-letter workbench over HTTP, the same in each service: what failed and why, what waits behind it, and an
+operator's word on it. A retry is rehearsed first, in a transaction that is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from marshmallow import fields, validate
+from pymongo import UpdateOne
+
+from chassis.bus.dead_letters import OPEN, DeadLetters, LetterState, problem_of, sentence, sentence_of
+from chassis.bus.event import Envelope
+from chassis.bus.handlers import Handlers
+from chassis.bus.parking import Parked
+from chassis.bus.retrying import rehearse
+from chassis.database import Row, collection_of, is_outage, rows_of
+from chassis.errors import NOT_FOUND, Ground, Refusal, Transient
+from chassis.watch import log
+from chassis.web.access import allow, caller
+from chassis.web.blueprint import Blueprint
+from chassis.web.health import SEALED_FIELDS
+from chassis.web.paging import PageArgs, page, paged
+from chassis.web.problems import language
+from chassis.web.schemas import Schema
+
+SOME = validate.Length(1, 100)
+STATES = [state.value for state in LetterState]
+NOT_WAITING = Ground(
+    "letter_not_waiting",
+    en="This letter is {state}: nothing is to be decided about it now.",
+    zh="该死信当前状态为 {state}，无需处理。",
+    status=409,
+)
+
+
+class LettersArgs(PageArgs):
+    state = fields.String(load_default=None, validate=validate.OneOf(STATES))
+    type = fields.String(load_default=None, validate=validate.Length(1, 100))
+
+
+class DecisionSchema(Schema):
+    at = fields.AwareDateTime(required=True)
+    what = fields.String(required=True, validate=validate.OneOf(["retry", "discard"]))
+    by = fields.String(required=True)
+    reason = fields.String(required=True)
+
+
+class LetterSchema(Schema):
+    """A dead letter. `waiting`: how many later events of its key wait behind it; `why`: what broke, in a sentence."""
+
+    id = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(STATES))
+    type = fields.String(required=True)
+    source = fields.String(required=True)
+    key = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    cause = fields.String(required=True)
+    place = fields.String(required=True)
+    offset = fields.Integer(required=True)
+    attempts = fields.Integer(required=True)
+    first_at = fields.AwareDateTime(required=True)
+    last_at = fields.AwareDateTime(required=True)
+    code = fields.String(required=True, allow_none=True)
+    why = fields.String(required=True)
+    waiting = fields.Integer(required=True)
+    decisions = fields.List(fields.Nested(DecisionSchema), required=True)
+
+
+class WholeLetterSchema(LetterSchema):
+    """With its event, personal fields left out (null when it is none or is settled), and where the error came from."""
+
+    event = fields.Dict(keys=fields.String(), required=True, allow_none=True)
+    frames = fields.List(fields.String(), required=True)
+
+
+class RetriesSchema(Schema):
+    ids = fields.List(fields.String(validate=validate.Length(1, 400)), required=True, validate=SOME)
+
+
+class DiscardsSchema(RetriesSchema):
+    reason = fields.String(required=True, validate=validate.Length(1, 500))
+
+
+class WordSchema(Schema):
+    """What came of a word on one letter; `accepted`: its partition's owner acts on it within a second or two."""
+
+    id = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
+    code = fields.String(required=True, allow_none=True)
+    detail = fields.String(required=True, allow_none=True)
+
+
+def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> Blueprint:
+    """The routes of the workbench, for those who may look and those who may decide."""
+    blp = Blueprint(
+        "dead-letters", __name__, description="Events that could not be handled, and what waits behind them."
+    )
+
+    @blp.route("/dead-letters")
+    @allow(*readers)
+    @paged(LetterSchema, LettersArgs)
+    def list_letters(query: dict[str, Any]) -> Any:
+        """List dead letters by id; those that are not settled, or those in one state."""
+        rows = rows_of(
+            DeadLetters, _wanted(query), {"body": 0, "headers": 0}, sort=[("_id", 1)], limit=query["limit"] + 1
+        )
+        behind = _behind(rows)
+        return page([_shown(row, behind) for row in rows], query["limit"], lambda one: [one["id"]])
+
+    @blp.route("/dead-letters/<path:letter_id>")
+    @allow(*readers)
+    @blp.response(200, WholeLetterSchema)
+    def get_letter(letter_id: str) -> Any:
+        """Show a dead letter with its event, personal fields left out."""
+        row = _found(letter_id)
+        return _shown(row, _behind([row])) | {"event": _event(row), "frames": row["frames"]}
+
+    @blp.route("/dead-letter-retries", methods=["POST"])
+    @allow(*deciders)
+    @blp.arguments(RetriesSchema)
+    @blp.response(200, WordSchema(many=True))
+    def retry_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Have letters tried again, each rehearsed first; one that would break again is refused with the reason."""
+        return [_word(one, lambda row: _retry(row, handlers)) for one in body["ids"]]
+
+    @blp.route("/dead-letter-discards", methods=["POST"])
+    @allow(*deciders)
+    @blp.arguments(DiscardsSchema)
+    @blp.response(200, WordSchema(many=True))
+    def discard_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give letters up for a reason, which is kept; what waited behind them goes on."""
+        return [_word(one, lambda row: _decide(row, "discard", body["reason"])) for one in body["ids"]]
+
+    return blp
+
+
+def _wanted(query: Mapping[str, Any]) -> dict[str, Any]:
+    where: dict[str, Any] = {"state": query["state"] or {"$in": OPEN}}
+    if query["type"]:
+        where["type"] = query["type"]
+    if query["cursor"]:
+        where["_id"] = {"$gt": str(query["cursor"][0])}
+    return where
+
+
+def _found(letter_id: str) -> Row:
+    row = collection_of(DeadLetters).find_one({"_id": letter_id})
+    if row is None:
+        raise NOT_FOUND(what="dead letter", id=letter_id[:100])
+    return dict(row)
+
+
+def _behind(rows: Sequence[Row]) -> dict[tuple[str, str], int]:
+    """How many wait by key and source, of those letters that still hold something up."""
+    keys = sorted({row["key"] for row in rows if row["key"] and row["state"] in OPEN})
+    count = {"_id": {"key": "$key", "source": "$source"}, "waiting": {"$sum": 1}}
+    found = collection_of(Parked).aggregate([{"$match": {"key": {"$in": keys}}}, {"$group": count}])
+    return {(one["_id"]["key"], one["_id"]["source"]): one["waiting"] for one in found}
+
+
+def _shown(row: Row, behind: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    same = ("state", "type", "source", "key", "seq", "place", "offset", "attempts", "first_at", "last_at")
+    envelope = msgspec.json.decode(row["envelope"], type=Envelope) if row["envelope"] else None
+    return {name: row[name] for name in same} | {
+        "id": row["_id"],
+        "cause": envelope.cause if envelope else "",
+        "code": row["problem"].get("code"),
+        "why": sentence(row, language()),
+        "waiting": behind.get((row["key"], row["source"]), 0) if row["state"] in OPEN else 0,
+        "decisions": row["decided"],
+    }
+
+
+def _event(row: Row) -> dict[str, Any] | None:
+    try:
+        body = msgspec.json.decode(row["body"])
+    except msgspec.DecodeError:
+        return None
+    return {name: one for name, one in body.items() if name not in SEALED_FIELDS} if isinstance(body, dict) else None
+
+
+def _word(letter_id: str, deed: Callable[[Row], None]) -> dict[str, Any]:
+    try:
+        deed(_found(letter_id))
+    except Refusal as refusal:
+        return {"id": letter_id, "status": "refused", "code": refusal.code, "detail": refusal.sentence(language())}
+    return {"id": letter_id, "status": "accepted", "code": None, "detail": None}
+
+
+def _retry(row: Row, handlers: Handlers) -> None:
+    _must_wait(row)
+    try:
+        rehearse(row["_id"], handlers)
+    except Exception as error:
+        if isinstance(error, Transient) or is_outage(error):
+            raise
+        log.info("a rehearsal broke", letter=row["_id"], kind=type(error).__name__)
+        raise sentence_of(problem_of(error)) from error
+    _decide(row, "retry", "")
+
+
+def _must_wait(row: Row) -> None:
+    if row["state"] != LetterState.WAITING:
+        raise NOT_WAITING(state=row["state"])
+
+
+def _decide(row: Row, what: str, reason: str) -> None:
+    """Write an operator's word down; another's that came first stands."""
+    _must_wait(row)
+    state = LetterState.ASKED if what == "retry" else LetterState.DISCARDING
+    word = {"at": datetime.now(UTC), "what": what, "by": caller().subject, "reason": reason}
+    where = {"_id": row["_id"], "state": LetterState.WAITING}
+    change = UpdateOne(where, {"$set": {"state": state}, "$push": {"decided": word}})
+    if collection_of(DeadLetters).bulk_write([change]).modified_count == 0:
+        raise NOT_WAITING(state=_found(row["_id"])["state"])

@@ -1,0 +1,80 @@
+"""The dead-letter workbench at the terminal: what failed and why, and a word on one letter or on all of a kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from onex.demo.driver import addresses_of
+from onex.demo.http import Speaker
+from onex.demo.trouble import Answered
+from onex.stack.addresses import SERVICES, Running
+from onex.stack.trouble import Trouble
+
+AT_ONCE = 100
+CLIENT = "onex"  # the command line of a stack's own machine; its secret is derived from the stack's secrets
+ENGLISH = {"Accept-Language": "en"}
+Letter = dict[str, Any]
+
+
+class Workbench:
+    """One stack's dead letters, over the services' own APIs."""
+
+    def __init__(self, running: Running, console: Console) -> None:
+        self.speaker = Speaker(addresses_of(running), CLIENT)
+        self.console = console
+
+    def show_all(self, services: Sequence[str], **where: str) -> int:
+        """Print the letters as a table; how many there are."""
+        table = Table("service", "letter", "type", "state", "attempts", "waiting", "why")
+        letters = [(name, one) for name in services or SERVICES for one in self.letters(name, **where)]
+        for name, one in letters:
+            texts = (name, one["id"], one["type"], one["state"], str(one["attempts"]), str(one["waiting"]), one["why"])
+            table.add_row(*(escape(text) for text in texts))
+        if letters:
+            self.console.print(table)
+        keys = {(name, one["key"]) for name, one in letters if one["key"]}
+        self.console.print(f"{len(letters)} dead letters, {len(keys)} keys wait behind them.")
+        return len(letters)
+
+    def show(self, service: str, letter_id: str) -> None:
+        """Print all that is known of a letter; personal fields of its event are left out."""
+        one = self._get(service, f"/dead-letters/{quote(letter_id, safe='')}")
+        self.console.print_json(data=one)
+
+    def retry(self, service: str, ids: Sequence[str]) -> bool:
+        """Have letters tried again, rehearsed first; whether all were accepted."""
+        return self._word(service, "retries", ids, {})
+
+    def discard(self, service: str, ids: Sequence[str], reason: str) -> bool:
+        """Give letters up for a reason; whether all were accepted."""
+        return self._word(service, "discards", ids, {"reason": reason})
+
+    def letters(self, service: str, **where: str) -> Iterator[Letter]:
+        """Every letter of a service, those that are not settled unless a state is asked for."""
+        query = {name: value for name, value in where.items() if value}
+        return self.speaker.listed(service, "/dead-letters", headers=ENGLISH, **query)
+
+    def _get(self, service: str, path: str) -> Any:
+        try:
+            return self.speaker.send(service, "GET", path, headers=ENGLISH)
+        except Answered as refused:
+            raise Trouble(str(refused)) from refused
+
+    def _word(self, service: str, word: str, ids: Sequence[str], more: dict[str, str]) -> bool:
+        counts: Counter[str] = Counter()
+        for start in range(0, len(ids), AT_ONCE):
+            body = {"ids": list(ids[start : start + AT_ONCE]), **more}
+            for one in self.speaker.send(service, "POST", f"/dead-letter-{word}", json=body, headers=ENGLISH):
+                counts[one["status"]] += 1
+                colour = "green" if one["status"] == "accepted" else "red"
+                detail = escape(one["detail"] or "its partition's owner acts on it now")
+                self.console.print(f"[{colour}]{one['status']}[/] {escape(one['id'])}: {detail}")
+        self.console.print(f"{counts['accepted']} accepted, {counts['refused']} refused.")
+        return not counts["refused"]

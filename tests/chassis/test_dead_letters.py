@@ -1,0 +1,156 @@
+"""Promise 5: a defect becomes a dead letter, its key waits behind it, everyone else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaProducer
+
+from chassis.bus.consumer import DEFECTS_LIMIT, ConsumerStopped
+from chassis.bus.dead_letters import DeadLetters, LetterState, sentence
+from chassis.bus.outbox import Outbox
+from chassis.bus.parking import Parked
+from chassis.bus.relay import Relay
+from chassis.bus.retrying import rehearse, serve
+from chassis.database import Row, database, rows_of, run_transaction
+from chassis.strands import is_parked
+from tests.support.bus import BREAKS_AT, TOPICS, amounts, announce, consume_until, on_counted
+from tests.support.words import Counted
+
+HANDLERS = {Counted: on_counted}
+
+
+@pytest.fixture(autouse=True)
+def _breaks_at_thirteen() -> Iterator[None]:
+    BREAKS_AT.add(13)
+    yield
+    BREAKS_AT.clear()
+
+
+def letters(**where: object) -> list[Row]:
+    return rows_of(DeadLetters, where, sort=[("_id", 1)])
+
+
+def ask(state: LetterState = LetterState.ASKED) -> None:
+    database()["dead_letters"].update_many({"state": "waiting"}, {"$set": {"state": state}})
+
+
+def told(relay: Relay, *bodies: Counted) -> None:
+    for body in bodies:
+        announce(body)
+    relay.publish_pending()
+
+
+def test_only_its_own_key_waits_behind_a_dead_letter(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, Counted(name="a", amount=1), Counted(name="a", amount=13), Counted(name="a", amount=2))
+    told(relay, *(Counted(name=f"b{n}", amount=n) for n in range(50) if n != 13))
+    guilty = rows_of(Outbox, {"key": "thing:a", "seq": 2})[0]
+    consume_until(kafka, group, lambda: database()["sums"].count_documents({}) == 50)
+    [letter] = letters()
+    assert (letter["_id"], letter["state"], letter["attempts"]) == ("north|thing:a|2", "waiting", 1)
+    assert guilty["_id"] in letter["envelope"].decode()
+    assert sentence(letter, "en").startswith("Handling it broke: ArithmeticError at tests/support/bus.py:")
+    assert sentence(letter, "zh").startswith("处理时出错：ArithmeticError")
+    assert "not to be told" not in str(letter)  # an error's own words may quote values
+    assert amounts("a") == [1]
+    assert [row["seq"] for row in rows_of(Parked, {})] == [3]
+    assert run_transaction(lambda: is_parked("thing:a"))
+
+
+def test_after_the_retry_what_waited_follows_in_order(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, *(Counted(name="a", amount=n) for n in (1, 13, 2, 3)))
+    consume_until(kafka, group, lambda: len(rows_of(Parked, {})) == 2)
+    BREAKS_AT.clear()
+    ask()
+    told(relay, Counted(name="a", amount=4))
+    consume_until(kafka, group, lambda: len(amounts()) == 5)
+    assert amounts() == [1, 13, 2, 3, 4]
+    [letter] = letters()
+    assert (letter["state"], letter["body"]) == ("handled", b"")
+    assert not run_transaction(lambda: is_parked("thing:a"))
+
+
+def test_a_retry_while_its_cause_stands_waits_again(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, Counted(name="a", amount=13), Counted(name="a", amount=2))
+    consume_until(kafka, group, lambda: letters())
+    ask()
+    consume_until(kafka, group, lambda: letters(attempts=2))
+    assert letters()[0]["state"] == "waiting"
+    assert amounts() == []
+
+
+def test_a_rehearsal_leaves_nothing_behind(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, Counted(name="a", amount=13))
+    consume_until(kafka, group, lambda: letters())
+    with pytest.raises(ArithmeticError):
+        rehearse("north|thing:a|1", HANDLERS)
+    BREAKS_AT.clear()
+    rehearse("north|thing:a|1", HANDLERS)
+    assert amounts() == []
+    assert letters()[0]["state"] == "waiting"
+
+
+def test_discarded_its_number_counts_as_seen(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, *(Counted(name="a", amount=n) for n in (1, 13, 2)))
+    consume_until(kafka, group, lambda: rows_of(Parked, {}))
+    ask(LetterState.DISCARDING)
+    consume_until(kafka, group, lambda: len(amounts()) == 2)
+    assert amounts() == [1, 2]
+    assert letters()[0]["state"] == "discarded"
+
+
+def test_the_guilty_one_among_those_that_waited_is_found(kafka: str, relay: Relay, group: str) -> None:
+    """Behind a dead letter wait another that breaks, and sound ones."""
+    BREAKS_AT.add(14)
+    told(relay, *(Counted(name="a", amount=n) for n in (13, 1, 14, 2)))
+    consume_until(kafka, group, lambda: len(rows_of(Parked, {})) == 3)
+    BREAKS_AT.remove(13)
+    ask()
+    consume_until(kafka, group, lambda: letters(state="waiting", seq=3))
+    assert amounts() == [13, 1]
+    assert [(row["seq"], row["state"]) for row in letters()] == [(1, "handled"), (2, "handled"), (3, "waiting")]
+    BREAKS_AT.clear()
+    ask()
+    consume_until(kafka, group, lambda: len(amounts()) == 4)
+    assert amounts() == [13, 1, 14, 2]
+
+
+def test_delivered_again_it_stays_one_letter(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, Counted(name="a", amount=13))
+    consume_until(kafka, group, lambda: letters())
+    database()["outbox"].update_many({}, {"$set": {"due": True}})
+    assert relay.publish_pending() == 1
+    told(relay, Counted(name="b", amount=1))
+    consume_until(kafka, group, lambda: amounts("b"))
+    assert [row["attempts"] for row in letters()] == [1]
+    assert amounts() == []
+
+
+def test_a_record_that_is_no_event_is_kept_and_holds_up_nobody(kafka: str, relay: Relay, group: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for payload, headers in ((b"hello", []), (b"", [("ce_id", b"\xff")])):
+        producer.send(TOPICS[0], key=b"thing:a", value=payload, headers=headers, partition=1).get(timeout=10)
+    producer.close()
+    told(relay, *(Counted(name=f"b{n}", amount=n) for n in range(9)))
+    consume_until(kafka, group, lambda: database()["sums"].count_documents({}) == 9 and len(letters()) == 2)
+    assert [row["_id"] for row in letters()] == ["onex.north.v1:1|0", "onex.north.v1:1|1"]
+    assert sentence(letters()[0], "en") == "The record breaks its contract: KeyError: 'ce_id'."
+    ask(LetterState.DISCARDING)
+    consume_until(kafka, group, lambda: len(letters(state="discarded")) == 2)
+
+
+def test_bad_code_stops_at_so_many_and_drains_no_topic(kafka: str, relay: Relay, group: str) -> None:
+    told(relay, *(Counted(name=f"a{n}", amount=13) for n in range(3 * DEFECTS_LIMIT)))
+    with pytest.raises(ConsumerStopped, match=f"{DEFECTS_LIMIT} of the last"):
+        consume_until(kafka, group, lambda: False)
+    assert len(letters()) == DEFECTS_LIMIT
+
+
+def test_two_owners_at_once_handle_a_letter_once(mongo: str, kafka: str, relay: Relay, group: str) -> None:
+    told(relay, Counted(name="a", amount=13))
+    consume_until(kafka, group, lambda: letters())
+    BREAKS_AT.clear()
+    ask()
+    assert [len(serve("north|thing:a|1", HANDLERS)) for _ in range(2)] == [1, 0]
+    assert amounts() == [13]

@@ -1,0 +1,76 @@
+"""A small service on a real bus: it writes down the amounts it hears of, and breaks at those it is told to break at."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mongoengine as me
+from pymongo import InsertOne
+
+from chassis.bus import topics
+from chassis.bus.consumer import Consumer
+from chassis.bus.event import Event
+from chassis.bus.outbox import append
+from chassis.database import rows_of, run_transaction, write
+from tests.support.words import Counted
+
+TOPICS = [topics.topic_of("north"), topics.topic_of("south")]
+DEADLINE_SECONDS = 30
+BREAKS_AT: set[int] = set()
+
+
+class Sums(me.Document):
+    meta = {"collection": "sums", "auto_create_index": False}
+    name = me.StringField()
+    amount = me.IntField()
+
+
+def on_counted(events: Sequence[Event[Counted]]) -> None:
+    if any(event.body.amount in BREAKS_AT for event in events):
+        raise ArithmeticError("an amount that is not to be told")
+    write(Sums, [InsertOne({"name": event.body.name, "amount": event.body.amount}) for event in events])
+
+
+def announce(*bodies: Any) -> None:
+    run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for a condition, at most half a minute."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        pause.wait(0.02)
+
+
+def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
+    """Run a consumer of its own until the condition holds."""
+    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            consumer.run(stop)
+        except BaseException as error:  # noqa: BLE001 -- raised again in the test's own thread
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: condition() or failures)
+    finally:
+        stop.set()
+        thread.join()
+        consumer.close()
+    if failures:
+        raise failures[0]
+
+
+def amounts(name: str = "a") -> list[int]:
+    return [row["amount"] for row in rows_of(Sums, {"name": name}, sort=[("_id", 1)])]
