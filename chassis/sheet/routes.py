@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from flask import Response, send_file
+from werkzeug.datastructures import FileStorage
 
 from chassis.database import Row as Stored
 from chassis.database import collection_of, rows_of
@@ -61,9 +62,8 @@ def sheets_blueprint(sheets: Sheets) -> Blueprint:
     """All routes of a service's sheets; who may use them is what its kinds say."""
     blp = Blueprint("imports", __name__, description="Sheets: upload, preview, commit, and the workbook back.")
     roles = everybody(sheets)
-    _kind_routes(blp, sheets, roles)
-    _upload_routes(blp, sheets, roles)
-    _import_routes(blp, sheets, roles)
+    for routes in (_kind_routes, _upload_routes, _import_routes, _row_routes):
+        routes(blp, sheets, roles)
     return blp
 
 
@@ -98,21 +98,8 @@ def _upload_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
     @blp.response(202, ImportSchema)
     def upload_sheet(args: dict[str, Any], files: dict[str, Any]) -> Any:
         """Take a sheet in; it is read and examined in the background: follow Location."""
-        kind = kind_named(sheets, args.pop("kind"))
-        options = options_of(kind, {name: value for name, value in args.items() if name != "language"})
-        file = files["file"]
-        number = receive(
-            sheets,
-            Received(
-                kind=kind.name,
-                language=args["language"],
-                file_name=file.filename or "",
-                content=file.stream.read(),
-                options=options,
-                uploaded_by=caller().subject,
-                owns={one: sorted(ids) for one, ids in caller().owns.items()},
-            ),
-        )
+        kind, spoken = kind_named(sheets, args.pop("kind")), args.pop("language")
+        number = receive(sheets, received(kind, spoken, args, files["file"]))
         return shown_import(sheets, found(number)), 202, {"Location": f"/imports/{number}"}
 
     @blp.route("/imports")
@@ -148,6 +135,8 @@ def _import_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
         mine(sheets, number)
         return shown_import(sheets, ask_to_commit(number)), 202, {"Location": f"/imports/{number}"}
 
+
+def _row_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> None:
     @blp.route("/imports/<int:number>/rows")
     @allow(*roles, owning=owner)
     @paged(ImportRowSchema, RowsArgs)
@@ -175,6 +164,19 @@ def kind_named(sheets: Sheets, name: str) -> SheetKind[Any]:
         raise NOT_FOUND(what="sheet", id=name[:60])
     check_role(kind.roles)
     return kind
+
+
+def received(kind: SheetKind[Any], spoken: str, given: Mapping[str, str], file: FileStorage) -> Received:
+    """A file as the caller sent it, with the options that its kind takes."""
+    return Received(
+        kind=kind.name,
+        language=spoken,
+        file_name=file.filename or "",
+        content=file.stream.read(),
+        options=options_of(kind, given),
+        uploaded_by=caller().subject,
+        owns={one: sorted(ids) for one, ids in caller().owns.items()},
+    )
 
 
 def mine(sheets: Sheets, number: int) -> Stored:
