@@ -18,12 +18,12 @@ from chassis.sheet.imports import (
     Received,
     Sheets,
     ask_to_commit,
+    check_kept,
     current_letters,
     discard,
     file_of,
     found,
     judgements_of,
-    not_previewed,
     piece_place,
     pieces_of,
     receive,
@@ -312,8 +312,7 @@ def shown_row(
 
 def workbook_of(sheets: Sheets, row: Stored) -> Any:
     """The workbook back of an import that has a preview."""
-    if row["state"] in {"reading", "unreadable"}:
-        raise not_previewed(row)
+    check_kept(row)
     safe = sheets.safe(row)
     table = table_of(file_of(safe, row), sheets.kind(row["kind"]).columns)
     return workbook_back(table, _judged(safe), row["language"])

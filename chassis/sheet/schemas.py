@@ -13,7 +13,7 @@ from chassis.web.schemas import Schema
 
 LANGUAGES = ("zh", "en")
 STATUSES = ("new", "changed", "unchanged", "refused")
-STATES = ("reading", "previewed", "unreadable", "committing", "committed")
+STATES = ("reading", "previewed", "unreadable", "committing", "committed", "failed")
 
 
 class ColumnSchema(Schema):

@@ -118,6 +118,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "import_unreadable": ("无法读取", "unreadable"),
     "import_committing": ("正在写入", "committing"),
     "import_committed": ("已写入", "committed"),
+    "import_failed": ("未能全部写入", "not committed to its end"),
     "status_new": ("新增", "new"),
     "status_changed": ("更新", "changed"),
     "status_unchanged": ("未变", "unchanged"),
