@@ -119,9 +119,7 @@ def _commit(
     examined = examine(committing.kind, rows)
     judged = unrepeated(committing.kind, examined, committing.claims or {})
     last_words = {one.row_no: judgement for one, judgement in zip(examined, judged, strict=True)}
-    accepted = [
-        one for one in examined if one.status in {"new", "changed"} and last_words[one.row_no].status != "refused"
-    ]
+    accepted = [one for one in examined if one.takes_effect and last_words[one.row_no].status != "refused"]
     for one in accepted:
         one.cause = committing.sheets.cause(committing.number, one.row_no)
     if accepted:
