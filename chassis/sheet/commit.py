@@ -151,7 +151,7 @@ def _mark(committing: Committing, index: int, start: int, judgements: Sequence[J
     }
     counted = Counter(letters)
     position = committing.position + len(judgements)
-    ended = {"state": "committed", "committed_at": now} if position >= committing.total else {}
+    ended = {"state": "committed", "committed_at": now, "not_before": now} if position >= committing.total else {}
     change = {
         "$set": {"failures": 0, "problem": None} | ended,
         "$inc": {f"done.{status}": counted[letter] for status, letter in LETTERS.items()}

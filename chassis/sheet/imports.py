@@ -50,9 +50,20 @@ IMPORT_INCOMPLETE = Ground(
     zh="导入 {number} 的部分数据在系统中缺失。请将编号告知管理员，并重新上传文件；已生效的行不会重复生效。",
     status=409,
 )
+IMPORT_EMPTIED = Ground(
+    "import_emptied",
+    en="The file and the rows of import {number} were deleted when their time was over. Upload the file again.",
+    zh="导入 {number} 的文件和明细已到期删除。如仍需要，请重新上传文件。",
+    status=409,
+)
 
 # Why an import in such a state can't be committed.
-STOPPED = {"reading": IMPORT_STILL_READ, "unreadable": IMPORT_UNREADABLE, "failed": IMPORT_FAILED}
+STOPPED = {
+    "reading": IMPORT_STILL_READ,
+    "unreadable": IMPORT_UNREADABLE,
+    "failed": IMPORT_FAILED,
+    "abandoned": IMPORT_EMPTIED,
+}
 NOTHING = {"new": 0, "changed": 0, "unchanged": 0, "refused": 0}
 
 
@@ -73,8 +84,8 @@ class Sheets:
         return Safe(row["_id"], unwrap(self.master, row["key"]))
 
     def about(self, row: Mapping[str, Any]) -> About:
-        """The file's name and the options of an import."""
-        return self.safe(row).open("about", row["about"], About)
+        """The file's name and the options of an import; none of an emptied one."""
+        return self.safe(row).open("about", row["about"], About) if row["about"] else About("", {})
 
     def upload(self, row: Mapping[str, Any]) -> Upload:
         """Who uploaded it and how, for the kind's rules."""
@@ -146,6 +157,7 @@ def _first_state(received: Received) -> Stored:
         "uploaded_by": received.uploaded_by,
         "uploaded_at": now,
         "committed_at": None,
+        "emptied_at": None,
         "owns": {kind: sorted(ids) for kind, ids in received.owns.items()},
         "owners": sorted(f"{kind}:{one}" for kind, ids in received.owns.items() for one in ids),
     }
@@ -179,9 +191,16 @@ def ask_to_commit(number: int) -> Stored:
 
 
 def check_kept(row: Mapping[str, Any]) -> None:
-    """Refuse an import that has no preview."""
+    """Refuse an import that has no preview, or none any more."""
+    if is_emptied(row):
+        raise IMPORT_EMPTIED(number=row["_id"])
     if row["state"] in {"reading", "unreadable"}:
         raise STOPPED[row["state"]](number=row["_id"])
+
+
+def is_emptied(row: Mapping[str, Any]) -> bool:
+    """Whether the import is only a record any more."""
+    return row.get("emptied_at") is not None
 
 
 @transactional
@@ -191,7 +210,12 @@ def discard(number: int) -> None:
     if row["state"] in {"committing", "committed", "failed"}:
         raise IMPORT_COMMITTED(number=number)
     collection_of(Imports).delete_one({"_id": number})
-    collection_of(ImportPieces).delete_many({"number": number})
+    delete_contents(row)
+
+
+def delete_contents(row: Mapping[str, Any]) -> None:
+    """Delete an import's file and its rows, in the open transaction."""
+    collection_of(ImportPieces).delete_many({"number": row["_id"]})
     collection_of(ImportFiles).delete_many({"_id": {"$in": part_ids(row)}})
 
 
@@ -288,5 +312,5 @@ def _stop(
     sheets: Sheets, row: Mapping[str, Any], where: Stored, state: str, why: Said, more: Mapping[str, Any]
 ) -> bool:
     problem = sheets.safe(row).seal("problem", why)
-    change = {"state": state, "problem": problem, **more}
+    change = {"state": state, "problem": problem, "not_before": datetime.now(UTC), **more}
     return bool(collection_of(Imports).update_one(where, {"$set": change}).matched_count)

@@ -1,10 +1,11 @@
-"""The jobs that read and commit imports: bounded steps, taken up by any worker where they stand."""
+"""The jobs that read, commit and empty imports: bounded steps, taken up by any worker where they stand."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pymongo.errors import ConnectionFailure
@@ -16,6 +17,7 @@ from chassis.sheet.commit import Committing, commit_some, open_committing
 from chassis.sheet.imports import IMPORT_INCOMPLETE, Sheets, as_found, fail, give_up, hold_up
 from chassis.sheet.models import Imports
 from chassis.sheet.preview import Overtaken, Reading, open_reading, preview_piece
+from chassis.sheet.retention import KEEP_DAYS, empty_one
 from chassis.sheet.sayings import said
 from chassis.watch import JOB_FAILURES, frames_of, log
 
@@ -31,6 +33,7 @@ IMPORT_FAULT = Ground(
 )
 STEP_SECONDS = 1.0  # the worker has other jobs too
 EVERY_SECONDS = 0.5
+EMPTY_EVERY_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 15.0
 LONGEST_FAULT_SECONDS = 60.0
 FAULTS_BEFORE_GIVING_UP = 6
@@ -114,9 +117,13 @@ class Desk(Generic[Work]):
         JOB_FAILURES.labels(f"imports.{self._state}").inc()
 
 
-def sheet_jobs(sheets: Sheets) -> list[tuple[str, Verb, float]]:
-    """Name, verb and interval in seconds of the jobs a service's worker runs for its sheets."""
+def sheet_jobs(sheets: Sheets, keep_days: int = KEEP_DAYS) -> list[tuple[str, Verb, float]]:
+    """Name, verb and interval in seconds of the jobs a service's worker runs for its sheets.
+
+    `keep_days`: for how long the contents of an import are kept that ended or that nobody commits.
+    """
     return [
         ("imports.preview", Desk(sheets, "reading", open_reading, preview_piece), EVERY_SECONDS),
         ("imports.commit", Desk(sheets, "committing", open_committing, commit_some), EVERY_SECONDS),
+        ("imports.empty", partial(empty_one, keep_days), EMPTY_EVERY_SECONDS),
     ]

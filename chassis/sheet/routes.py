@@ -23,6 +23,7 @@ from chassis.sheet.imports import (
     discard,
     file_of,
     found,
+    is_emptied,
     judgements_of,
     piece_place,
     pieces_of,
@@ -250,6 +251,7 @@ def shown_import(sheets: Sheets, row: Stored) -> dict[str, Any]:
     who_when = ("uploaded_by", "uploaded_at", "committed_at")
     return {name: row[name] for name in same + who_when} | {
         "number": row["_id"],
+        "emptied_at": row.get("emptied_at"),
         "file_name": about.file_name,
         "options": about.options,
         "problem": shown_said(problem, language()) if problem else None,
@@ -265,7 +267,9 @@ Listed = tuple[int, dict[str, Any]]
 
 
 def some_rows(sheets: Sheets, row: Stored, status: str | None, after: int, limit: int) -> list[Listed]:
-    """Rows behind a position, by status; only pieces that hold such rows are opened."""
+    """Rows behind a position, by status; only pieces that hold such rows are opened. An emptied import has none."""
+    if is_emptied(row):
+        return []
     kind = sheets.kind(row["kind"])
     found_rows = (
         (position, shown_row(sheets, kind, row["_id"], piece, kept, judgement))
