@@ -151,7 +151,7 @@ def take_in(file: Path) -> None:
 
 def bring(taken: Sheets, number: int, state: str) -> None:
     """Run the sheet's jobs until the import is in a state; every row has to be new."""
-    reading, committing = (verb for _name, verb, _seconds in sheet_jobs(taken))
+    reading, committing, *_ = (verb for _name, verb, _seconds in sheet_jobs(taken))
     while found(number)["state"] != state:
         if not (reading() or committing()):
             raise SystemExit(f"The import stands still, {found(number)['state']}.")

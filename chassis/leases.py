@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mongoengine as me
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.database import collection_of
+from chassis.watch import log
 
 HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+LONGEST_KEPT_SECONDS = 300.0  # what is not done by then is stuck, and others may try it
 
 
 class Leases(me.Document):
@@ -40,6 +47,34 @@ def renew_all(prefix: str, seconds: float, holder: str = HOLDER) -> set[str]:
     leases = collection_of(Leases)
     leases.update_many(mine, [{"$set": {"until": {"$add": ["$$NOW", int(seconds * 1000)]}}}])
     return {row["_id"] for row in leases.find(mine, {"_id": 1})}
+
+
+def renew(name: str, seconds: float, holder: str = HOLDER) -> bool:
+    """Renew a lease; False when it is not held any more."""
+    mine = {"_id": name, "holder": holder, "$expr": {"$gt": ["$until", "$$NOW"]}}
+    until = [{"$set": {"until": {"$add": ["$$NOW", int(seconds * 1000)]}}}]
+    return bool(collection_of(Leases).update_one(mine, until).matched_count)
+
+
+@contextmanager
+def kept(name: str, seconds: float, holder: str = HOLDER) -> Iterator[None]:
+    """Renew a lease that is held until the block ends, for five minutes at most."""
+    over = threading.Event()
+    threading.Thread(target=_renew_until, args=(over, name, seconds, holder), name="lease", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _renew_until(over: threading.Event, name: str, seconds: float, holder: str) -> None:
+    stuck_at = time.monotonic() + LONGEST_KEPT_SECONDS
+    held = True
+    while held and not over.wait(seconds / 3) and time.monotonic() < stuck_at:
+        try:
+            held = renew(name, seconds, holder)
+        except PyMongoError as error:
+            log.warning("a lease could not be renewed", lease=name, error=type(error).__name__)
 
 
 def holders(prefix: str) -> set[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every service reads; a field `service_port` is the variable `SERVICE_PORT`."""
+    """What every service reads; a field `service_port` is the variable `SERVICE_PORT`.
+
+    `keep_imports_days`: for how long the file and the rows of an import are kept after it ended.
+    """
 
     mongo: str
     database: str
@@ -22,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_port: int = 0
     log_level: str = "INFO"
     demo: str = ""
+    keep_imports_days: Annotated[int, msgspec.Meta(ge=1)] = 30
 
 
 Read = TypeVar("Read", bound=msgspec.Struct)

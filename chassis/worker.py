@@ -27,7 +27,7 @@ from chassis.bus.topics import topics_of
 from chassis.database import all_documents, collection_of, connect, ensure_indexes
 from chassis.errors import Busy, Transient
 from chassis.jobs import Job as Job
-from chassis.leases import hold, release_all
+from chassis.leases import hold, kept, release_all
 from chassis.settings import Settings
 from chassis.watch import (
     CONSUMER_STOPPED,
@@ -175,11 +175,11 @@ def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> Non
 
 
 def _run_job(job: Job, health: Health) -> bool:
-    part = f"job {job.name}"
+    part, lease, lease_seconds = f"job {job.name}", f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)
     try:
-        if job.name != "report" and not hold(f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)):
+        if job.name != "report" and not hold(lease, lease_seconds):
             return False
-        with JOB_SECONDS.labels(job.name).time():
+        with kept(lease, lease_seconds), JOB_SECONDS.labels(job.name).time():
             more = bool(job.verb())
         health.well(part)
         return more

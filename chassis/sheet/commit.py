@@ -12,8 +12,8 @@ from typing import Any
 from chassis.database import Row as Stored
 from chassis.database import collection_of, run_transaction
 from chassis.errors import Busy
-from chassis.sheet.imports import Sheets, done_place, judgements_of, piece_place, pieces_of
-from chassis.sheet.kind import Examined, Row, SheetKind, Upload
+from chassis.sheet.imports import IMPORT_INCOMPLETE, Sheets, done_place, judgements_of, piece_place, pieces_of
+from chassis.sheet.kind import Row, SheetKind, Upload
 from chassis.sheet.models import ImportPieces, Imports
 from chassis.sheet.preview import PIECE_ROWS, Claims, Overtaken, examine, unrepeated
 from chassis.sheet.sealed import LETTERS, Judgement, KeptPiece, KeptRow, Safe
@@ -36,6 +36,11 @@ class Committing:
     claims: Claims | None = None
     piece: tuple[Stored, KeptPiece] | None = None
 
+    @property
+    def where(self) -> Stored:
+        """The filter that finds the import only as this commit left it."""
+        return {"_id": self.number, "state": "committing", "processed": self.position}
+
 
 def open_committing(sheets: Sheets, row: Mapping[str, Any]) -> Committing:
     """Take an import up where its commit stands."""
@@ -51,10 +56,11 @@ def commit_some(committing: Committing) -> bool:
     kept = piece.rows[start : start + committing.rows_at_once]
     rows = _rows(committing, piece, kept)
     try:
-        run_transaction(lambda: _commit(committing, stored["index"], start, kept, rows))
+        judgements = run_transaction(lambda: _commit(committing, stored["index"], start, kept, rows))
     except Busy:
         committing.rows_at_once = max(committing.rows_at_once // 2, 1)
         raise
+    _remember(committing, kept, judgements)
     committing.position += len(kept)
     committing.rows_at_once = fitting(committing.rows_at_once, time.monotonic() - began)
     return committing.position < committing.total
@@ -70,9 +76,15 @@ def _piece(committing: Committing) -> tuple[Stored, KeptPiece]:
     if committing.piece is None or committing.piece[0]["index"] != index:
         stored = collection_of(ImportPieces).find_one({"_id": f"{committing.number}:{index}"})
         if stored is None:
-            raise Overtaken
+            raise _missing(committing)
         committing.piece = stored, committing.safe.open(piece_place(index), stored["sealed"], KeptPiece)
     return committing.piece
+
+
+def _missing(committing: Committing) -> Exception:
+    """Why a piece is not there: somebody else has moved the import, or else it is lost."""
+    stands = collection_of(Imports).count_documents(committing.where, limit=1)
+    return IMPORT_INCOMPLETE(number=committing.number) if stands else Overtaken()
 
 
 def _rows(committing: Committing, piece: KeptPiece, kept: Sequence[KeptRow]) -> list[Row]:
@@ -97,27 +109,35 @@ def _load_claims(committing: Committing) -> None:
             committing.claims.update((one.identity, row.number) for row, one in judged if one.identity)
 
 
-def _commit(committing: Committing, index: int, start: int, kept: Sequence[KeptRow], rows: list[Row]) -> None:
-    """Inside the transaction: examine again, let the kind act, mark the rows, move the import on."""
-    examined = {one.row_no: one for one in examine(committing.kind, rows)}
-    judgements = [_judgement(committing, one, examined.get(one.number)) for one in kept]
-    accepted = [
-        examined[one.number]
-        for one, judgement in zip(kept, judgements, strict=True)
-        if judgement.status in {"new", "changed"}
-    ]
+def _commit(
+    committing: Committing, index: int, start: int, kept: Sequence[KeptRow], rows: list[Row]
+) -> list[Judgement]:
+    """Inside the transaction: examine again, let the kind act, mark the rows, move the import on.
+
+    Returns the last word on each row; what was settled at preview stays. It may run again and leaves nothing behind.
+    """
+    examined = examine(committing.kind, rows)
+    judged = unrepeated(committing.kind, examined, committing.claims or {})
+    last_words = {one.row_no: judgement for one, judgement in zip(examined, judged, strict=True)}
+    accepted = [one for one in examined if one.takes_effect and last_words[one.row_no].status != "refused"]
     for one in accepted:
         one.cause = committing.sheets.cause(committing.number, one.row_no)
     if accepted:
         committing.kind.commit(accepted)
+    judgements = [last_words.get(one.number, one.judgement) for one in kept]
     _mark(committing, index, start, judgements)
+    return judgements
 
 
-def _judgement(committing: Committing, kept: KeptRow, examined: Examined | None) -> Judgement:
-    """The last word on a row: what was settled at preview stays; the others get their new verdict."""
-    if examined is None:
-        return kept.judgement
-    return unrepeated(committing.kind, examined, committing.claims if committing.claims is not None else {})
+def _remember(committing: Committing, kept: Sequence[KeptRow], judgements: Sequence[Judgement]) -> None:
+    """Committed rows claim what their last word says; what a row claimed that was then refused is free again."""
+    if committing.claims is None:
+        return
+    for one, judgement in zip(kept, judgements, strict=True):
+        if committing.claims.get(one.judgement.identity) == one.number:
+            del committing.claims[one.judgement.identity]
+        if judgement.identity:
+            committing.claims[judgement.identity] = one.number
 
 
 def _mark(committing: Committing, index: int, start: int, judgements: Sequence[Judgement]) -> None:
@@ -129,15 +149,16 @@ def _mark(committing: Committing, index: int, start: int, judgements: Sequence[J
         "sealed": committing.safe.seal(done_place(index, start), judgements),
         "at": now,
     }
-    collection_of(ImportPieces).update_one({"_id": f"{committing.number}:{index}"}, {"$push": {"done": part}})
     counted = Counter(letters)
     position = committing.position + len(judgements)
-    state = {"state": "committed", "committed_at": now} if position >= committing.total else {}
+    ended = {"state": "committed", "committed_at": now, "not_before": now} if position >= committing.total else {}
     change = {
-        "$set": {"failures": 0, "problem": None} | state,
+        "$set": {"failures": 0, "problem": None} | ended,
         "$inc": {f"done.{status}": counted[letter] for status, letter in LETTERS.items()}
         | {"processed": len(judgements)},
     }
-    where = {"_id": committing.number, "state": "committing", "processed": committing.position}
-    if not collection_of(Imports).update_one(where, change).matched_count:
+    if not collection_of(Imports).update_one(committing.where, change).matched_count:
         raise Overtaken
+    this_piece = {"_id": f"{committing.number}:{index}"}
+    if not collection_of(ImportPieces).update_one(this_piece, {"$push": {"done": part}}).matched_count:
+        raise IMPORT_INCOMPLETE(number=committing.number)

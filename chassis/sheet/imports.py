@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 
 from chassis.database import Row as Stored
 from chassis.database import collection_of, transactional
-from chassis.errors import NOT_FOUND, Ground, Refusal
+from chassis.errors import NOT_FOUND, Ground
 from chassis.seal import new_key, unwrap, wrap
 from chassis.sheet.kind import SheetKind, Upload
 from chassis.sheet.models import ImportFiles, ImportNumbers, ImportPieces, Imports
@@ -37,7 +37,33 @@ IMPORT_COMMITTED = Ground(
     zh="导入 {number} 正在提交或已提交，不能删除。",
     status=409,
 )
+IMPORT_FAILED = Ground(
+    "import_failed",
+    en="Import {number} could not be committed to its end. Upload the file again: nothing takes effect twice.",
+    zh="导入 {number} 未能全部写入。请重新上传文件，已生效的行不会重复生效。",
+    status=409,
+)
+IMPORT_INCOMPLETE = Ground(
+    "import_incomplete",
+    en="A part of import {number} is missing on our side. Tell the operator the number, and upload the file again: "
+    "nothing takes effect twice.",
+    zh="导入 {number} 的部分数据在系统中缺失。请将编号告知管理员，并重新上传文件；已生效的行不会重复生效。",
+    status=409,
+)
+IMPORT_EMPTIED = Ground(
+    "import_emptied",
+    en="The file and the rows of import {number} were deleted when their time was over. Upload the file again.",
+    zh="导入 {number} 的文件和明细已到期删除。如仍需要，请重新上传文件。",
+    status=409,
+)
 
+# Why an import in such a state can't be committed.
+STOPPED = {
+    "reading": IMPORT_STILL_READ,
+    "unreadable": IMPORT_UNREADABLE,
+    "failed": IMPORT_FAILED,
+    "abandoned": IMPORT_EMPTIED,
+}
 NOTHING = {"new": 0, "changed": 0, "unchanged": 0, "refused": 0}
 
 
@@ -58,8 +84,8 @@ class Sheets:
         return Safe(row["_id"], unwrap(self.master, row["key"]))
 
     def about(self, row: Mapping[str, Any]) -> About:
-        """The file's name and the options of an import."""
-        return self.safe(row).open("about", row["about"], About)
+        """The file's name and the options of an import; none of an emptied one."""
+        return self.safe(row).open("about", row["about"], About) if row["about"] else About("", {})
 
     def upload(self, row: Mapping[str, Any]) -> Upload:
         """Who uploaded it and how, for the kind's rules."""
@@ -131,6 +157,7 @@ def _first_state(received: Received) -> Stored:
         "uploaded_by": received.uploaded_by,
         "uploaded_at": now,
         "committed_at": None,
+        "emptied_at": None,
         "owns": {kind: sorted(ids) for kind, ids in received.owns.items()},
         "owners": sorted(f"{kind}:{one}" for kind, ids in received.owns.items() for one in ids),
     }
@@ -158,24 +185,37 @@ def ask_to_commit(number: int) -> Stored:
         }
         collection_of(Imports).update_one({"_id": number}, {"$set": change})
         return row | change
-    if row["state"] in {"reading", "unreadable"}:
-        raise not_previewed(row)
+    if row["state"] in STOPPED:
+        raise STOPPED[row["state"]](number=row["_id"])
     return row
 
 
-def not_previewed(row: Mapping[str, Any]) -> Refusal:
-    """Why an import without a preview can't be worked with."""
-    return (IMPORT_STILL_READ if row["state"] == "reading" else IMPORT_UNREADABLE)(number=row["_id"])
+def check_kept(row: Mapping[str, Any]) -> None:
+    """Refuse an import that has no preview, or none any more."""
+    if is_emptied(row):
+        raise IMPORT_EMPTIED(number=row["_id"])
+    if row["state"] in {"reading", "unreadable"}:
+        raise STOPPED[row["state"]](number=row["_id"])
+
+
+def is_emptied(row: Mapping[str, Any]) -> bool:
+    """Whether the import is only a record any more."""
+    return row.get("emptied_at") is not None
 
 
 @transactional
 def discard(number: int) -> None:
     """Throw an import away, as long as nothing of it had an effect; its number is not used again."""
     row = found(number)
-    if row["state"] in {"committing", "committed"}:
+    if row["state"] in {"committing", "committed", "failed"}:
         raise IMPORT_COMMITTED(number=number)
     collection_of(Imports).delete_one({"_id": number})
-    collection_of(ImportPieces).delete_many({"number": number})
+    delete_contents(row)
+
+
+def delete_contents(row: Mapping[str, Any]) -> None:
+    """Delete an import's file and its rows, in the open transaction."""
+    collection_of(ImportPieces).delete_many({"number": row["_id"]})
     collection_of(ImportFiles).delete_many({"_id": {"$in": part_ids(row)}})
 
 
@@ -185,10 +225,15 @@ def part_ids(row: Mapping[str, Any]) -> list[str]:
 
 
 def file_of(safe: Safe, row: Mapping[str, Any]) -> bytes:
-    """The uploaded file, opened."""
-    files = collection_of(ImportFiles)
-    parts = (files.find_one({"_id": name}) for name in part_ids(row))
-    return b"".join(safe.open_part(number, part["sealed"]) for number, part in enumerate(parts) if part)
+    """The uploaded file, opened; refused when a part of it is gone."""
+    return b"".join(_part(safe, number, name) for number, name in enumerate(part_ids(row)))
+
+
+def _part(safe: Safe, number: int, name: str) -> bytes:
+    stored = collection_of(ImportFiles).find_one({"_id": name})
+    if stored is None:
+        raise IMPORT_INCOMPLETE(number=safe.number)
+    return safe.open_part(number, stored["sealed"])
 
 
 def piece_place(index: int) -> str:
@@ -226,9 +271,17 @@ def current_letters(stored: Mapping[str, Any]) -> str:
     return letters
 
 
-def hold_up(sheets: Sheets, number: int, ground: Ground, longest_seconds: float) -> int:
-    """Leave an import alone for a while, ever longer, and say why; how often that has happened to it in a row."""
-    row = collection_of(Imports).find_one({"_id": number})
+def as_found(row: Mapping[str, Any]) -> Stored:
+    """The filter that finds an import only if it still stands where this row says."""
+    return {name: row[name] for name in ("_id", "state", "pieces", "processed")}
+
+
+def hold_up(sheets: Sheets, where: Stored, ground: Ground, longest_seconds: float) -> int:
+    """Leave an import alone for a while, ever longer, and say why; how often that has happened to it in a row.
+
+    `where`: the import as its worker left it; one that others have moved since is not held up.
+    """
+    row = collection_of(Imports).find_one(where)
     if row is None:
         return 0
     failures: int = row["failures"] + 1
@@ -238,12 +291,26 @@ def hold_up(sheets: Sheets, number: int, ground: Ground, longest_seconds: float)
         "not_before": datetime.now(UTC) + pause,
         "problem": sheets.safe(row).seal("problem", said(ground())),
     }
-    collection_of(Imports).update_one({"_id": number, "state": row["state"]}, {"$set": change})
+    collection_of(Imports).update_one(where, {"$set": change})
     return failures
 
 
-def give_up(sheets: Sheets, row: Mapping[str, Any], why: Said) -> None:
-    """A file can't be read: say why; what was previewed of it so far goes."""
-    change = {"state": "unreadable", "problem": sheets.safe(row).seal("problem", why), "counts": dict(NOTHING)}
-    collection_of(Imports).update_one({"_id": row["_id"], "state": "reading"}, {"$set": change | {"processed": 0}})
-    collection_of(ImportPieces).delete_many({"number": row["_id"]})
+@transactional
+def give_up(sheets: Sheets, row: Mapping[str, Any], where: Stored, why: Said) -> None:
+    """A file can't be read: say why; what was previewed of it so far goes. Nothing if others have moved the import."""
+    nothing = {"counts": dict(NOTHING), "processed": 0}
+    if _stop(sheets, row, where, "unreadable", why, nothing):
+        collection_of(ImportPieces).delete_many({"number": row["_id"]})
+
+
+def fail(sheets: Sheets, row: Mapping[str, Any], where: Stored, why: Said) -> None:
+    """A commit can't go on: say why; what took effect so far stays. Nothing if others have moved the import."""
+    _stop(sheets, row, where, "failed", why, {})
+
+
+def _stop(
+    sheets: Sheets, row: Mapping[str, Any], where: Stored, state: str, why: Said, more: Mapping[str, Any]
+) -> bool:
+    problem = sheets.safe(row).seal("problem", why)
+    change = {"state": state, "problem": problem, "not_before": datetime.now(UTC), **more}
+    return bool(collection_of(Imports).update_one(where, {"$set": change}).matched_count)

@@ -73,6 +73,7 @@ class Examined:
 
     Two accepted rows of one file with the same `identity` are refused but for the first (empty: no such check).
     `notes` are remarks that refuse nothing: GROUND(fact=...) values. `cause` is set before commit.
+    `renews`: it says what is known already, but newer; though `unchanged`, commit gets it.
     """
 
     row_no: int
@@ -82,6 +83,12 @@ class Examined:
     identity: str = ""
     notes: tuple[Refusal, ...] = ()
     cause: str = ""
+    renews: bool = False
+
+    @property
+    def takes_effect(self) -> bool:
+        """Whether commit gets it."""
+        return self.status in {"new", "changed"} or (self.renews and self.status == "unchanged")
 
 
 def refused(row: Row, refusal: Refusal) -> Examined:
@@ -101,7 +108,7 @@ class SheetKind(Generic[Known]):
       rows that the preview refused are resolved again.
     known: reads the service's own database for these rows. At commit it runs inside the transaction.
     examine: pure; one Examined for each row, in order.
-    commit: inside a transaction of at most 500 rows; gets those examined `new` or `changed`, each with its `cause`.
+    commit: inside a transaction of at most 500 rows; gets those that take effect (`Examined`), each with its `cause`.
     Rows whose cells could not be read never get here. `options` are query parameters of the upload, read like cells.
     """
 

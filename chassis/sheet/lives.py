@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chassis.database import collection_of
-from chassis.sheet.imports import Sheets, judgements_of, piece_place
+from chassis.sheet.imports import Sheets, is_emptied, judgements_of, piece_place
 from chassis.sheet.models import ImportPieces, Imports
 from chassis.sheet.sealed import KeptPiece
 from chassis.web.health import Step
@@ -24,6 +24,8 @@ def submitted_rows(sheets: Sheets) -> Callable[[str], list[Step]]:
             return []
         number, row_no = int(named[2]), int(named[3])
         row = collection_of(Imports).find_one({"_id": number})
+        if row and is_emptied(row):
+            return [_step(sheets, row, row_no)] if 1 < row_no <= row["last_row"] else []
         stored = collection_of(ImportPieces).find_one(
             {"number": number, "first": {"$lte": row_no}}, sort=[("first", -1)]
         )
@@ -39,12 +41,16 @@ def _submitted(sheets: Sheets, row: Mapping[str, Any], stored: Mapping[str, Any]
     judged = zip(piece.rows, judgements_of(safe, stored, piece), strict=True)
     for kept, judgement in judged:
         if kept.number == row_no:
-            detail = {"kind": row["kind"], "import": row["_id"], "row": row_no, "uploaded_by": row["uploaded_by"]}
-            yield Step(
-                at=row["uploaded_at"],
-                service=sheets.service,
-                what="row submitted",
-                id=f"{row['_id']}:{row_no}",
-                cause=sheets.cause(row["_id"], row_no),
-                detail=detail | {"status": judgement.status},
-            )
+            yield _step(sheets, row, row_no, status=judgement.status)
+
+
+def _step(sheets: Sheets, row: Mapping[str, Any], row_no: int, **more: str) -> Step:
+    detail = {"kind": row["kind"], "import": row["_id"], "row": row_no, "uploaded_by": row["uploaded_by"]}
+    return Step(
+        at=row["uploaded_at"],
+        service=sheets.service,
+        what="row submitted",
+        id=f"{row['_id']}:{row_no}",
+        cause=sheets.cause(row["_id"], row_no),
+        detail=detail | more,
+    )

@@ -14,7 +14,11 @@ class ImportNumbers(me.Document):
 
 
 class Imports(me.Document):
-    """One upload. `pieces` and `processed` say how far it is; whoever moves it names where it stood before."""
+    """One upload. `pieces` and `processed` say how far it is; whoever moves it names where it stood before.
+
+    `not_before`: when its next step is due, or since when it rests; null once it is emptied. Of an emptied one the
+    sealed parts are null too, and `last_row` says how far its rows went.
+    """
 
     meta = {
         "collection": "imports",
@@ -45,6 +49,8 @@ class Imports(me.Document):
     uploaded_by = me.StringField()
     uploaded_at = me.DateTimeField()
     committed_at = me.DateTimeField()
+    emptied_at = me.DateTimeField()
+    last_row = me.IntField()
     owns = me.DictField()
     owners = me.ListField(me.StringField())  # "kind:id" of `owns`
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from chassis.database import Row as Stored
 from chassis.database import collection_of, run_transaction
 from chassis.errors import Defect, Ground
 from chassis.sheet.cells import Cell
@@ -47,6 +48,12 @@ class Reading:
     read: RowReader
     pieces: int
     claims: Claims = field(default_factory=dict)
+    pending: list[tuple[int, Sequence[Cell]]] = field(default_factory=list)  # taken from the file, not yet kept
+
+    @property
+    def where(self) -> Stored:
+        """The filter that finds the import only as this reading left it."""
+        return {"_id": self.number, "state": "reading", "pieces": self.pieces}
 
 
 def open_reading(sheets: Sheets, row: Mapping[str, Any]) -> Reading:
@@ -58,17 +65,20 @@ def open_reading(sheets: Sheets, row: Mapping[str, Any]) -> Reading:
         row["_id"], kind, upload, safe, table, lines, row_reader(table, kind.columns, upload), row["pieces"]
     )
     for _, piece in pieces_of(safe) if row["pieces"] else ():
-        reading.claims.update((one.judgement.identity, one.number) for one in piece.rows if one.judgement.identity)
+        reading.claims.update(claims_of(piece.rows))
     return reading
 
 
 def preview_piece(reading: Reading) -> bool:
-    """Examine and keep the next rows; False when the file has no more and the preview is complete."""
-    lines = list(islice(reading.lines, PIECE_ROWS))
-    if not lines:
+    """Examine and keep the next rows; False when the file has no more and the preview is complete.
+
+    When keeping them fails, the same rows are the next ones again.
+    """
+    reading.pending = reading.pending or list(islice(reading.lines, PIECE_ROWS))
+    if not reading.pending:
         _move(reading, {"$set": {"state": "previewed", "not_before": datetime.now(UTC)}})
         return False
-    read = [reading.read(number, line) for number, line in lines]
+    read = [reading.read(number, line) for number, line in reading.pending]
     judgements = judge(reading.kind, read, reading.claims)
     ordered = tuple(read[0][0].cells)  # each row's cells stand in the order of the kind's columns
     rows = tuple(
@@ -105,28 +115,28 @@ def _keep(reading: Reading, piece: KeptPiece, letters: str) -> None:
 
     run_transaction(body)
     reading.pieces += 1
+    reading.claims.update(claims_of(piece.rows))
+    reading.pending = []
 
 
 def _move(reading: Reading, change: Mapping[str, Any]) -> None:
     """Move the import on from exactly where this reading stands; a finished one knows its rows' number."""
-    where = {"_id": reading.number, "state": "reading", "pieces": reading.pieces}
     update: Any = change
     if "$inc" not in change:
         update = [{"$set": {**change["$set"], "total": "$processed", "problem": None, "failures": 0}}]
-    if not collection_of(Imports).update_one(where, update).matched_count:
+    if not collection_of(Imports).update_one(reading.where, update).matched_count:
         raise Overtaken
 
 
-def judge(kind: SheetKind[Any], read: Sequence[tuple[Row, Said | None]], claims: Claims) -> list[Judgement]:
+def judge(
+    kind: SheetKind[Any], read: Sequence[tuple[Row, Said | None]], claims: Mapping[bytes, int]
+) -> list[Judgement]:
     """The preview's word on each row: what can't be read, what the kind says, what repeats an earlier row."""
     rows = [row for row, wrong in read if wrong is None]
     if rows:
         kind.resolve(rows)
-    examined = iter(examine(kind, rows))
-    return [
-        Judgement("refused", wrong, settled=True) if wrong else unrepeated(kind, next(examined), claims)
-        for _, wrong in read
-    ]
+    judged = iter(unrepeated(kind, examine(kind, rows), claims))
+    return [Judgement("refused", wrong, settled=True) if wrong else next(judged) for _, wrong in read]
 
 
 def examine(kind: SheetKind[Any], rows: list[Row]) -> list[Examined]:
@@ -139,17 +149,36 @@ def examine(kind: SheetKind[Any], rows: list[Row]) -> list[Examined]:
     return examined
 
 
-def unrepeated(kind: SheetKind[Any], examined: Examined, claims: Claims) -> Judgement:
-    """The verdict, or that an earlier row of the file says the same; refused rows claim nothing."""
-    if examined.status == "refused":
-        return judgement_of(examined)
-    identity = b""
-    if examined.identity and not kind.repeats_allowed:
-        identity = hashlib.blake2b(examined.identity.encode(), digest_size=12).digest()
-        first = claims.setdefault(identity, examined.row_no)
-        if first != examined.row_no:
-            return Judgement("refused", said(REPEATED_IN_FILE(first=first)), settled=True)
+def unrepeated(kind: SheetKind[Any], examined: Sequence[Examined], claims: Mapping[bytes, int]) -> list[Judgement]:
+    """The verdicts in order, or that an earlier row of the file says the same; refused rows claim nothing.
+
+    `claims`: what rows judged before have claimed. It stays as it is, so that a transaction may judge again.
+    """
+    refused = {one.row_no for one in examined if one.status == "refused"}
+    identities = [identity_of(kind, one) for one in examined]
+    first = {one: claims[one] for one in identities if one in claims and claims[one] not in refused}
+    return [
+        _unrepeated(one, identity, first.setdefault(identity, one.row_no) if identity else one.row_no)
+        for one, identity in zip(examined, identities, strict=True)
+    ]
+
+
+def _unrepeated(examined: Examined, identity: bytes, first: int) -> Judgement:
+    if first != examined.row_no:
+        return Judgement("refused", said(REPEATED_IN_FILE(first=first)), settled=True)
     return judgement_of(examined, identity)
+
+
+def identity_of(kind: SheetKind[Any], examined: Examined) -> bytes:
+    """A fingerprint of what no other row of the file may say too; empty where that is not asked."""
+    if examined.status == "refused" or not examined.identity or kind.repeats_allowed:
+        return b""
+    return hashlib.blake2b(examined.identity.encode(), digest_size=12).digest()
+
+
+def claims_of(rows: Sequence[KeptRow]) -> Claims:
+    """What rows have claimed, as previewed."""
+    return {row.judgement.identity: row.number for row in rows if row.judgement.identity}
 
 
 def judgement_of(examined: Examined, identity: bytes = b"") -> Judgement:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from flask import Response, send_file
+from werkzeug.datastructures import FileStorage
 
 from chassis.database import Row as Stored
 from chassis.database import collection_of, rows_of
@@ -17,12 +18,13 @@ from chassis.sheet.imports import (
     Received,
     Sheets,
     ask_to_commit,
+    check_kept,
     current_letters,
     discard,
     file_of,
     found,
+    is_emptied,
     judgements_of,
-    not_previewed,
     piece_place,
     pieces_of,
     receive,
@@ -61,9 +63,8 @@ def sheets_blueprint(sheets: Sheets) -> Blueprint:
     """All routes of a service's sheets; who may use them is what its kinds say."""
     blp = Blueprint("imports", __name__, description="Sheets: upload, preview, commit, and the workbook back.")
     roles = everybody(sheets)
-    _kind_routes(blp, sheets, roles)
-    _upload_routes(blp, sheets, roles)
-    _import_routes(blp, sheets, roles)
+    for routes in (_kind_routes, _upload_routes, _import_routes, _row_routes):
+        routes(blp, sheets, roles)
     return blp
 
 
@@ -98,21 +99,8 @@ def _upload_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
     @blp.response(202, ImportSchema)
     def upload_sheet(args: dict[str, Any], files: dict[str, Any]) -> Any:
         """Take a sheet in; it is read and examined in the background: follow Location."""
-        kind = kind_named(sheets, args.pop("kind"))
-        options = options_of(kind, {name: value for name, value in args.items() if name != "language"})
-        file = files["file"]
-        number = receive(
-            sheets,
-            Received(
-                kind=kind.name,
-                language=args["language"],
-                file_name=file.filename or "",
-                content=file.stream.read(),
-                options=options,
-                uploaded_by=caller().subject,
-                owns={one: sorted(ids) for one, ids in caller().owns.items()},
-            ),
-        )
+        kind, spoken = kind_named(sheets, args.pop("kind")), args.pop("language")
+        number = receive(sheets, received(kind, spoken, args, files["file"]))
         return shown_import(sheets, found(number)), 202, {"Location": f"/imports/{number}"}
 
     @blp.route("/imports")
@@ -148,6 +136,8 @@ def _import_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
         mine(sheets, number)
         return shown_import(sheets, ask_to_commit(number)), 202, {"Location": f"/imports/{number}"}
 
+
+def _row_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> None:
     @blp.route("/imports/<int:number>/rows")
     @allow(*roles, owning=owner)
     @paged(ImportRowSchema, RowsArgs)
@@ -175,6 +165,19 @@ def kind_named(sheets: Sheets, name: str) -> SheetKind[Any]:
         raise NOT_FOUND(what="sheet", id=name[:60])
     check_role(kind.roles)
     return kind
+
+
+def received(kind: SheetKind[Any], spoken: str, given: Mapping[str, str], file: FileStorage) -> Received:
+    """A file as the caller sent it, with the options that its kind takes."""
+    return Received(
+        kind=kind.name,
+        language=spoken,
+        file_name=file.filename or "",
+        content=file.stream.read(),
+        options=options_of(kind, given),
+        uploaded_by=caller().subject,
+        owns={one: sorted(ids) for one, ids in caller().owns.items()},
+    )
 
 
 def mine(sheets: Sheets, number: int) -> Stored:
@@ -248,6 +251,7 @@ def shown_import(sheets: Sheets, row: Stored) -> dict[str, Any]:
     who_when = ("uploaded_by", "uploaded_at", "committed_at")
     return {name: row[name] for name in same + who_when} | {
         "number": row["_id"],
+        "emptied_at": row.get("emptied_at"),
         "file_name": about.file_name,
         "options": about.options,
         "problem": shown_said(problem, language()) if problem else None,
@@ -263,7 +267,9 @@ Listed = tuple[int, dict[str, Any]]
 
 
 def some_rows(sheets: Sheets, row: Stored, status: str | None, after: int, limit: int) -> list[Listed]:
-    """Rows behind a position, by status; only pieces that hold such rows are opened."""
+    """Rows behind a position, by status; only pieces that hold such rows are opened. An emptied import has none."""
+    if is_emptied(row):
+        return []
     kind = sheets.kind(row["kind"])
     found_rows = (
         (position, shown_row(sheets, kind, row["_id"], piece, kept, judgement))
@@ -310,8 +316,7 @@ def shown_row(
 
 def workbook_of(sheets: Sheets, row: Stored) -> Any:
     """The workbook back of an import that has a preview."""
-    if row["state"] in {"reading", "unreadable"}:
-        raise not_previewed(row)
+    check_kept(row)
     safe = sheets.safe(row)
     table = table_of(file_of(safe, row), sheets.kind(row["kind"]).columns)
     return workbook_back(table, _judged(safe), row["language"])

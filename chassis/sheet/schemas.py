@@ -13,7 +13,7 @@ from chassis.web.schemas import Schema
 
 LANGUAGES = ("zh", "en")
 STATUSES = ("new", "changed", "unchanged", "refused")
-STATES = ("reading", "previewed", "unreadable", "committing", "committed")
+STATES = ("reading", "previewed", "unreadable", "committing", "committed", "failed", "abandoned")
 
 
 class ColumnSchema(Schema):
@@ -53,7 +53,11 @@ class SaidSchema(Schema):
 
 
 class ImportSchema(Schema):
-    """An upload and how far it is. `counts` as previewed, `done` as committed; `processed` of `total` rows."""
+    """An upload and how far it is. `counts` as previewed, `done` as committed; `processed` of `total` rows.
+
+    Some days after it ended, or was left uncommitted (then it is `abandoned`), it is emptied: its file with its name,
+    its options, its rows and its problem are deleted.
+    """
 
     number = fields.Integer(required=True)
     kind = fields.String(required=True)
@@ -69,6 +73,7 @@ class ImportSchema(Schema):
     uploaded_by = fields.String(required=True)
     uploaded_at = fields.AwareDateTime(required=True)
     committed_at = fields.AwareDateTime(required=True, allow_none=True)
+    emptied_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class ImportRowSchema(Schema):

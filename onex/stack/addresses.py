@@ -21,6 +21,7 @@ PASSED_ON = (
     *ENGINES.values(),
     "DEMO",
     "LOG_LEVEL",
+    "KEEP_IMPORTS_DAYS",
     "PUBLIC_URL",
     "DATABASE_PREFIX",
     "SMTP_HOST",

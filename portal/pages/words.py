@@ -118,6 +118,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "import_unreadable": ("无法读取", "unreadable"),
     "import_committing": ("正在写入", "committing"),
     "import_committed": ("已写入", "committed"),
+    "import_failed": ("未能全部写入", "not committed to its end"),
+    "import_abandoned": ("未确认，已作废", "never committed"),
+    "emptied": (
+        "文件和明细已于 {0} 到期删除，仅保留统计。",
+        "Its file and rows were deleted on {0}, when their time was over. The figures stay.",
+    ),
     "status_new": ("新增", "new"),
     "status_changed": ("更新", "changed"),
     "status_unchanged": ("未变", "unchanged"),

@@ -10,4 +10,4 @@ from services.assessment.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("assessment", given, HANDLERS, jobs(sheets(given.directory(), given.master())))
+    run("assessment", given, HANDLERS, jobs(sheets(given.directory(), given.master()), given.keep_imports_days))

@@ -11,4 +11,4 @@ from services.enrolment.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("enrolment", given, HANDLERS, jobs(sheets(Keyring.of(given.seal_key, given.pepper))))
+    run("enrolment", given, HANDLERS, jobs(sheets(Keyring.of(given.seal_key, given.pepper)), given.keep_imports_days))

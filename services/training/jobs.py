@@ -14,9 +14,9 @@ def seat_waiting() -> bool:
     return waiters.sweep(WAITER, place_waiting)
 
 
-def jobs(sheets: Sheets) -> list[Job]:
-    """The table of jobs of a worker that takes these sheets."""
+def jobs(sheets: Sheets, keep_days: int) -> list[Job]:
+    """The table of jobs of a worker that takes these sheets and keeps their contents for some days."""
     return [
         Job("seat_waiting", seat_waiting, every_seconds=1.0),
-        *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets)),
+        *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

@@ -10,4 +10,4 @@ from services.training.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("training", given, HANDLERS, jobs(sheets(given.directory(), given.master())))
+    run("training", given, HANDLERS, jobs(sheets(given.directory(), given.master()), given.keep_imports_days))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis import waiters
+from chassis import waiters, worker
 from chassis.database import database, run_transaction
-from chassis.leases import hold, holders, release, renew_all
+from chassis.leases import hold, holders, release, renew, renew_all
 from chassis.seal import SealBroken, blind_index, key_of, key_text, new_key, open_, seal, unwrap, wrap
 
 
@@ -130,6 +130,30 @@ def test_a_lease_that_ran_out_is_free(mongo: str) -> None:
     hold("job:a", -1, holder="east")
     assert renew_all("job:", 30, holder="east") == set()
     assert hold("job:a", 30, holder="west")
+
+
+def test_a_job_that_takes_longer_than_its_lease_keeps_it(mongo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "JOB_LEASE_SECONDS", 1.0)
+    ran: list[bool] = []
+
+    def outlive_the_lease() -> None:
+        ends: set[datetime] = set()
+        while len(ends) < 5:  # it was renewed four times, each after a third of a second
+            assert not hold("job:long", 1, holder="west")
+            ends.add(database()["leases"].find_one({"_id": "job:long"})["until"])
+        ran.append(True)
+
+    health = worker.Health()
+    worker._run_job(worker.Job("long", outlive_the_lease, every_seconds=0.1), health)
+    assert (ran, health.troubles) == ([True], {})
+
+
+def test_a_lease_is_not_renewed_once_another_holds_it(mongo: str) -> None:
+    hold("job:a", -1, holder="east")
+    hold("job:a", 30, holder="west")
+    assert not renew("job:a", 30, holder="east")
+    assert renew("job:a", 30, holder="west")
+    assert not renew("job:b", 30, holder="west")
 
 
 @given(st.text(max_size=50))

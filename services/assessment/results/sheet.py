@@ -130,7 +130,8 @@ def _examined(row: Row, book: PlanBook, docket: Docket) -> Examined:
         return refused(row, refusal)
     status: Status = "unchanged" if not weighed.steps else "new" if weighed.before is None else "changed"
     notes = (REMARK_LEFT_OUT(text=row[REMARK]),) if row[REMARK] and not remark_of(row[REMARK]) else ()
-    return Examined(row.number, status, value=weighed, identity=weighed.after.id, notes=notes)
+    renews = weighed.after != weighed.before
+    return Examined(row.number, status, value=weighed, identity=weighed.after.id, notes=notes, renews=renews)
 
 
 RESULTS_SHEET: SheetKind[Board] = SheetKind(

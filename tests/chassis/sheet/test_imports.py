@@ -21,7 +21,7 @@ from chassis.sheet.imports import (
     pieces_of,
 )
 from chassis.sheet.jobs import sheet_jobs
-from chassis.sheet.kind import SheetKind
+from chassis.sheet.kind import Examined, Row, SheetKind
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.models import ImportFiles, ImportPieces, Imports
 from tests.chassis.sheet import library
@@ -96,6 +96,16 @@ def test_the_same_file_again_changes_nothing_and_a_corrected_one_only_what_is_ne
     assert corrected["done"] == counts(unchanged=599, changed=1, new=2)
     assert effects() == 603
     assert all(one["writes"] == 1 for one in rows_of(Readers, {"_id": {"$ne": lending(1, 599)[0][1]}}))
+
+
+def test_a_row_that_is_newer_news_of_the_same_is_kept_and_counts_as_unchanged() -> None:
+    def newer(rows: list[Row], readers: Any) -> list[Examined]:
+        return [replace(one, renews=one.row_no > 2) for one in library.examine(rows, readers)]
+
+    committed(sheets_of(), csv(lending(3)))
+    row = committed(sheets_of(replace(LENDING, examine=newer)), csv([*lending(3), ("错", "X1", 101, "")]))
+    assert (row["counts"], row["done"]) == (counts(unchanged=3, refused=1), counts(unchanged=3, refused=1))
+    assert [one["writes"] for one in rows_of(Readers, {}, sort=[("_id", 1)])] == [1, 2, 2]
 
 
 def test_a_row_that_says_the_same_as_an_earlier_one_is_refused_across_pieces() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from chassis.database import collection_of
 from chassis.sheet.lives import submitted_rows
+from chassis.sheet.models import Imports
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
 from tests.chassis.sheet.library import Desk, counts, csv, lending, run_jobs, sheets_of
@@ -189,6 +192,24 @@ def test_an_unreadable_file_tells_its_problem_in_the_callers_language(client: Fl
     assert client.get("/imports/1/workbook.xlsx", headers=LIBRARIAN).status_code == 409
     assert client.delete("/imports/1", headers=LIBRARIAN).status_code == 204
     assert client.get("/imports/1", headers=LIBRARIAN).status_code == 404
+
+
+def test_an_emptied_import_is_told_of_with_its_figures(client: FlaskClient) -> None:
+    post(client, csv(lending(2)), LIBRARIAN)
+    run_jobs(SHEETS)
+    assert client.get("/imports/1", headers=LIBRARIAN).json["emptied_at"] is None
+    collection_of(Imports).update_one({"_id": 1}, {"$set": {"not_before": datetime(2020, 11, 21, tzinfo=UTC)}})
+    run_jobs(SHEETS)
+    (told,) = client.get("/imports?state=abandoned", headers=LIBRARIAN).json["items"]
+    assert told == client.get("/imports/1", headers=LIBRARIAN).json
+    assert (told["file_name"], told["options"], told["problem"], told["counts"]) == ("", {}, None, counts(new=2))
+    assert told["uploaded_by"] == "li"
+    assert told["emptied_at"] > told["uploaded_at"]
+    assert client.get("/imports/1/rows?status=new", headers=LIBRARIAN).json == {"items": [], "next": None}
+    for way, path in (("get", "/imports/1/workbook.xlsx"), ("post", "/imports/1/commit")):
+        answer = getattr(client, way)(path, headers=LIBRARIAN)
+        assert (answer.status_code, answer.json["code"]) == (409, "import_emptied")
+    assert client.get("/lives/import:library:1:3", headers=LIBRARIAN).json["steps"][0]["detail"]["uploaded_by"] == "li"
 
 
 def test_kinds_and_templates_are_told_to_those_who_may_use_them(client: FlaskClient) -> None:

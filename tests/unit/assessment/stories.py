@@ -138,7 +138,7 @@ def upload(kind: SheetKind[Any], rows: list[Row], number: int = 1) -> list[Exami
         examined = kind.examine(rows, kind.known(rows))
         for one in examined:
             one.cause = f"import:assessment:{number}:{one.row_no}"
-        if accepted := [one for one in examined if one.status in {"new", "changed"}]:
+        if accepted := [one for one in examined if one.takes_effect]:
             kind.commit(accepted)
         return examined
 

@@ -381,6 +381,31 @@ def test_a_sheet_goes_through_the_same_rules_and_a_repeat_is_unchanged() -> None
     assert verdicts(upload(RESULTS_SHEET, changed, 9)) == ["changed"]
 
 
+def test_a_newer_sheet_that_says_the_same_stands_against_an_older_one_that_says_otherwise() -> None:
+    college_with("chen")
+    same = {"准考证号": "A1", "理论成绩": "78", "实操成绩": "85"}
+    upload(RESULTS_SHEET, [result_row(2, **same, 数据时间=AS_OF.isoformat())], 7)
+    assert verdicts(upload(RESULTS_SHEET, [result_row(2, **same, 数据时间=LATER.isoformat())], 8)) == ["unchanged"]
+    between = AS_OF + timedelta(minutes=30)
+    older = result_row(2, 准考证号="A1", 理论成绩="87", 实操成绩="85", 数据时间=between.isoformat())
+    assert verdicts(upload(RESULTS_SHEET, [older], 9)) == ["older_submission"]
+    (kept,) = read_results({})
+    assert (kept.as_of, kept.marks.theory, kept.revision, kept.submitted_by) == (
+        LATER,
+        78,
+        1,
+        "import:assessment:7:2",
+    )
+    assert kinds() == ["ResultPublicised"]
+
+
+def test_a_sheet_of_the_same_time_renews_nothing() -> None:
+    college_with("chen")
+    rows = [result_row(2, 准考证号="A1", 理论成绩="78", 实操成绩="85")]
+    upload(RESULTS_SHEET, rows, 7)
+    assert [one.takes_effect for one in look(RESULTS_SHEET, rows)] == [False]
+
+
 def test_a_row_is_the_cause_of_everything_its_result_becomes() -> None:
     college_with("chen")
     upload(RESULTS_SHEET, [result_row(2, 准考证号="A1", 理论成绩="78", 实操成绩="85")], 7)

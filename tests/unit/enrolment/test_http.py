@@ -217,7 +217,7 @@ def test_a_roster_goes_from_upload_to_commit_through_the_workers_jobs(client: Fl
         {"new": 1, "changed": 0, "unchanged": 0, "refused": 2},
         {"new": 0, "changed": 0, "unchanged": 1, "refused": 2},
     ):
-        number = roster_committed(client, content, [job.verb for job in jobs(sheets)])
+        number = roster_committed(client, content, [job.verb for job in jobs(sheets, 30)])
         shown = client.get(f"/imports/{number}", headers=as_a("registry")).json
         assert (shown["state"], shown["counts"], shown["done"]) == ("committed", counted, counted)
     rows = client.get(f"/imports/{number}/rows", headers=as_a("registry")).json["items"]
