@@ -56,6 +56,12 @@ OPTION_NOT_TAKEN = Ground(
     en="A sheet of kind {kind} takes no {option}. Leave it out.",
     zh="{kind} 表格不接受参数 {option}，请去掉。",
 )
+WORKBOOK_OF_ANOTHER = Ground(
+    "workbook_of_another",
+    en="The workbook of import {number} shows personal data whole, to who uploaded it only. Its rows can be looked at.",
+    zh="导入 {number} 的表格含未脱敏的个人信息，仅上传者本人可下载；可在页面查看脱敏明细。",
+    status=403,
+)
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 
 
@@ -153,8 +159,10 @@ def _row_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> N
     @blp.response(200, BINARY, content_type=XLSX)
     @blp.alt_response(409, "Problem409")
     def get_workbook(number: int) -> Response:
-        """The uploaded rows back, each with its status and what to do."""
+        """The uploaded rows back, each with its status and what to do, for who uploaded them: it masks nothing."""
         row = mine(sheets, number)
+        if row["uploaded_by"] != caller().subject:
+            raise WORKBOOK_OF_ANOTHER(number=number)
         return as_file(workbook_of(sheets, row), f"import-{number}.xlsx")
 
 

@@ -81,6 +81,9 @@ def test_an_upload_is_followed_looked_at_committed_and_taken_back(client: FlaskC
     assert client.get("/imports/1", headers=LIBRARIAN).json["done"] == counts(new=2, refused=1)
     book = client.get("/imports/1/workbook.xlsx", headers=LIBRARIAN)
     assert (book.status_code, book.data[:2]) == (200, b"PK")
+    colleague = ISSUER.bearer("library", Desk.LIBRARIAN, subject="wang", exp=TOMORROW)
+    assert client.get("/imports/1/rows", headers=colleague).status_code == 200  # masked
+    assert client.get("/imports/1/workbook.xlsx", headers=colleague).json["code"] == "workbook_of_another"
     (step, *_) = client.get("/lives/import:library:1:2", headers=LIBRARIAN).json["steps"]
     assert step["detail"]["uploaded_by"] == "li"
     assert client.delete("/imports/1", headers=LIBRARIAN).status_code == 409
