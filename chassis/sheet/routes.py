@@ -45,7 +45,7 @@ from chassis.sheet.schemas import (
 )
 from chassis.sheet.sealed import LETTERS, Judgement, KeptPiece, KeptRow, Safe
 from chassis.sheet.write import XLSX, template, workbook_back
-from chassis.web.access import allow, caller, check_role
+from chassis.web.access import INSUFFICIENT, allow, caller, check_role
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
@@ -162,7 +162,7 @@ def _row_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> N
         """The uploaded rows back, each with its status and what to do, for who uploaded them: it masks nothing."""
         row = mine(sheets, number)
         if row["uploaded_by"] != caller().subject:
-            raise WORKBOOK_OF_ANOTHER(number=number)
+            raise WORKBOOK_OF_ANOTHER(number=number, challenge=INSUFFICIENT)
         return as_file(workbook_of(sheets, row), f"import-{number}.xlsx")
 
 
