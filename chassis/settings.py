@@ -25,6 +25,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_port: int = 0
     log_level: str = "INFO"
     demo: str = ""
+    peers: str = ""
+
+    def addresses(self) -> dict[str, str]:
+        """The other services' addresses by name; SystemExit when they can't be read."""
+        pairs = [peer.partition("=") for peer in self.peers.split()]
+        if any(not name or not url for name, _, url in pairs):
+            raise SystemExit(f"PEERS is malformed: '{self.peers}'. Write name=url, with spaces between.")
+        return {name: url for name, _, url in pairs}
+
     keep_imports_days: Annotated[int, msgspec.Meta(ge=1)] = 30
 
 

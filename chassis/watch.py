@@ -29,6 +29,7 @@ EVENTS_UNKNOWN = Counter(
 EVENTS_PARKED = Gauge(
     "onex_events_parked", "Events waiting behind a gap in their key's numbers.", multiprocess_mode="max"
 )
+RESENDS_ASKED = Counter("onex_resends_asked_total", "Keys whose missing events were asked for again.", ["source"])
 EVENTS_DEAD = Counter("onex_events_dead_total", "Events that became dead letters.", ["source", "type"])
 DEAD_LETTERS = Gauge("onex_dead_letters", "Dead letters that wait for an operator.", multiprocess_mode="max")
 EVENTS_PUBLISHED = Counter("onex_events_published_total", "Outbox rows Kafka has acknowledged.")

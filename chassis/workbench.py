@@ -17,7 +17,7 @@ from chassis.bus.event import Envelope
 from chassis.bus.handlers import Handlers
 from chassis.bus.parking import Parked
 from chassis.bus.retrying import rehearse
-from chassis.database import Row, collection_of, is_outage, rows_of
+from chassis.database import Row, collection_of, is_outage, rows_of, transactional
 from chassis.errors import NOT_FOUND, Ground, Refusal, Transient
 from chassis.watch import log
 from chassis.web.access import allow, caller
@@ -208,6 +208,7 @@ def _must_wait(row: Row) -> None:
         raise NOT_WAITING(state=row["state"])
 
 
+@transactional
 def _decide(row: Row, what: str, reason: str) -> None:
     """Write an operator's word down; another's that came first stands."""
     _must_wait(row)

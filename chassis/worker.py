@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
-from chassis import waiters
+from chassis import resending, waiters
 from chassis.bus import outbox
 from chassis.bus.consumer import Consumer, ConsumerStopped
 from chassis.bus.dead_letters import OPEN, DeadLetters
@@ -28,6 +28,7 @@ from chassis.database import all_documents, collection_of, connect, ensure_index
 from chassis.errors import Busy, Transient
 from chassis.jobs import Job as Job
 from chassis.leases import hold, kept, release_all
+from chassis.resending import Asker
 from chassis.settings import Settings
 from chassis.watch import (
     CONSUMER_STOPPED,
@@ -76,7 +77,7 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) 
         threading.Thread(
             target=_wait_out, args=("relay", health, stop, lambda: _relay(settings, health, stop)), name="relay"
         ),
-        threading.Thread(target=_run_jobs, args=(_all_jobs(jobs), health, stop), name="jobs"),
+        threading.Thread(target=_run_jobs, args=(_all_jobs(name, settings, jobs), health, stop), name="jobs"),
     ]
     for thread in threads:
         thread.start()
@@ -153,8 +154,9 @@ def _consume(
         consumer.close()
 
 
-def _all_jobs(jobs: Sequence[Job]) -> list[Job]:
-    return [*jobs, Job("report", _report, 5.0)]
+def _all_jobs(name: str, settings: Settings, jobs: Sequence[Job]) -> list[Job]:
+    ask = Job("gaps", Asker(name, settings), resending.EVERY_SECONDS)
+    return [*jobs, ask, Job("report", _report, 5.0)]
 
 
 def _report() -> None:

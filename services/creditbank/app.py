@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
@@ -11,8 +12,9 @@ from services.creditbank.ledger.queries import life_of
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
 
+RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS]
+BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS, RESENDING]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 
+from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
@@ -23,6 +24,7 @@ from services.enrolment.settings import EnrolmentSettings, settings
 
 BLUEPRINTS = (learners.blp, programmes.blp, calendar.blp, applications.blp)
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 
@@ -33,7 +35,7 @@ def enrolment(given: EnrolmentSettings, **more: Any) -> Flask:
     made = create_app(
         "enrolment",
         given,
-        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS],
+        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS, RESENDING],
         title="OneX enrolment",
         lives=[steps, submitted_rows(taken)],
         lives_for=LIFE_READERS,

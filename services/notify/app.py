@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
@@ -10,8 +11,9 @@ from services.notify.notices import api as notices
 from services.notify.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
-app = create_app(
-    "notify", settings(), [notices.blp, LETTERS], title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS
-)
+BLUEPRINTS = [notices.blp, LETTERS, RESENDING]
+
+app = create_app("notify", settings(), BLUEPRINTS, title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS)

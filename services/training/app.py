@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
@@ -14,6 +15,7 @@ from services.training.handlers import HANDLERS
 from services.training.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 given = settings()
@@ -22,7 +24,7 @@ taken = sheets(given.directory(), given.master())
 app = create_app(
     "training",
     given,
-    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS],
+    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS, RESENDING],
     title="OneX training",
     lives=[submitted_rows(taken), classes.life, completions.life],
     lives_for=LIFE_READERS,

@@ -164,6 +164,7 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/dead-letters/{letter_id}"): _letter,
     ("POST", "/dead-letter-retries"): _letters({}),
     ("POST", "/dead-letter-discards"): _letters({"reason": "no event at all"}),
+    ("POST", "/outbox/resend"): _put({"gaps": [{"key": "learner:nobody", "first": 1, "last": 3}]}),
     ("GET", "/sheets"): _plain,
     ("GET", "/sheets/{kind}/template.xlsx"): _template,
     ("POST", "/imports"): _upload,
