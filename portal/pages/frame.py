@@ -84,12 +84,14 @@ def menu() -> list[tuple[str, str]]:
         entries.append(("results", "results.plans"))
     if roles & {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}:
         entries.append(("learners", "staff.learners"))
+    if roles & {Role.OPERATOR, Role.AUDITOR}:
+        entries.append(("dead_letters", "letters.shelf"))
     return entries
 
 
 def section() -> str:
     """The entry of the menu to which this page belongs."""
-    rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans"}
+    rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
     own = {"learner.account_of": "staff.learners"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, g, render_template, request
 
 from chassis.errors import Transient
-from chassis.web.client import Answered
+from chassis.web.client import Answered, Client
 from contracts.terms import Role
 from portal.pages.asking import GLANCE_SECONDS, address, ask, every_or_none, together
 from portal.pages.frame import STAFF, Page, signed_in
+from portal.pages.letters import MOST_COUNTED, READERS, waiting_count
 
 pages = Blueprint("staff", __name__)
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
@@ -36,8 +37,25 @@ def overview_live() -> Page:
 
 def at_a_glance() -> dict[str, Any]:
     """The stages of every service with their counts, None of one that does not answer, and what needs attention."""
-    flow: Flow = together(SERVICES, lambda client: list(client.get("/flow")["stages"]))
-    return {"flow": flow, "warnings": warnings() if flow["assessment"] is not None else [], "at": datetime.now(UTC)}
+    may_see_letters = bool(set(READERS) & set(g.person.roles))
+    found = together(SERVICES, lambda client: (stages(client), waiting_count(client) if may_see_letters else 0))
+    flow: Flow = {name: one[0] if one else None for name, one in found.items()}
+    return {
+        "flow": flow,
+        "warnings": warnings() if flow["assessment"] is not None else [],
+        "letters": {name: counted(one[1]) for name, one in found.items() if one and one[1]},
+        "at": datetime.now(UTC),
+    }
+
+
+def stages(client: Client) -> list[dict[str, Any]]:
+    """The stages of a service with their counts."""
+    return list(client.get("/flow")["stages"])
+
+
+def counted(letters: int) -> str:
+    """How many dead letters, in a word; there may be more than are counted."""
+    return f"{MOST_COUNTED}+" if letters > MOST_COUNTED else str(letters)
 
 
 def warnings() -> list[dict[str, Any]]:

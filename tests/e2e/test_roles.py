@@ -297,7 +297,7 @@ def test_a_token_in_the_query_or_the_body_is_none(doors: Doors) -> None:
 PEOPLE = {role: role.value.replace("_", "-") for role in Role if role is not Role.SERVICE}
 PLACES = {
     "learner_id": "x", "service": "enrolment", "kind": "roster", "number": "1", "teo": TEO, "plan": OPEN_PLAN,
-    "notice_id": "x", "result_id": "x", "chosen": "en", "cause": "x",
+    "notice_id": "x", "result_id": "x", "chosen": "en", "cause": "x", "letter_id": "x",
 }  # fmt: skip
 
 

@@ -1,0 +1,93 @@
+"""What could not be handled is found by an operator, who has it tried again and gives it up, on the real stack."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from kafka import KafkaProducer
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NARROW, WIDE, Visit
+from tests.support.bus import until
+from tests.support.stack import Stack
+
+HEARD_BY_NOTIFY_ALONE = "onex.creditbank.v1"
+SEND_SECONDS = 30
+
+
+def send_what_is_no_event(stack: Stack) -> None:
+    """A record without headers, which blocks nobody."""
+    producer = KafkaProducer(bootstrap_servers=stack.running.variables["KAFKA"], acks="all")
+    producer.send(HEARD_BY_NOTIFY_ALONE, value=b"no event at all", partition=0).get(timeout=SEND_SECONDS)
+    producer.close(timeout=SEND_SECONDS)
+
+
+def fits_every_screen(page: Page) -> None:
+    """The page that is open, in both languages and at both widths."""
+    for language, size in itertools.product(("zh", "en"), (WIDE, NARROW)):
+        page.context.add_cookies([{"name": "language", "value": language, "url": page.url}])
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        page.reload()
+        too_wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        assert too_wide <= 0, f"{page.url} in {language} at {size['width']}"
+        expect(page.locator("h1")).to_have_count(1)
+
+
+def is_told(page: Page, address: str, words: str) -> bool:
+    page.goto(address)
+    return words in page.locator("main").inner_text()
+
+
+def heard_of(visit: Visit, stack: Stack) -> Page:
+    """The operator's list with one letter, reached from the overview."""
+    send_what_is_no_event(stack)
+    page = visit("operator")
+    page.goto("/overview")
+    page.get_by_role("link", name=re.compile("^Notices: dead letters")).click()
+    expect(page).to_have_url(re.compile("/dead-letters$"))
+    expect(page.locator("section.kind")).to_have_count(1)
+    return page
+
+
+def give_up(page: Page, reason: str) -> None:
+    """Discard the one letter of the list, which needs a reason."""
+    page.get_by_role("link", name=re.compile("^Discard ")).click()
+    expect(page.locator("details")).to_contain_text("Its effect never comes in this service")
+    fits_every_screen(page)
+    field, button = page.locator("input[name=reason]"), page.locator("details button")
+    button.click()
+    assert field.evaluate("one => one.validationMessage") == "Please fill this in."
+    field.fill(reason)
+    button.click()
+    expect(page.get_by_role("status")).to_contain_text("Accepted: 1.")
+    until(lambda: is_told(page, "/dead-letters?state=discarded", reason))
+
+
+def test_an_operator_hears_of_a_letter_has_it_tried_again_and_gives_it_up(visit: Visit, stack: Stack) -> None:
+    page = heard_of(visit, stack)
+    kind = page.locator("section.kind")
+    expect(kind.locator("h2")).to_contain_text("Unreadable record")
+    expect(kind.locator(".why")).to_contain_text("The record breaks its contract")
+    fits_every_screen(page)
+    kind.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_contain_text("Refused: 1.")
+    expect(page.locator("tbody .note")).to_contain_text("The record breaks its contract")
+    page.get_by_role("link", name="Go back").click()
+    expect(page).to_have_url(re.compile("/dead-letters$"))
+    give_up(page, "sent by a test of the pages")
+    page.goto("/dead-letters")
+    expect(page.locator(".empty")).to_contain_text("Nothing waits here")
+
+
+def test_an_auditor_looks_at_letters_and_has_no_buttons(visit: Visit, stack: Stack) -> None:
+    operator, auditor = heard_of(visit, stack), visit("auditor")
+    auditor.get_by_role("link", name="Dead letters", exact=True).click()
+    expect(auditor.locator("section.kind")).to_have_count(1)
+    expect(auditor.locator("main button")).to_have_count(0)
+    give_up(operator, "looked at by an auditor")
+    auditor.get_by_role("link", name="Discarded", exact=True).click()
+    auditor.locator("tbody tr").filter(has_text="looked at by an auditor").locator("a").click()
+    expect(auditor.locator(".decisions")).to_contain_text("operator discarded it")
+    expect(auditor.locator("main button")).to_have_count(0)
+    fits_every_screen(auditor)
