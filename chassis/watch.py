@@ -33,6 +33,7 @@ RESENDS_ASKED = Counter("onex_resends_asked_total", "Keys whose missing events w
 EVENTS_DEAD = Counter("onex_events_dead_total", "Events that became dead letters.", ["source", "type"])
 DEAD_LETTERS = Gauge("onex_dead_letters", "Dead letters that wait for an operator.", multiprocess_mode="max")
 EVENTS_PUBLISHED = Counter("onex_events_published_total", "Outbox rows Kafka has acknowledged.")
+EVENTS_PUBLISHED_AGAIN = Counter("onex_events_published_again_total", "Outbox rows that Kafka had and lost.")
 BATCH_SECONDS = Histogram("onex_batch_seconds", "One batch: strands, handlers, commit.", buckets=SECONDS)
 BATCH_EVENTS = Histogram("onex_batch_events", "Events in a batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))
 BATCH_CONFLICTS = Counter("onex_batch_conflicts_total", "Batches run again because others held a key.")

@@ -31,8 +31,8 @@ SOME = validate.Length(1, 100)
 STATES = [state.value for state in LetterState]
 NOT_WAITING = Ground(
     "letter_not_waiting",
-    en="This letter is {state}: nothing is to be decided about it now.",
-    zh="该死信当前状态为 {state}，无需处理。",
+    en="Nothing is to be decided about this letter now: another's word came first, or it is settled.",
+    zh="该死信已有处理意见或已了结，无需再处理。",
     status=409,
 )
 
@@ -205,7 +205,7 @@ def _retry(row: Row, handlers: Handlers) -> None:
 
 def _must_wait(row: Row) -> None:
     if row["state"] != LetterState.WAITING:
-        raise NOT_WAITING(state=row["state"])
+        raise NOT_WAITING()
 
 
 @transactional
@@ -217,4 +217,4 @@ def _decide(row: Row, what: str, reason: str) -> None:
     where = {"_id": row["_id"], "state": LetterState.WAITING}
     change = UpdateOne(where, {"$set": {"state": state}, "$push": {"decided": word}})
     if collection_of(DeadLetters).bulk_write([change]).modified_count == 0:
-        raise NOT_WAITING(state=_found(row["_id"])["state"])
+        raise NOT_WAITING()

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import mongoengine as me
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
-from pymongo import ReplaceOne, UpdateMany
+from pymongo import UpdateMany
 
 from chassis.bus.event import headers_of
+from chassis.bus.losses import CHECK_SECONDS, remember, restore
 from chassis.bus.outbox import SHARDS, Outbox
 from chassis.bus.topics import topic_of
 from chassis.database import Row, on_commit, rows_of, write
@@ -31,24 +31,17 @@ SHARD_LEASE = "relay-shard:"
 PRESENCE_LEASE = "relay-presence:"
 
 
-class Acknowledged(me.Document):
-    """By topic and partition: the last record of ours that Kafka acknowledged."""
-
-    meta = {"collection": "acknowledged", "auto_create_index": False, "strict": False}
-    place = me.StringField(primary_key=True)
-    offset = me.IntField()
-    event = me.StringField()
-
-
 class Relay:
     """Publishes the shards it holds leases for; several relays share the shards among themselves."""
 
     def __init__(self, kafka: str, holder: str = HOLDER) -> None:
+        self.kafka = kafka
         self.holder = holder
         self.awake = threading.Event()
         self.shards: list[int] = []
         self._good_until = 0.0
         self._renew_at = 0.0
+        self._check_at = 0.0
         self._after: tuple[int, str] = (-1, "")
         self._producer = KafkaProducer(
             bootstrap_servers=kafka,
@@ -68,15 +61,21 @@ class Relay:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until told to stop; trouble with Kafka or MongoDB is waited out, without end."""
+        """Publish until told to stop, and look now and then whether Kafka still has what it acknowledged."""
         on_commit(self.awake.set)
         pause = SHORTEST_PAUSE_SECONDS
         while not stop.is_set():
+            self._look_for_losses()
             published = self.publish_pending()
             pause = SHORTEST_PAUSE_SECONDS if published else min(pause * 2, LONGEST_PAUSE_SECONDS)
             if published < FLIGHT_ROWS and self.awake.wait(pause):
                 pause = SHORTEST_PAUSE_SECONDS
             self.awake.clear()
+
+    def _look_for_losses(self) -> None:
+        if time.monotonic() >= self._check_at:
+            restore(self.kafka)
+            self._check_at = time.monotonic() + CHECK_SECONDS
 
     def publish_pending(self) -> int:
         """One flight: send what is due, wait for all of it, mark what was acknowledged; how many.
@@ -133,8 +132,8 @@ class Relay:
         last: dict[str, Row] = {}
         for row, place in acknowledged:
             name = f"{place.topic}:{place.partition}"
-            last[name] = {"_id": name, "offset": place.offset, "event": row["_id"]}
-        write(Acknowledged, [ReplaceOne({"_id": name}, row, upsert=True) for name, row in last.items()])
+            last[name] = {"offset": place.offset, "event": row["_id"]}
+        remember(last)
         ids = [row["_id"] for row, _ in acknowledged]
         write(Outbox, [UpdateMany({"_id": {"$in": ids}}, {"$unset": {"due": ""}})])
         EVENTS_PUBLISHED.inc(len(acknowledged))

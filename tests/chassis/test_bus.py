@@ -14,8 +14,9 @@ from kafka import KafkaConsumer
 
 from chassis.bus import topics
 from chassis.bus.consumer import Consumer, Positions
+from chassis.bus.losses import Acknowledged
 from chassis.bus.outbox import Outbox, append
-from chassis.bus.relay import Acknowledged, Relay
+from chassis.bus.relay import Relay
 from chassis.bus.watchdog import Watchdog
 from chassis.database import database, rows_of, run_transaction
 from chassis.errors import Transient

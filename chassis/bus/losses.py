@@ -1,0 +1,117 @@
+"""What Kafka acknowledged and no longer has: a relay compares its topic with the last records it was acknowledged.
+
+The outbox is the record (ADR 2): what a topic lost is published again from it, and readers drop what they have seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import mongoengine as me
+from kafka import KafkaConsumer, TopicPartition
+from pymongo import DeleteMany, UpdateMany, UpdateOne
+
+from chassis.bus.event import Envelope, envelope_of
+from chassis.bus.outbox import Outbox
+from chassis.database import Row, collection_of, rows_of, write
+from chassis.errors import Transient
+from chassis.watch import EVENTS_PUBLISHED_AGAIN, log
+
+CHECK_SECONDS = 30.0
+READ_SECONDS = 10.0
+CLOCKS_APART = timedelta(minutes=10)  # between workers that announced, and how long a row may have been due
+THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Acknowledged(me.Document):
+    """By topic and partition: the last record of ours that Kafka acknowledged."""
+
+    meta = {"collection": "acknowledged", "auto_create_index": False, "strict": False}
+    place = me.StringField(primary_key=True)
+    offset = me.IntField()
+    event = me.StringField()
+
+
+def remember(last: Mapping[str, Mapping[str, Any]]) -> None:
+    """By place, the offset and event acknowledged last; a lower one than is known tells of a loss, and is left out."""
+    changes = []
+    for place, one in last.items():
+        is_later = {"$gt": [one["offset"], {"$ifNull": ["$offset", -1]}]}
+        change = {name: {"$cond": [is_later, value, f"${name}"]} for name, value in one.items()}
+        changes.append(UpdateOne({"_id": place}, [{"$set": change}], upsert=True))
+    write(Acknowledged, changes)
+
+
+def restore(kafka: str) -> int:
+    """Have published again what the topic lost; how many rows. `Transient` or a driver's error when Kafka is away.
+
+    A tail that was cut: what was announced since the last record that is left. A topic that is gone or is another
+    one: everything.
+    """
+    known = rows_of(Acknowledged, {})
+    if not known:
+        return 0
+    reader = KafkaConsumer(
+        bootstrap_servers=kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        bootstrap_timeout_ms=10_000,
+        request_timeout_ms=10_000,
+    )
+    try:
+        since = {row["_id"]: moment for row in known if (moment := _lost_since(reader, row)) is not None}
+    finally:
+        reader.close(autocommit=False)
+    return _publish_again(since) if since else 0
+
+
+def _lost_since(reader: KafkaConsumer, row: Row) -> datetime | None:
+    """From when on a partition lacks what was acknowledged; None when it lacks nothing."""
+    topic, number = row["_id"].rsplit(":", 1)
+    place = TopicPartition(topic, int(number))
+    if place.partition not in reader.partitions_for_topic(topic):
+        raise Transient(f"the topic {topic} does not exist")
+    begin, end = reader.beginning_offsets([place])[place], reader.end_offsets([place])[place]
+    if end > row["offset"]:
+        kept = begin > row["offset"] or _at(reader, place, row["offset"]).id == row["event"]
+        return None if kept else THE_BEGINNING
+    if end == begin:
+        return THE_BEGINNING
+    last = _at(reader, place, end - 1)
+    return last.time - CLOCKS_APART if collection_of(Outbox).find_one({"_id": last.id}, {}) else THE_BEGINNING
+
+
+def _at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> Envelope:
+    """The envelope of the record at an offset."""
+    reader.assign([place])
+    reader.seek(place, offset)
+    deadline = time.monotonic() + READ_SECONDS
+    while time.monotonic() < deadline:
+        found: Mapping[Any, Sequence[Any]] = reader.poll(timeout_ms=500, max_records=1)
+        for one in found.get(place, ()):
+            return _envelope(one.headers)
+    raise Transient(f"{place.topic}:{place.partition} does not give its record {offset}")
+
+
+def _envelope(headers: Sequence[tuple[str, bytes]]) -> Envelope:
+    """The envelope; an empty one for a record that is no event of ours."""
+    try:
+        return envelope_of(headers)
+    except (KeyError, ValueError):
+        return Envelope(id="", source="", type="", key="", seq=0, cause="", time=THE_BEGINNING)
+
+
+def _publish_again(since: Mapping[str, datetime]) -> int:
+    """Mark rows as due; only then forget what was acknowledged, so that a crash between leaves the loss to be seen."""
+    first = min(since.values())
+    where = {"due": {"$exists": False}} | ({} if first == THE_BEGINNING else {"time": {"$gte": first}})
+    count = collection_of(Outbox).count_documents(where)
+    write(Outbox, [UpdateMany(where, {"$set": {"due": True}})])
+    write(Acknowledged, [DeleteMany({"_id": {"$in": list(since)}})])
+    EVENTS_PUBLISHED_AGAIN.inc(count)
+    log.error("Kafka lost what it had acknowledged; it is published again", places=sorted(since), events=count)
+    return count

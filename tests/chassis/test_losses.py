@@ -1,0 +1,105 @@
+"""Promise 6: what Kafka acknowledged and lost is published again from the outbox, and doubles nothing."""
+
+from __future__ import annotations
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from chassis.bus import topics
+from chassis.bus.losses import Acknowledged, restore
+from chassis.bus.outbox import Outbox
+from chassis.bus.relay import Relay
+from chassis.database import database, rows_of
+from tests.support.bus import TOPICS, amounts, announce, consume_until, until
+from tests.support.words import Counted
+
+TOPIC = TOPICS[0]
+
+
+def announced(relay: Relay, *numbers: int) -> None:
+    for n in numbers:
+        announce(Counted(name="a", amount=n), Counted(name="b", amount=n))
+    relay.publish_pending()
+
+
+def lose(kafka: str, keep: int = 0) -> None:
+    """The broker comes back with an old copy of the topic: only the first records of each partition are left."""
+    kept = [record for number in range(3) for record in _records(kafka, number)[:keep]]
+    client = topics.admin(kafka)
+    client.delete_topics([TOPIC])
+    until(lambda: TOPIC not in client.list_topics())
+    client.close()
+    topics.create(kafka, {TOPIC: {"num_partitions": 3, "replication_factor": 1}})
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for one in kept:
+        producer.send(TOPIC, one.value, one.key, list(one.headers), one.partition).get(timeout=20)
+    producer.close()
+
+
+def _records(kafka: str, number: int) -> list[object]:
+    reader = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    place = TopicPartition(TOPIC, number)
+    reader.assign([place])
+    found: list[object] = []
+    end = reader.end_offsets([place])[place]
+    while len(found) < end:
+        found += [one for some in reader.poll(timeout_ms=500).values() for one in some]
+    reader.close(autocommit=False)
+    return found
+
+
+def test_nothing_is_lost_and_nothing_happens(kafka: str, relay: Relay) -> None:
+    assert restore(kafka) == 0
+    announced(relay, 1, 2)
+    assert restore(kafka) == 0
+    assert rows_of(Outbox, {"due": True}) == []
+
+
+def test_a_topic_that_is_gone_is_filled_again(kafka: str, relay: Relay, group: str) -> None:
+    announced(relay, 1, 2)
+    consume_until(kafka, group, lambda: len(amounts("a")) == 2)
+    lose(kafka)
+    announced(relay, 3)
+    assert restore(kafka) == 6
+    assert rows_of(Acknowledged, {}) == []
+    relay.publish_pending()
+    assert restore(kafka) == 0
+    consume_until(kafka, group, lambda: 3 in amounts("a") and 3 in amounts("b"))
+    assert (amounts("a"), amounts("b")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_a_reader_that_had_not_read_what_was_lost_gets_it(kafka: str, relay: Relay, group: str) -> None:
+    announced(relay, 1, 2, 3)
+    lose(kafka)
+    assert restore(kafka) == 6
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: len(amounts("a")) == 3 == len(amounts("b")))
+    assert amounts("a") == [1, 2, 3]
+
+
+def test_of_a_cut_tail_what_was_announced_since_comes_again(kafka: str, relay: Relay, group: str) -> None:
+    announced(relay, 1)
+    database()["outbox"].update_many({}, [{"$set": {"time": {"$subtract": ["$time", 7_200_000]}}}])
+    announced(relay, 2, 3)
+    assert rows_of(Outbox, {"due": True}) == []
+    lose(kafka, keep=2)
+    assert restore(kafka) == 4  # what is two hours older than the last record that is left is not told again
+    relay.publish_pending()
+    consume_until(kafka, group, lambda: len(amounts("a")) == 3 == len(amounts("b")))
+    assert (amounts("a"), amounts("b")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_a_topic_of_somebody_else_counts_as_gone(kafka: str, relay: Relay) -> None:
+    announced(relay, 1)
+    lose(kafka)
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for number in range(3):
+        producer.send(TOPIC, b"stranger", b"x", partition=number).get(timeout=20)
+    producer.close()
+    assert restore(kafka) == 2
+
+
+def test_a_running_relay_notices_by_itself(kafka: str, relay: Relay) -> None:
+    announced(relay, 1)
+    lose(kafka)
+    relay._look_for_losses()
+    assert len(rows_of(Outbox, {"due": True})) == 2
