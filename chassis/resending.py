@@ -114,7 +114,10 @@ def gaps(before: datetime) -> dict[str, list[Gap]]:
 
 
 def _gap(key: str, strand: Mapping[str, Any] | Row, source: str, seq: int) -> Gap | None:
-    first = strand.get("seen", {}).get(source, 0) + 1
+    first, last = strand.get("seen", {}).get(source, 0) + 1, seq - 1
     dead = strand.get("dead", {}).get(source, [])
-    missing = [number for number in range(first, seq) if number not in dead]
-    return {"key": key, "first": missing[0], "last": missing[-1]} if missing else None
+    while first in dead:
+        first += 1
+    while last in dead:
+        last -= 1
+    return {"key": key, "first": first, "last": min(last, first + MOST_NUMBERS - 1)} if first <= last else None

@@ -66,6 +66,8 @@ samples_folder = click.option(
 )
 
 
+roles_option = click.option("--role", "roles", multiple=True, required=True, help="registry, teo, operator, ...")
+owns_option = click.option("--owns", multiple=True, help="Limit it to its own, as kind=id: teo=911100000000000276.")
 service_of_letters = click.argument("service", type=click.Choice(SERVICES))
 
 
@@ -100,7 +102,7 @@ def down(wipe: bool) -> None:
     tell("The stack is stopped" if stopped else f"No stack runs in {home.folder}")
     if wipe:
         stack.wipe(home)
-        tell(f"Its state in {home.folder} is deleted")
+        tell(f"Its state in {home.folder} is deleted; the fetched engines stay")
 
 
 @main.command()
@@ -208,6 +210,33 @@ def discard_letters(service: str, letters: tuple[str, ...], kind: str, reason: s
     sys.exit(0 if workbench().discard(service, chosen(service, letters, kind), reason) else 1)
 
 
+@main.command("add-client")
+@click.argument("client")
+@roles_option
+@owns_option
+@one_sentence
+def add_client(client: str, roles: tuple[str, ...], owns: tuple[str, ...]) -> None:
+    """Register a machine and print its secret, this once."""
+    from onex.accounts import Accounts  # noqa: PLC0415
+
+    secret = Accounts(Running.of(Home.from_environment())).add_client(client, roles, owns)
+    click.echo(f"CLIENT={client}\nSECRET={secret}")
+
+
+@main.command("add-user")
+@click.argument("name")
+@roles_option
+@owns_option
+@click.password_option(help="Asked for when not given.")
+@one_sentence
+def add_user(name: str, roles: tuple[str, ...], owns: tuple[str, ...], password: str) -> None:
+    """Register a person who signs in at the portal."""
+    from onex.accounts import Accounts  # noqa: PLC0415
+
+    Accounts(Running.of(Home.from_environment())).add_user(name, password, roles, owns)
+    tell(f"{name} may sign in as {', '.join(roles)}")
+
+
 def workbench() -> Workbench:
     """The dead letters of the stack that runs."""
     from onex.dead_letters import Workbench  # noqa: PLC0415
@@ -272,7 +301,8 @@ def wait_for_interrupt() -> None:
 def print_addresses(running: Running) -> None:
     """Where to look."""
     table = Table(box=None, show_header=False)
-    table.add_row("portal", running.url("portal"))
+    signed_in = f"{running.url('portal')}  (sign in as registry, operator, learner, ...; password onex-demo)"
+    table.add_row("portal", signed_in if running.variables.get("DEMO") else running.url("portal"))
     for name in SERVICES:
         table.add_row(name, f"{running.url(name)}/docs")
     table.add_row("mail", running.variables["MAIL_FOLDER"])

@@ -31,7 +31,7 @@ class Arrival:
 
 
 def arrival_of(
-    headers: Iterable[tuple[str, bytes]],
+    headers: Iterable[tuple[str, bytes | None]],
     payload: bytes,
     types: Mapping[str, type[Announcement]],
     place: str = "",

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import mongoengine as me
+from bson.errors import InvalidDocument
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from pymongo import UpdateOne
+from pymongo.errors import WriteError
 
 from chassis.bus import dead_letters
 from chassis.bus.arrivals import Arrival, arrival_of, types_of
@@ -81,7 +83,7 @@ class Record:
 
     place: str
     offset: int
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
     payload: bytes
 
 
@@ -300,20 +302,28 @@ class Consumer:
         return 1
 
     def _bury(self, record: Record, error: Exception) -> None:
-        moved = _moved([record])
-
-        def body() -> None:
-            dead_letters.bury(record.place, record.offset, record.headers, record.payload, error)
-            self._move(moved)
-
-        run_transaction(body)
-        self.positions.update(moved)
+        try:
+            self._put_away(record, error)
+        except (OverflowError, InvalidDocument, WriteError) as unkept:
+            log.warning("a record can't be kept by its own names, it is kept as it came", kind=type(unkept).__name__)
+            self._put_away(record, error, is_raw=True)
         log.error("an event became a dead letter", event_at=_name_of(record), frames=frames_of(error))
         self._fates.append(True)
         if sum(self._fates) >= DEFECTS_LIMIT:
             raise ConsumerStopped(
                 f"{sum(self._fates)} of the last {len(self._fates)} events became dead letters, last {_name_of(record)}"
             ) from error
+
+    def _put_away(self, record: Record, error: Exception, is_raw: bool = False) -> None:
+        """A dead letter and the position after it, in one transaction."""
+        moved = _moved([record])
+
+        def body() -> None:
+            dead_letters.bury(record.place, record.offset, record.headers, record.payload, error, is_raw)
+            self._move(moved)
+
+        run_transaction(body)
+        self.positions.update(moved)
 
     def _serve_letters(self) -> None:
         """Once a second, do what operators asked for dead letters of our partitions."""
@@ -376,8 +386,8 @@ def record_time(record: Record) -> float:
         return time.time()
 
 
-def _id_in(headers: Sequence[tuple[str, bytes]]) -> str:
-    return dict(headers).get("ce_id", b"").decode(errors="replace") or NO_EVENT
+def _id_in(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    return (dict(headers).get("ce_id") or b"").decode(errors="replace") or NO_EVENT
 
 
 def _name_of(record: Record) -> str:

@@ -79,11 +79,23 @@ class DeadLetters(me.Document):
     decided = me.ListField(me.DictField())
 
 
-def bury(place: str, offset: int, headers: Sequence[tuple[str, bytes]], payload: bytes, error: BaseException) -> None:
-    """Make a dead letter of a record that broke its handling, in the open transaction; its key waits behind it."""
-    envelope = _envelope(headers)
+def bury(
+    place: str,
+    offset: int,
+    headers: Sequence[tuple[str, bytes | None]],
+    payload: bytes,
+    error: BaseException,
+    is_raw: bool = False,
+) -> None:
+    """Make a dead letter of a record that broke its handling, in the open transaction; its key waits behind it.
+
+    `is_raw`: keep it as it came, whatever its envelope says.
+    """
+    envelope = None if is_raw else _envelope(headers)
     if envelope is None:
-        row = _letter(f"{place}|{offset}", place, offset, payload) | {"headers": [[k, Binary(v)] for k, v in headers]}
+        row = _letter(f"{place}|{offset}", place, offset, payload) | {
+            "headers": [[name, Binary(value or b"")] for name, value in headers]
+        }
     else:
         held = strand(envelope.key)
         if envelope.seq <= held.seen.get(envelope.source, 0) or envelope.seq in held.dead.get(envelope.source, []):
@@ -193,7 +205,7 @@ def _told(envelope: Envelope) -> Row:
     }
 
 
-def _envelope(headers: Sequence[tuple[str, bytes]]) -> Envelope | None:
+def _envelope(headers: Sequence[tuple[str, bytes | None]]) -> Envelope | None:
     try:
         return envelope_of(headers)
     except (KeyError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,6 +14,9 @@ from chassis.clock import UTC
 
 NAMES = uuid.UUID("8b0f1c52-5a0e-5d0c-9d51-0e4f6f6e2019")
 MAX_BODY_BYTES = 512 * 1024
+SOURCE = re.compile(r"[a-z][a-z0-9-]{0,62}")  # it names a field of every strand
+LAST_NUMBER = 2**53 - 1  # what JSON readers keep exactly
+NAMED = ("ce_id", "ce_source", "ce_type", "ce_cause")
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,18 +90,30 @@ class Envelope(msgspec.Struct, frozen=True):
     time: datetime
 
 
-def envelope_of(headers: Iterable[tuple[str, bytes]]) -> Envelope:
+def envelope_of(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Read the headers of a record; KeyError or ValueError when one is missing or malformed."""
-    values = {name: value.decode() for name, value in headers}
+    values = dict(headers)
+    texts = {name: _text(values, name) for name in ("ce_sequence", *NAMED, "ce_partitionkey", "ce_time")}
+    seq = int(texts["ce_sequence"])
+    if not 1 <= seq <= LAST_NUMBER or SOURCE.fullmatch(texts["ce_source"]) is None or "\0" in texts["ce_partitionkey"]:
+        raise ValueError("a number, source or key that nobody gives")
     return Envelope(
-        id=values["ce_id"],
-        source=values["ce_source"],
-        type=values["ce_type"],
-        key=values["ce_partitionkey"],
-        seq=int(values["ce_sequence"]),
-        cause=values["ce_cause"],
-        time=datetime.fromisoformat(values["ce_time"]),
+        id=texts["ce_id"],
+        source=texts["ce_source"],
+        type=texts["ce_type"],
+        key=texts["ce_partitionkey"],
+        seq=seq,
+        cause=texts["ce_cause"],
+        time=datetime.fromisoformat(texts["ce_time"]),
     )
+
+
+def _text(values: Mapping[str, bytes | None], name: str) -> str:
+    """A header's text; other clients send headers without a value."""
+    value = values[name]
+    if value is None:
+        raise ValueError(f"{name} has no value")
+    return value.decode()
 
 
 def event_of(envelope: Envelope, payload: bytes, body_type: type[Body]) -> Event[Body]:

@@ -97,7 +97,7 @@ def _at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> Envelope:
     raise Transient(f"{place.topic}:{place.partition} does not give its record {offset}")
 
 
-def _envelope(headers: Sequence[tuple[str, bytes]]) -> Envelope:
+def _envelope(headers: Sequence[tuple[str, bytes | None]]) -> Envelope:
     """The envelope; an empty one for a record that is no event of ours."""
     try:
         return envelope_of(headers)

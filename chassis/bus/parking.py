@@ -14,9 +14,11 @@ from chassis.bus import dead_letters
 from chassis.bus.arrivals import Arrival, arrival_in
 from chassis.bus.event import Announcement, Envelope
 from chassis.database import Row, rows_of, write
+from chassis.errors import Defect
 from chassis.strands import Strand, strand
 from chassis.watch import EVENTS_REPEATED
 
+MOST_AHEAD = 1_000_000  # more is no gap but a wrong number
 Types = Mapping[str, type[Announcement]]
 
 
@@ -52,6 +54,8 @@ def in_order(arrivals: Sequence[Arrival], types: Types, is_alone: bool = False) 
         seen = held.seen.get(envelope.source, 0)
         if envelope.seq <= seen or envelope.seq in held.dead.get(envelope.source, ()):
             EVENTS_REPEATED.labels(envelope.source).inc()
+        elif envelope.seq > seen + MOST_AHEAD:
+            raise Defect(f"number {envelope.seq} where {seen + 1} is next")
         elif envelope.seq > seen + 1:
             row = _parked_row(arrival)
             parking[row["_id"]] = row

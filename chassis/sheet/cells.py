@@ -36,6 +36,7 @@ NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20
 UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0x7F, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[eE]\+1[5-9]|[+-]?\d(\.\d+)?[eE]\+[2-9]\d")
 SPACES = re.compile(r"\s+")
+LAST_YEAR = 9999
 WHOLE = re.compile(r"([+-]?\d+)(\.0*)?")
 DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]0{1,2}:00(?::00)?)?")
 
@@ -104,7 +105,9 @@ def instant(cell: Cell) -> str:
 
 
 def aware(moment: datetime) -> str:
-    """An instant as text, with its zone."""
+    """An instant as text, with its zone; refused at the ends of time, which another zone can't tell."""
+    if not 1 < moment.year < LAST_YEAR:
+        raise NOT_AN_INSTANT(text=moment.isoformat())
     return (moment if moment.tzinfo else moment.replace(tzinfo=CAMPUS)).isoformat()
 
 

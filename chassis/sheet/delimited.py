@@ -26,6 +26,8 @@ DELIMITERS = (",", ";", "\t")
 DECODE_BYTES = 1 << 20
 BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
+GB18030_BOM = "\ufeff".encode("gb18030")  # no codec takes it off
+
 
 def encoding_of(content: bytes) -> str:
     """The first encoding that reads every byte; refused when none does, or when what it reads is no text."""
@@ -58,7 +60,10 @@ def decoded(content: bytes, encoding: str) -> Iterator[str]:
 
 def lines_of(content: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each line with its number from 1; lazily, so that a large file costs no memory of its own."""
-    stream = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+    binary = io.BytesIO(content)
+    if encoding == "gb18030" and content.startswith(GB18030_BOM):
+        binary.seek(len(GB18030_BOM))
+    stream = io.TextIOWrapper(binary, encoding, newline="")
     reader = csv.reader(stream, delimiter=delimiter)
     number = 0
     try:

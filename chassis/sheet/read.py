@@ -178,6 +178,8 @@ class Place:
 
     def read(self, cell: Cell) -> tuple[str, Said | None]:
         """The cell as text in one form, and what is wrong with it if it cannot be taken."""
+        if type(cell) is str and len(cell) > MAX_CELL_CHARACTERS and len(cell.strip()) > MAX_CELL_CHARACTERS:
+            return cell[:MAX_CELL_CHARACTERS], misfit(self.column, cell)
         try:
             value = self.column.read(cell)
         except Refusal as refusal:

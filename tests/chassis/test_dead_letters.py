@@ -9,16 +9,19 @@ from kafka import KafkaProducer
 
 from chassis.bus.consumer import DEFECTS_LIMIT, ConsumerStopped
 from chassis.bus.dead_letters import DeadLetters, LetterState, sentence
+from chassis.bus.event import envelope_of, headers_of
 from chassis.bus.outbox import Outbox
-from chassis.bus.parking import Parked
+from chassis.bus.parking import MOST_AHEAD, Parked
 from chassis.bus.relay import Relay
 from chassis.bus.retrying import rehearse, serve
 from chassis.database import Row, database, rows_of, run_transaction
 from chassis.strands import is_parked
+from tests.support.arrivals import ANNOUNCED
 from tests.support.bus import BREAKS_AT, TOPICS, amounts, announce, consume_until, on_counted
 from tests.support.words import Counted
 
 HANDLERS = {Counted: on_counted}
+HEADED = {"_id": "e1", "type": "Counted", "source": "north", "cause": "test:1", "time": ANNOUNCED}
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +141,49 @@ def test_a_record_that_is_no_event_is_kept_and_holds_up_nobody(kafka: str, relay
     assert sentence(letters()[0], "en") == "The record breaks its contract: KeyError: 'ce_id'."
     ask(LetterState.DISCARDING)
     consume_until(kafka, group, lambda: len(letters(state="discarded")) == 2)
+
+
+WRONG = {"ce_sequence": [b"0", b"9223372036854775807", b"9223372036854775808"], "ce_source": [b"a\0b", b"$set", b"a.b"]}
+
+
+def test_numbers_and_sources_that_nobody_gives_are_kept_as_they_came(kafka: str, relay: Relay, group: str) -> None:
+    """The database could not keep them by these names, and a gap of such a length is no gap."""
+    wrong = [{name: value} for name, values in WRONG.items() for value in values]
+    sound = dict(headers_of(HEADED | {"key": "thing:x", "seq": 1}))
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for one in wrong:
+        producer.send(TOPICS[0], b"{bad", b"thing:x", list((sound | one).items()), partition=1).get(timeout=10)
+    ahead = headers_of(HEADED | {"key": "thing:y", "seq": MOST_AHEAD + 2})
+    producer.send(TOPICS[0], b'{"name": "y", "amount": 1}', b"thing:y", ahead, partition=1).get(timeout=10)
+    producer.close()
+    told(relay, *(Counted(name=f"b{n}", amount=n) for n in range(9)))
+    consume_until(kafka, group, lambda: database()["sums"].count_documents({}) == 9 and len(letters()) == 7)
+    assert {row["key"] for row in letters()} == {"", "thing:y"}
+    assert "where 1 is next" in sentence(letters(key="thing:y")[0], "en")
+    assert rows_of(Parked, {}) == []
+    ask(LetterState.DISCARDING)
+    consume_until(kafka, group, lambda: len(letters(state="discarded")) == 7)
+
+
+def test_what_the_database_refuses_by_its_names_is_kept_raw(
+    kafka: str, relay: Relay, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should a name slip through that it can't keep, the partition goes on all the same."""
+    monkeypatch.setattr("chassis.bus.event.LAST_NUMBER", 2**64)
+    headers = headers_of(HEADED | {"key": "thing:x", "seq": 2**63})
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer.send(TOPICS[0], b"{bad", b"thing:x", headers, partition=1).get(timeout=10)
+    producer.close()
+    told(relay, Counted(name="b", amount=1))
+    consume_until(kafka, group, lambda: amounts("b") and letters())
+    assert [row["key"] for row in letters()] == [""]
+
+
+def test_a_header_without_a_value_is_no_header() -> None:
+    headers = [*headers_of(HEADED | {"key": "thing:x", "seq": 1}), ("traceparent", None)]
+    assert envelope_of(headers).key == "thing:x"
+    with pytest.raises(ValueError, match="ce_id has no value"):
+        envelope_of([*headers, ("ce_id", None)])
 
 
 def test_bad_code_stops_at_so_many_and_drains_no_topic(kafka: str, relay: Relay, group: str) -> None:

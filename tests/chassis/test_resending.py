@@ -57,6 +57,11 @@ def test_a_gap_is_told_by_what_is_missing_before_the_first_parked(mongo: str) ->
     assert gaps(datetime.now(UTC) - timedelta(seconds=30)) == {}
 
 
+def test_a_long_gap_is_asked_for_in_parts(mongo: str) -> None:
+    taken(1, 900_000)
+    assert gaps(datetime.now(UTC) + timedelta(seconds=1)) == {"north": [{"key": "thing:a", "first": 2, "last": 1_001}]}
+
+
 def test_a_dead_letters_number_is_not_missing(mongo: str) -> None:
     taken(1, 3)
     database()["strands"].update_one({"_id": "thing:a"}, {"$set": {"dead": {"north": [2]}}})

@@ -46,6 +46,18 @@ def test_csv_is_read_in_each_encoding_and_with_each_delimiter(encoding: str, com
     assert [row.cells for row in rows_of(csv([LINE], encoding=encoding, comma=comma))] == [EXPECTED]
 
 
+def test_a_mark_of_gb18030_is_no_part_of_the_header() -> None:
+    content = "\ufeff".encode("gb18030") + csv([LINE], encoding="gb18030")
+    assert [row.cells for row in rows_of(content)] == [EXPECTED]
+
+
+def test_a_cell_of_five_thousand_digits_spoils_its_own_row_alone() -> None:
+    table = table_of(csv([LINE, ("甲", LINE[1], "9" * 5_000, ""), LINE]), COLUMNS)
+    read = row_reader(table, COLUMNS, Upload(1, "lending"))
+    said = [read(number, line)[1] for number, line in table.data_lines()]
+    assert [one.code if one else None for one in said] == [None, "cell_too_long", None]
+
+
 def test_rare_characters_survive_gb18030() -> None:
     (row,) = rows_of(csv([("𠮷㛃䶮", *LINE[1:])], encoding="gb18030"))
     assert row["姓名"] == "𠮷㛃䶮"
@@ -141,6 +153,8 @@ def test_cells_are_read_as_meant(reader: cells.Reader, written: Cell, expected: 
         (cells.day, "明天", "not_a_date"),
         (cells.day, "20201", "not_a_date"),
         (cells.instant, "昨天", "not_an_instant"),
+        (cells.instant, "0001-01-01T00:00:00+14:00", "not_an_instant"),
+        (cells.instant, "9999-12-31T23:59:59-12:00", "not_an_instant"),
         (cells.code, "1.10101E+17", "number_damaged"),
         (cells.code, 1.1e17, "number_damaged"),
     ],
