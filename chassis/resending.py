@@ -14,6 +14,7 @@ from typing import Any
 from marshmallow import fields, validate
 from pymongo import UpdateMany
 
+from chassis.bus.event import LAST_NUMBER
 from chassis.bus.outbox import Outbox
 from chassis.bus.parking import Parked
 from chassis.database import Row, collection_of, rows_of, transactional
@@ -35,8 +36,8 @@ class GapSchema(Schema):
     """Numbers of a key that a reader lacks."""
 
     key = fields.String(required=True, validate=validate.Length(1, 300))
-    first = fields.Integer(required=True, validate=validate.Range(1))
-    last = fields.Integer(required=True, validate=validate.Range(1))
+    first = fields.Integer(required=True, validate=validate.Range(1, LAST_NUMBER))
+    last = fields.Integer(required=True, validate=validate.Range(1, LAST_NUMBER))
 
 
 class GapsSchema(Schema):
