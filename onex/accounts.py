@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
-from onex.dead_letters import CLIENT, ENGLISH
-from onex.demo.driver import addresses_of
-from onex.demo.http import Speaker
-from onex.demo.trouble import Answered
+from onex.operator import Operator
 from onex.stack.addresses import Running
 from onex.stack.trouble import Trouble
 
@@ -20,25 +16,18 @@ class Accounts:
     """The portal's machines and people, as the operator of the stack's own machine."""
 
     def __init__(self, running: Running) -> None:
-        self.speaker = Speaker(addresses_of(running), CLIENT)
+        self.operator = Operator(running)
 
     def add_client(self, client_id: str, roles: Sequence[str], owns: Sequence[str]) -> str:
         """Register a machine, or change it, and make it a secret, which is shown this once."""
         path = f"/clients/{quote(client_id, safe='')}"
-        self._send("PUT", path, {"roles": list(roles), "owns": owned(owns)})
-        return str(self._send("POST", f"{path}/secrets")["secret"])
+        self.operator.put(PORTAL, path, {"roles": list(roles), "owns": owned(owns)})
+        return str(self.operator.post(PORTAL, f"{path}/secrets")["secret"])
 
     def add_user(self, name: str, password: str, roles: Sequence[str], owns: Sequence[str]) -> None:
         """Register a person, or change one."""
         body = {"password": password, "roles": list(roles), "owns": owned(owns)}
-        self._send("PUT", f"/users/{quote(name, safe='')}", body)
-
-    def _send(self, method: str, path: str, body: Any = None) -> Any:
-        more = {"json": body} if body is not None else {}
-        try:
-            return self.speaker.send(PORTAL, method, path, headers=ENGLISH, **more)
-        except Answered as refused:
-            raise Trouble(str(refused)) from refused
+        self.operator.put(PORTAL, f"/users/{quote(name, safe='')}", body)
 
 
 def owned(pairs: Sequence[str]) -> dict[str, list[str]]:

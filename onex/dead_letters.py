@@ -11,15 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from onex.demo.driver import addresses_of
-from onex.demo.http import Speaker
-from onex.demo.trouble import Answered
+from onex.operator import Operator
 from onex.stack.addresses import SERVICES, Running
-from onex.stack.trouble import Trouble
 
 AT_ONCE = 100
-CLIENT = "onex"  # the command line of a stack's own machine; its secret is derived from the stack's secrets
-ENGLISH = {"Accept-Language": "en"}
 Letter = dict[str, Any]
 
 
@@ -27,7 +22,7 @@ class Workbench:
     """One stack's dead letters, over the services' own APIs."""
 
     def __init__(self, running: Running, console: Console) -> None:
-        self.speaker = Speaker(addresses_of(running), CLIENT)
+        self.operator = Operator(running)
         self.console = console
 
     def show_all(self, services: Sequence[str], **where: str) -> int:
@@ -45,7 +40,7 @@ class Workbench:
 
     def show(self, service: str, letter_id: str) -> None:
         """Print all that is known of a letter; personal fields of its event are left out."""
-        one = self._get(service, f"/dead-letters/{quote(letter_id, safe='')}")
+        one = self.operator.get(service, f"/dead-letters/{quote(letter_id, safe='')}")
         self.console.print_json(data=one)
 
     def retry(self, service: str, ids: Sequence[str]) -> bool:
@@ -59,19 +54,13 @@ class Workbench:
     def letters(self, service: str, **where: str) -> Iterator[Letter]:
         """Every letter of a service, those that are not settled unless a state is asked for."""
         query = {name: value for name, value in where.items() if value}
-        return self.speaker.listed(service, "/dead-letters", headers=ENGLISH, **query)
-
-    def _get(self, service: str, path: str) -> Any:
-        try:
-            return self.speaker.send(service, "GET", path, headers=ENGLISH)
-        except Answered as refused:
-            raise Trouble(str(refused)) from refused
+        return self.operator.listed(service, "/dead-letters", **query)
 
     def _word(self, service: str, word: str, ids: Sequence[str], more: dict[str, str]) -> bool:
         counts: Counter[str] = Counter()
         for start in range(0, len(ids), AT_ONCE):
             body = {"ids": list(ids[start : start + AT_ONCE]), **more}
-            for one in self.speaker.send(service, "POST", f"/dead-letter-{word}", json=body, headers=ENGLISH):
+            for one in self.operator.post(service, f"/dead-letter-{word}", body):
                 counts[one["status"]] += 1
                 colour = "green" if one["status"] == "accepted" else "red"
                 detail = escape(one["detail"] or "its partition's owner acts on it now")

@@ -57,14 +57,11 @@ class Speaker:
         """Remove one resource."""
         return self.send(service, "DELETE", path)
 
-    def listed(
-        self, service: str, path: str, headers: Mapping[str, str] | None = None, **query: Any
-    ) -> Iterator[dict[str, Any]]:
+    def listed(self, service: str, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every item of a list, page by page."""
         cursor: dict[str, Any] = {}
         while True:
-            params = {"limit": PAGE, **query, **cursor}
-            page = self.send(service, "GET", path, params=params, headers=headers or {})
+            page = self.get(service, path, limit=PAGE, **query, **cursor)
             yield from page["items"]
             if page["next"] is None:
                 return
