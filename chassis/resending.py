@@ -28,6 +28,7 @@ from chassis.web.schemas import Schema
 
 PATIENCE_SECONDS = 30.0  # what is only late comes by itself
 EVERY_SECONDS = 10.0
+ANSWER_SECONDS = 5.0  # the worker has other jobs too
 MOST_KEYS, MOST_NUMBERS = 200, 1_000
 Gap = dict[str, Any]  # key, first, last
 
@@ -82,7 +83,7 @@ class Asker:
     def __init__(self, name: str, settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience = timedelta(seconds=patience_seconds)
         self._clients = {
-            peer: Client(url, peer, settings.portal_url, name, settings.client_secret)
+            peer: Client(url, peer, settings.portal_url, name, settings.client_secret, answer_seconds=ANSWER_SECONDS)
             for peer, url in settings.addresses().items()
         }
 

@@ -63,19 +63,24 @@ def restore(kafka: str) -> int:
         request_timeout_ms=10_000,
     )
     try:
-        since = {row["_id"]: moment for row in known if (moment := _lost_since(reader, row)) is not None}
+        since = _losses(reader, {_place_of(row["_id"]): row for row in known})
     finally:
         reader.close(autocommit=False)
     return _publish_again(since) if since else 0
 
 
-def _lost_since(reader: KafkaConsumer, row: Row) -> datetime | None:
+def _losses(reader: KafkaConsumer, known: Mapping[TopicPartition, Row]) -> dict[str, datetime]:
+    """The places that lack what was acknowledged, and from when on they lack it."""
+    for place in known:
+        if place.partition not in reader.partitions_for_topic(place.topic):
+            raise Transient(f"the topic {place.topic} does not exist")
+    begins, ends = reader.beginning_offsets(list(known)), reader.end_offsets(list(known))
+    found = {row["_id"]: _lost_since(reader, place, row, begins[place], ends[place]) for place, row in known.items()}
+    return {name: since for name, since in found.items() if since is not None}
+
+
+def _lost_since(reader: KafkaConsumer, place: TopicPartition, row: Row, begin: int, end: int) -> datetime | None:
     """From when on a partition lacks what was acknowledged; None when it lacks nothing."""
-    topic, number = row["_id"].rsplit(":", 1)
-    place = TopicPartition(topic, int(number))
-    if place.partition not in reader.partitions_for_topic(topic):
-        raise Transient(f"the topic {topic} does not exist")
-    begin, end = reader.beginning_offsets([place])[place], reader.end_offsets([place])[place]
     if end > row["offset"]:
         kept = begin > row["offset"] or _at(reader, place, row["offset"]).id == row["event"]
         return None if kept else THE_BEGINNING
@@ -83,6 +88,11 @@ def _lost_since(reader: KafkaConsumer, row: Row) -> datetime | None:
         return THE_BEGINNING
     last = _at(reader, place, end - 1)
     return last.time - CLOCKS_APART if collection_of(Outbox).find_one({"_id": last.id}, {}) else THE_BEGINNING
+
+
+def _place_of(name: str) -> TopicPartition:
+    topic, number = name.rsplit(":", 1)
+    return TopicPartition(topic, int(number))
 
 
 def _at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> Envelope:
