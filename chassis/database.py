@@ -21,7 +21,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from chassis.errors import Busy
+from chassis.errors import Busy, Transient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -152,9 +152,9 @@ def is_conflict(error: BaseException) -> bool:
     return found is not None and found.has_error_label(LABEL_TRANSIENT)
 
 
-def is_outage(error: BaseException) -> bool:
-    """Whether the database was away; anything else it says is our own mistake."""
-    return isinstance(driver_error(error), (ConnectionFailure, ExecutionTimeout))
+def comes_from_outside(error: BaseException) -> bool:
+    """Whether something was away, the database or another; anything else the database says is our own mistake."""
+    return isinstance(error, Transient) or isinstance(driver_error(error), (ConnectionFailure, ExecutionTimeout))
 
 
 def transactional(verb: Callable[P, R]) -> Callable[P, R]:

@@ -51,7 +51,9 @@ OLDEST_WAITER = Gauge(
 JOB_SECONDS = Histogram("onex_job_seconds", "One run of a job.", ["job"], buckets=SECONDS)
 JOB_FAILURES = Counter("onex_job_failures_total", "Runs of a job that broke.", ["job"])
 CONSUMER_REBUILT = Counter("onex_consumer_rebuilt_total", "Consumers built again by the watchdog.")
-CONSUMER_STOPPED = Gauge("onex_consumer_stopped", "1 when a defect stopped the consumer.", multiprocess_mode="max")
+CONSUMER_STOPPED = Gauge(
+    "onex_consumer_stopped", "1 when too many defects stopped the consumer.", multiprocess_mode="max"
+)
 
 
 def _mask_identity(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import msgspec
 from marshmallow import fields, validate
 from pymongo import UpdateOne
 
-from chassis.bus.dead_letters import OPEN, DeadLetters, LetterState, problem_of, sentence, sentence_of
+from chassis.bus.dead_letters import OPEN, DeadLetters, LetterState, problem_of, refusal_of, sentence
 from chassis.bus.event import Envelope
 from chassis.bus.handlers import Handlers
-from chassis.bus.parking import Parked
+from chassis.bus.parking import MOST_AHEAD, Parked
 from chassis.bus.retrying import rehearse
-from chassis.database import Row, collection_of, is_outage, rows_of, transactional
-from chassis.errors import NOT_FOUND, Ground, Refusal, Transient
+from chassis.database import Row, collection_of, comes_from_outside, rows_of, transactional
+from chassis.errors import NOT_FOUND, Ground, Refusal
+from chassis.strands import strand
 from chassis.watch import log
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
@@ -33,6 +34,14 @@ NOT_WAITING = Ground(
     "letter_not_waiting",
     en="Nothing is to be decided about this letter now: another's word came first, or it is settled.",
     zh="该死信已有处理意见或已了结，无需再处理。",
+    status=409,
+)
+
+
+NOT_ITS_TURN = Ground(
+    "letter_not_its_turn",
+    en="{missing} events before this one are still missing and are asked for. Decide about it when they have come.",
+    zh="该事件之前还缺 {missing} 个事件，系统正在补取。请待其到达后再处理。",
     status=409,
 )
 
@@ -99,7 +108,12 @@ def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collec
     blp = Blueprint(
         "dead-letters", __name__, description="Events that could not be handled, and what waits behind them."
     )
+    _looking(blp, readers)
+    _deciding(blp, handlers, deciders)
+    return blp
 
+
+def _looking(blp: Blueprint, readers: Collection[StrEnum]) -> None:
     @blp.route("/dead-letters")
     @allow(*readers)
     @paged(LetterSchema, LettersArgs)
@@ -119,6 +133,8 @@ def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collec
         row = _found(letter_id)
         return _shown(row, _behind([row])) | {"event": _event(row), "frames": row["frames"]}
 
+
+def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum]) -> None:
     @blp.route("/dead-letter-retries", methods=["POST"])
     @allow(*deciders)
     @blp.arguments(RetriesSchema)
@@ -133,9 +149,7 @@ def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collec
     @blp.response(200, WordSchema(many=True))
     def discard_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
         """Give letters up for a reason, which is kept; what waited behind them goes on."""
-        return [_word(one, lambda row: _decide(row, "discard", body["reason"])) for one in body["ids"]]
-
-    return blp
+        return [_word(one, lambda row: _discard(row, body["reason"])) for one in body["ids"]]
 
 
 def _wanted(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,11 +210,21 @@ def _retry(row: Row, handlers: Handlers) -> None:
     try:
         rehearse(row["_id"], handlers)
     except Exception as error:
-        if isinstance(error, Transient) or is_outage(error):
+        if comes_from_outside(error):
             raise
         log.info("a rehearsal broke", letter=row["_id"], kind=type(error).__name__)
-        raise sentence_of(problem_of(error)) from error
+        raise refusal_of(problem_of(error)) from error
     _decide(row, "retry", "")
+
+
+@transactional
+def _discard(row: Row, reason: str) -> None:
+    """What comes before it must have come, else its number would be asked for again; not if it is no gap at all."""
+    if row["key"]:
+        missing = row["seq"] - strand(row["key"]).seen.get(row["source"], 0) - 1
+        if 0 < missing < MOST_AHEAD:
+            raise NOT_ITS_TURN(missing=missing)
+    _decide(row, "discard", reason)
 
 
 def _must_wait(row: Row) -> None:

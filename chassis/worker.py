@@ -100,10 +100,10 @@ def _wait_out(part: str, health: Health, stop: threading.Event, deed: Callable[[
             return
         except ConsumerStopped as stopped:
             CONSUMER_STOPPED.set(1)
-            health.trouble(part, f"stopped by a defect at {stopped}")
+            health.trouble(part, f"stopped: {stopped}")
             defect = stopped.__cause__ or stopped
             log.critical(
-                "the consumer stopped at a defect; mend it and start the worker again",
+                "too many events broke, the consumer stopped; mend the code and start the worker again",
                 at=str(stopped),
                 frames=frames_of(defect),
             )

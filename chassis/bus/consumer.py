@@ -27,12 +27,21 @@ from chassis.bus.handlers import Handlers
 from chassis.bus.retrying import serve
 from chassis.bus.topics import describe, must_be_cut_alike
 from chassis.bus.watchdog import Watchdog
-from chassis.database import collection_of, is_conflict, is_outage, rows_of, run_transaction, try_transaction
+from chassis.database import (
+    Row,
+    collection_of,
+    comes_from_outside,
+    is_conflict,
+    rows_of,
+    run_transaction,
+    try_transaction,
+)
 from chassis.errors import Transient
 from chassis.watch import (
     BATCH_CONFLICTS,
     BATCH_EVENTS,
     BATCH_SECONDS,
+    EVENTS_DEAD,
     LAG,
     OLDEST_UNHANDLED,
     frames_of,
@@ -274,7 +283,7 @@ class Consumer:
 
     def _shrink_or_bury(self, error: Exception, batch: Sequence[Record]) -> int:
         """A conflict or a defect in company: try fewer. A defect alone makes a dead letter. How many are done."""
-        if isinstance(error, Transient) or is_outage(error):
+        if comes_from_outside(error):
             raise error
         if is_conflict(error):
             BATCH_CONFLICTS.inc()
@@ -293,7 +302,7 @@ class Consumer:
         except StaleError:
             raise
         except Exception as error:
-            if isinstance(error, Transient) or is_outage(error):
+            if comes_from_outside(error):
                 raise
             if not is_conflict(error):
                 self._bury(record, error)
@@ -302,11 +311,15 @@ class Consumer:
         return 1
 
     def _bury(self, record: Record, error: Exception) -> None:
+        """Make a dead letter of a record; one that was seen or is a letter already is merely passed by."""
         try:
-            self._put_away(record, error)
+            letter = self._put_away(record, error)
         except (OverflowError, InvalidDocument, WriteError) as unkept:
             log.warning("a record can't be kept by its own names, it is kept as it came", kind=type(unkept).__name__)
-            self._put_away(record, error, is_raw=True)
+            letter = self._put_away(record, error, is_raw=True)
+        if letter is None:
+            return
+        EVENTS_DEAD.labels(letter["source"], letter["type"]).inc()
         log.error("an event became a dead letter", event_at=_name_of(record), frames=frames_of(error))
         self._fates.append(True)
         if sum(self._fates) >= DEFECTS_LIMIT:
@@ -314,16 +327,18 @@ class Consumer:
                 f"{sum(self._fates)} of the last {len(self._fates)} events became dead letters, last {_name_of(record)}"
             ) from error
 
-    def _put_away(self, record: Record, error: Exception, is_raw: bool = False) -> None:
-        """A dead letter and the position after it, in one transaction."""
+    def _put_away(self, record: Record, error: Exception, is_raw: bool = False) -> Row | None:
+        """A dead letter, if it is a new one, and the position after it, in one transaction."""
         moved = _moved([record])
 
-        def body() -> None:
-            dead_letters.bury(record.place, record.offset, record.headers, record.payload, error, is_raw)
+        def body() -> Row | None:
+            letter = dead_letters.bury(record.place, record.offset, record.headers, record.payload, error, is_raw)
             self._move(moved)
+            return letter
 
-        run_transaction(body)
+        letter = run_transaction(body)
         self.positions.update(moved)
+        return letter
 
     def _serve_letters(self) -> None:
         """Once a second, do what operators asked for dead letters of our partitions."""

@@ -24,7 +24,7 @@ from chassis.bus.event import Announcement, Envelope, envelope_of
 from chassis.database import Row, rows_of, write
 from chassis.errors import GROUNDS, Defect, Ground, Language, Refusal
 from chassis.strands import strand
-from chassis.watch import EVENTS_DEAD, frames_of
+from chassis.watch import frames_of
 
 ROOT = str(Path(__file__).parents[2])
 RECORD_BROKEN = Ground(
@@ -86,10 +86,10 @@ def bury(
     payload: bytes,
     error: BaseException,
     is_raw: bool = False,
-) -> None:
+) -> Row | None:
     """Make a dead letter of a record that broke its handling, in the open transaction; its key waits behind it.
 
-    `is_raw`: keep it as it came, whatever its envelope says.
+    `is_raw`: keep it as it came, whatever its envelope says. None for one that was seen, or is a letter already.
     """
     envelope = None if is_raw else _envelope(headers)
     if envelope is None:
@@ -99,11 +99,11 @@ def bury(
     else:
         held = strand(envelope.key)
         if envelope.seq <= held.seen.get(envelope.source, 0) or envelope.seq in held.dead.get(envelope.source, []):
-            return
+            return None
         held.dead.setdefault(envelope.source, []).append(envelope.seq)
         row = _letter(name_of(envelope), place, offset, payload) | _told(envelope)
     write(DeadLetters, [ReplaceOne({"_id": row["_id"]}, row | _broke(error) | {"attempts": 1}, upsert=True)])
-    EVENTS_DEAD.labels(row["source"], row["type"]).inc()
+    return row
 
 
 def hand_over(row: Row) -> None:
@@ -161,10 +161,10 @@ def name_of(envelope: Envelope) -> str:
 
 def sentence(row: Row, language: Language) -> str:
     """What went wrong, for a person; empty before the first attempt."""
-    return sentence_of(row["problem"]).sentence(language) if row["problem"] else ""
+    return refusal_of(row["problem"]).sentence(language) if row["problem"] else ""
 
 
-def sentence_of(problem: Mapping[str, Any]) -> Refusal:
+def refusal_of(problem: Mapping[str, Any]) -> Refusal:
     """A kept problem as the refusal that says it."""
     return GROUNDS[problem["code"]](**problem["facts"])
 

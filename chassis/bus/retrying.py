@@ -9,8 +9,7 @@ from chassis.bus.batches import handle, take
 from chassis.bus.dead_letters import DeadLetters, LetterState, arrival_again, broke_again, lift, settle
 from chassis.bus.handlers import Handlers
 from chassis.bus.parking import drained
-from chassis.database import Row, is_outage, rows_of, run_transaction
-from chassis.errors import Transient
+from chassis.database import Row, comes_from_outside, rows_of, run_transaction
 from chassis.strands import strand
 from chassis.watch import log
 
@@ -30,7 +29,7 @@ def serve(name: str, handlers: Handlers) -> list[Arrival]:
     try:
         return _with_or_alone(lambda is_alone: _stands(name, lambda row: deed[row["state"]](row, handlers, is_alone)))
     except Exception as error:
-        if isinstance(error, Transient) or is_outage(error):
+        if comes_from_outside(error):
             raise
         log.warning("a dead letter broke again", letter=name, kind=type(error).__name__)
         _stays(name, error)
@@ -90,6 +89,6 @@ def _with_or_alone(deed: Callable[[bool], list[Arrival]]) -> list[Arrival]:
     try:
         return run_transaction(lambda: deed(False))
     except Exception as error:
-        if isinstance(error, Transient) or is_outage(error):
+        if comes_from_outside(error):
             raise
         return run_transaction(lambda: deed(True))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kafka import KafkaProducer
 
-from chassis.bus.consumer import DEFECTS_LIMIT, ConsumerStopped
+from chassis.bus.consumer import DEFECTS_LIMIT, ConsumerStopped, Positions
 from chassis.bus.dead_letters import DeadLetters, LetterState, sentence
 from chassis.bus.event import envelope_of, headers_of
 from chassis.bus.outbox import Outbox
@@ -193,10 +195,34 @@ def test_bad_code_stops_at_so_many_and_drains_no_topic(kafka: str, relay: Relay,
     assert len(letters()) == DEFECTS_LIMIT
 
 
+def test_broken_events_that_come_again_are_passed_by_and_stop_nobody(kafka: str, relay: Relay, group: str) -> None:
+    """A topic that is published again holds every letter's record once more."""
+    record = headers_of(HEADED | {"key": "thing:x", "seq": 1})
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for _ in range(2 * DEFECTS_LIMIT):
+        producer.send(TOPICS[0], b"{bad", b"thing:x", record, partition=1).get(timeout=10)
+    producer.close()
+    told(relay, *(Counted(name=f"b{n}", amount=n) for n in range(9)))
+    consume_until(kafka, group, lambda: database()["sums"].count_documents({}) == 9 and has_read(2 * DEFECTS_LIMIT))
+    assert [row["attempts"] for row in letters()] == [1]
+
+
+def has_read(count: int) -> bool:
+    """Whether the positions have gone past so many records."""
+    return sum(row["next_offset"] for row in rows_of(Positions, {})) >= count
+
+
 def test_two_owners_at_once_handle_a_letter_once(mongo: str, kafka: str, relay: Relay, group: str) -> None:
     told(relay, Counted(name="a", amount=13))
     consume_until(kafka, group, lambda: letters())
     BREAKS_AT.clear()
     ask()
-    assert [len(serve("north|thing:a|1", HANDLERS)) for _ in range(2)] == [1, 0]
+    gate = threading.Barrier(2)
+
+    def owner(_number: int) -> int:
+        gate.wait()
+        return len(serve("north|thing:a|1", HANDLERS))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(owner, range(2))) == [0, 1]
     assert amounts() == [13]

@@ -128,6 +128,18 @@ def test_a_discard_keeps_its_reason(client: FlaskClient) -> None:
     assert client.post("/dead-letter-discards", json=body, headers=as_a("operator")).status_code == 422
 
 
+def test_what_is_not_next_is_not_given_up_yet(client: FlaskClient) -> None:
+    """Its number would be asked for again with what is missing before it."""
+    a_letter()
+    database()["dead_letters"].update_one({"_id": LETTER}, {"$set": {"seq": 5}})
+    body = {"ids": [LETTER], "reason": "wrong"}
+    [word] = client.post("/dead-letter-discards", json=body, headers=as_a("operator")).json
+    assert (word["status"], word["code"]) == ("refused", "letter_not_its_turn")
+    database()["dead_letters"].update_one({"_id": LETTER}, {"$set": {"seq": 5_000_000}})
+    [word] = client.post("/dead-letter-discards", json=body, headers=as_a("operator")).json
+    assert word["status"] == "accepted"
+
+
 def test_two_operators_at_once_decide_once(client: FlaskClient) -> None:
     for n in range(5):
         a_letter(f"k{n}")
