@@ -21,7 +21,7 @@ MAX_KEYS = 2_000
 class Strands(me.Document):
     """`next_seq`: the number its next announcement gets; `seen`: by source, the number handled last; `parked`: sources
     of whom something waits behind a gap; `dead`: by source, the numbers of dead letters; `now`: the key this one was
-    merged into."""
+    merged into; `forgotten`: something was announced on it that only the topic knew after a set-back."""
 
     meta = {"collection": "strands", "auto_create_index": False, "strict": False}
     key = me.StringField(primary_key=True)
@@ -31,6 +31,7 @@ class Strands(me.Document):
     parked = me.ListField(me.StringField())
     dead = me.DictField()
     now = me.StringField()
+    forgotten = me.BooleanField()
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Strand:
     parked: list[str] = field(default_factory=list)
     dead: dict[str, list[int]] = field(default_factory=dict)
     now: str = ""
+    forgotten: bool = False
 
     def take_seq(self) -> int:
         """The number of the next announcement on this key."""
@@ -118,6 +120,7 @@ def _strand(row: Row) -> Strand:
         parked=row.get("parked", []),
         dead=row.get("dead", {}),
         now=row.get("now", ""),
+        forgotten=row.get("forgotten", False),
     )
 
 
@@ -133,4 +136,6 @@ def _row(one: Strand) -> Row:
         row["dead"] = one.dead
     if one.now:
         row["now"] = one.now
+    if one.forgotten:
+        row["forgotten"] = True
     return row

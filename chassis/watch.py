@@ -34,6 +34,14 @@ EVENTS_DEAD = Counter("onex_events_dead_total", "Events that became dead letters
 DEAD_LETTERS = Gauge("onex_dead_letters", "Dead letters that wait for an operator.", multiprocess_mode="max")
 EVENTS_PUBLISHED = Counter("onex_events_published_total", "Outbox rows Kafka has acknowledged.")
 EVENTS_PUBLISHED_AGAIN = Counter("onex_events_published_again_total", "Outbox rows that Kafka had and lost.")
+SET_BACK = Gauge(
+    "onex_set_back", "1 while the database was set back and waits to be recovered.", multiprocess_mode="max"
+)
+FORGOTTEN = Gauge(
+    "onex_forgotten_announcements",
+    "What was announced and is not known here since the database was set back.",
+    multiprocess_mode="max",
+)
 BATCH_SECONDS = Histogram("onex_batch_seconds", "One batch: strands, handlers, commit.", buckets=SECONDS)
 BATCH_EVENTS = Histogram("onex_batch_events", "Events in a batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500))
 BATCH_CONFLICTS = Counter("onex_batch_conflicts_total", "Batches run again because others held a key.")

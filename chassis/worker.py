@@ -17,11 +17,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
 from chassis import resending, waiters
-from chassis.bus import outbox
+from chassis.bus import outbox, standing
+from chassis.bus.ahead import examine
 from chassis.bus.consumer import Consumer, ConsumerStopped
 from chassis.bus.dead_letters import OPEN, DeadLetters
 from chassis.bus.handlers import Handlers
 from chassis.bus.parking import Parked
+from chassis.bus.recovery import recover
 from chassis.bus.relay import Relay
 from chassis.bus.topics import topics_of
 from chassis.database import all_documents, collection_of, connect, ensure_indexes
@@ -46,6 +48,9 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 JOB_LEASE_SECONDS = 10.0  # how long a job stands still after its worker was killed
 CLOSE_SECONDS = 8.0
+REPORT = "report"  # the job that every worker runs, whatever its service's standing
+RECOVERY = "recovery"
+RECOVERY_LEASE_SECONDS = 30.0
 
 
 @dataclass
@@ -71,11 +76,13 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) 
     health = Health({"start": "starting"} | ({"consumer": "has not joined its group yet"} if topics else {}))
     serve_health(settings.worker_port, health)
     connect(settings.mongo, settings.database)
-    _wait_out("start", health, stop, lambda: ensure_indexes(*all_documents()))
+    _wait_out("start", health, stop, lambda: _begin(name, settings, topics))
     gc.freeze()  # what was imported stays: later collections need not look at it
     threads = [
         threading.Thread(
-            target=_wait_out, args=("relay", health, stop, lambda: _relay(settings, health, stop)), name="relay"
+            target=_wait_out,
+            args=("relay", health, stop, lambda: _relay(name, settings, topics, health, stop)),
+            name="relay",
         ),
         threading.Thread(target=_run_jobs, args=(_all_jobs(name, settings, jobs), health, stop), name="jobs"),
     ]
@@ -133,8 +140,29 @@ def said(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _relay(settings: Settings, health: Health, stop: threading.Event) -> None:
-    relay = Relay(settings.kafka)
+def _begin(name: str, settings: Settings, topics: Sequence[str]) -> None:
+    """Nothing is done before it is known that nobody knows more of this service than its database."""
+    ensure_indexes(*all_documents())
+    _recover_if_asked(name, settings, topics)
+    examine(settings.kafka, group_of(name), topics, [name])
+
+
+def _recover_if_asked(name: str, settings: Settings, topics: Sequence[str]) -> None:
+    """Do what an operator asked for, one worker alone; `SetBack` as long as nobody asked or another is at it."""
+    if standing.look_again()["state"] == standing.Standing.ASKED and hold(RECOVERY, RECOVERY_LEASE_SECONDS):
+        with kept(RECOVERY, RECOVERY_LEASE_SECONDS):
+            recover(settings.kafka, group_of(name), topics, [name])
+    standing.must_be_sound()
+
+
+def group_of(name: str) -> str:
+    """The group in which a service's workers share its partitions."""
+    return f"onex.{name}"
+
+
+def _relay(name: str, settings: Settings, topics: Sequence[str], health: Health, stop: threading.Event) -> None:
+    _recover_if_asked(name, settings, topics)
+    relay = Relay(settings.kafka, [name])
     try:
         health.well("relay")
         relay.run(stop)
@@ -147,7 +175,7 @@ def _consume(
 ) -> None:
     if not topics:
         return
-    consumer = Consumer(settings.kafka, f"onex.{name}", topics, handlers)
+    consumer = Consumer(settings.kafka, group_of(name), topics, handlers)
     try:
         consumer.run(stop, joined=lambda: health.well("consumer"))
     finally:
@@ -156,12 +184,13 @@ def _consume(
 
 def _all_jobs(name: str, settings: Settings, jobs: Sequence[Job]) -> list[Job]:
     ask = Job("gaps", Asker(name, settings), resending.EVERY_SECONDS)
-    return [*jobs, ask, Job("report", _report, 5.0)]
+    return [*jobs, ask, Job(REPORT, _report, 5.0)]
 
 
 def _report() -> None:
     """Figures that are read from the database now and then."""
     outbox.report_oldest()
+    outbox.report_forgotten()
     waiters.report_oldest()
     EVENTS_PARKED.set(collection_of(Parked).estimated_document_count())
     DEAD_LETTERS.set(collection_of(DeadLetters).count_documents({"state": {"$in": OPEN}}))
@@ -179,7 +208,7 @@ def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> Non
 def _run_job(job: Job, health: Health) -> bool:
     part, lease, lease_seconds = f"job {job.name}", f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)
     try:
-        if job.name != "report" and not hold(lease, lease_seconds):
+        if job.name != REPORT and not _may_run(lease, lease_seconds):
             return False
         with kept(lease, lease_seconds), JOB_SECONDS.labels(job.name).time():
             more = bool(job.verb())
@@ -195,6 +224,11 @@ def _run_job(job: Job, health: Health) -> bool:
         health.trouble(part, "broke, see the log")
         log.error("a job broke", job=job.name, error=said(error), frames=frames_of(error))
     return False
+
+
+def _may_run(lease: str, lease_seconds: float) -> bool:
+    standing.must_be_sound()
+    return hold(lease, lease_seconds)
 
 
 def _give_up_leases() -> None:

@@ -10,6 +10,7 @@ import mongoengine
 import pytest
 from pymongo import MongoClient
 
+from chassis.bus import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import running_kafka, running_mongod
 from tests.support.stack import Stack, running_stack
@@ -49,6 +50,7 @@ def mongo(mongo_url: str, kept_database: tuple[str, set[str]]) -> Iterator[str]:
     documents = [one for one in all_documents() if f"{one.__module__}.{one.__name__}" not in indexed]
     ensure_indexes(*documents)
     indexed |= {f"{one.__module__}.{one.__name__}" for one in documents}
+    standing.look_again()
     yield name
     connect(mongo_url, name)  # the test may have gone elsewhere
     for collection in database().list_collection_names():

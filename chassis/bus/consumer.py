@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mongoengine as me
 from bson.errors import InvalidDocument
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -19,11 +18,12 @@ from kafka.structs import OffsetAndMetadata
 from pymongo import UpdateOne
 from pymongo.errors import WriteError
 
-from chassis.bus import dead_letters
+from chassis.bus import dead_letters, standing
 from chassis.bus.arrivals import Arrival, arrival_of, types_of
 from chassis.bus.batches import count, take
 from chassis.bus.event import envelope_of
 from chassis.bus.handlers import Handlers
+from chassis.bus.positions import Positions
 from chassis.bus.retrying import serve
 from chassis.bus.topics import describe, must_be_cut_alike
 from chassis.bus.watchdog import Watchdog
@@ -60,16 +60,7 @@ LETTERS_AT_ONCE = 20
 FATES_KEPT = 200
 DEFECTS_LIMIT = 20  # of those; more is no bad event but bad code, which must not drain a topic into dead letters
 METADATA_PAUSE_SECONDS = 0.05
-
-
-class Positions(me.Document):
-    """By topic and partition: what is read next, and the id of the record before it."""
-
-    meta = {"collection": "positions", "auto_create_index": False, "strict": False}
-    place = me.StringField(primary_key=True)
-    topic_id = me.StringField()
-    next_offset = me.IntField()
-    last_event = me.StringField()
+CLOSE_MS = 2_000
 
 
 class StaleError(Exception):
@@ -159,6 +150,7 @@ class Consumer:
         """
         self._joined = joined
         while not stop.is_set():
+            standing.must_be_sound()
             records = self.poll()
             self.watchdog.look(bool(records))
             self._report(records)
@@ -189,6 +181,7 @@ class Consumer:
                 rest = rest[self._try(rest[: self.size]) :]
         except StaleError:
             log.info("positions moved elsewhere, reading them again")
+            self._must_not_be_set_back()
             self.assigned(sorted(self.kafka.assignment()))
 
     def _try(self, batch: Sequence[Record]) -> int:
@@ -220,7 +213,21 @@ class Consumer:
             self.positions[place] = Position(row["next_offset"], row["last_event"]) if row else Position(0, "")
             self._seek(place, partition, row or {}, begins[partition], ends[partition])
 
+    def _must_not_be_set_back(self) -> None:
+        """Positions only grow: where one is below what this worker has moved it to, the database was set back."""
+        for row in rows_of(Positions, {"_id": {"$in": list(self.positions)}}):
+            here = self.positions[row["_id"]].next_offset
+            if row["next_offset"] < here and row["topic_id"] == self.topic_ids[row["_id"].rsplit(":", 1)[0]]:
+                standing.note_set_back(
+                    [f"{row['_id']} was read up to {here}, the database knows of {row['next_offset']}"]
+                )
+
     def close(self) -> None:
+        """Leave the group, and tell Kafka how far we are: should the database be set back, that is a witness."""
+        try:
+            self.kafka.commit(self._offsets(), timeout_ms=CLOSE_MS)
+        except KafkaError as error:
+            log.info("Kafka was not told our offsets", error=str(error))
         self.kafka.close(autocommit=False)
 
     def _seek(self, place: str, partition: TopicPartition, row: Mapping[str, Any], begin: int, end: int) -> None:
@@ -367,15 +374,17 @@ class Consumer:
             topics[place.rsplit(":", 1)[0]] = topics.get(place.rsplit(":", 1)[0], 0) + lag
         for topic, lag in topics.items():
             LAG.labels(topic).set(lag)
-        mine = {
+        try:
+            self.kafka.commit_async(self._offsets())
+        except KafkaError as error:
+            log.info("Kafka was not told our offsets", error=str(error))
+
+    def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {
             TopicPartition(*_split(place)): OffsetAndMetadata(at.next_offset, "", -1)
             for place, at in self.positions.items()
             if at.last_event
         }
-        try:
-            self.kafka.commit_async(mine)
-        except KafkaError as error:
-            log.info("Kafka was not told our offsets", error=str(error))
 
 
 class _OnRebalance(ConsumerRebalanceListener):

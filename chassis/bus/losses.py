@@ -5,8 +5,7 @@ The outbox is the record (ADR 2): what a topic lost is published again from it, 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,14 +13,13 @@ import mongoengine as me
 from kafka import KafkaConsumer, TopicPartition
 from pymongo import DeleteMany, UpdateMany, UpdateOne
 
-from chassis.bus.event import Envelope, envelope_of
+from chassis.bus.event import Envelope
 from chassis.bus.outbox import Outbox
+from chassis.bus.reading import between, envelope_in, place_of, places_of, reader_of
 from chassis.database import Row, collection_of, rows_of, write
-from chassis.errors import Transient
 from chassis.watch import EVENTS_PUBLISHED_AGAIN, log
 
 CHECK_SECONDS = 30.0
-READ_SECONDS = 10.0
 CLOCKS_APART = timedelta(minutes=10)  # between workers that announced, and how long a row may have been due
 THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,6 +43,11 @@ def remember(last: Mapping[str, Mapping[str, Any]]) -> None:
     write(Acknowledged, changes)
 
 
+def known_offsets() -> dict[str, int]:
+    """By place, the offset acknowledged last."""
+    return {row["_id"]: row["offset"] for row in rows_of(Acknowledged, {}, ["offset"])}
+
+
 def restore(kafka: str) -> int:
     """Have published again what the topic lost; how many rows. `Transient` or a driver's error when Kafka is away.
 
@@ -54,26 +57,14 @@ def restore(kafka: str) -> int:
     known = rows_of(Acknowledged, {})
     if not known:
         return 0
-    reader = KafkaConsumer(
-        bootstrap_servers=kafka,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        bootstrap_timeout_ms=10_000,
-        request_timeout_ms=10_000,
-    )
-    try:
-        since = _losses(reader, {_place_of(row["_id"]): row for row in known})
-    finally:
-        reader.close(autocommit=False)
+    with reader_of(kafka) as reader:
+        since = _losses(reader, {place_of(row["_id"]): row for row in known})
     return _publish_again(since) if since else 0
 
 
 def _losses(reader: KafkaConsumer, known: Mapping[TopicPartition, Row]) -> dict[str, datetime]:
     """The places that lack what was acknowledged, and from when on they lack it."""
-    for place in known:
-        if place.partition not in reader.partitions_for_topic(place.topic):
-            raise Transient(f"the topic {place.topic} does not exist")
+    places_of(reader, sorted({place.topic for place in known}))
     begins, ends = reader.beginning_offsets(list(known)), reader.end_offsets(list(known))
     found = {row["_id"]: _lost_since(reader, place, row, begins[place], ends[place]) for place, row in known.items()}
     return {name: since for name, since in found.items() if since is not None}
@@ -82,37 +73,26 @@ def _losses(reader: KafkaConsumer, known: Mapping[TopicPartition, Row]) -> dict[
 def _lost_since(reader: KafkaConsumer, place: TopicPartition, row: Row, begin: int, end: int) -> datetime | None:
     """From when on a partition lacks what was acknowledged; None when it lacks nothing."""
     if end > row["offset"]:
-        kept = begin > row["offset"] or _at(reader, place, row["offset"]).id == row["event"]
+        kept = begin > row["offset"] or _id_at(reader, place, row["offset"]) == row["event"]
         return None if kept else THE_BEGINNING
     if end == begin:
         return THE_BEGINNING
     last = _at(reader, place, end - 1)
-    return last.time - CLOCKS_APART if collection_of(Outbox).find_one({"_id": last.id}, {}) else THE_BEGINNING
+    return last.time - CLOCKS_APART if last and _is_ours(last) else THE_BEGINNING
 
 
-def _place_of(name: str) -> TopicPartition:
-    topic, number = name.rsplit(":", 1)
-    return TopicPartition(topic, int(number))
+def _is_ours(envelope: Envelope) -> bool:
+    return collection_of(Outbox).find_one({"_id": envelope.id}, {}) is not None
 
 
-def _at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> Envelope:
+def _id_at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> str:
+    envelope = _at(reader, place, offset)
+    return envelope.id if envelope else ""
+
+
+def _at(reader: KafkaConsumer, place: TopicPartition, offset: int) -> Envelope | None:
     """The envelope of the record at an offset."""
-    reader.assign([place])
-    reader.seek(place, offset)
-    deadline = time.monotonic() + READ_SECONDS
-    while time.monotonic() < deadline:
-        found: Mapping[Any, Sequence[Any]] = reader.poll(timeout_ms=500, max_records=1)
-        for one in found.get(place, ()):
-            return _envelope(one.headers)
-    raise Transient(f"{place.topic}:{place.partition} does not give its record {offset}")
-
-
-def _envelope(headers: Sequence[tuple[str, bytes | None]]) -> Envelope:
-    """The envelope; an empty one for a record that is no event of ours."""
-    try:
-        return envelope_of(headers)
-    except (KeyError, ValueError):
-        return Envelope(id="", source="", type="", key="", seq=0, cause="", time=THE_BEGINNING)
+    return next((envelope_in(one.headers) for one in between(reader, place, offset, offset + 1)), None)
 
 
 def _publish_again(since: Mapping[str, datetime]) -> int:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import mongoengine as me
 from bson import Binary
-from pymongo import InsertOne
+from pymongo import InsertOne, UpdateOne
 
 from chassis.bus.event import MAX_BODY_BYTES, Announcement, encode_body, event_id
-from chassis.database import Row, Transaction, current, rows_of, write
+from chassis.database import Row, Transaction, collection_of, current, rows_of, write
 from chassis.strands import name_keys, strand
-from chassis.watch import OLDEST_UNPUBLISHED, current_cause
+from chassis.watch import FORGOTTEN, OLDEST_UNPUBLISHED, current_cause
 
 SHARDS = 16
+EVENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a cause that is an event's id
 
 
 class Outbox(me.Document):
-    """One announcement on one key; `due` as long as Kafka has not acknowledged it."""
+    """One announcement on one key; `due` as long as Kafka has not acknowledged it; `forgotten`: the topic alone knew of
+    it after the database was set back, and nothing here has announced it anew yet."""
 
     meta = {
         "collection": "outbox",
@@ -30,6 +34,7 @@ class Outbox(me.Document):
             {"fields": ["time"], "partialFilterExpression": {"due": True}, "name": "oldest_due"},
             {"fields": ["key", "seq"], "unique": True, "name": "key_seq"},
             {"fields": ["cause"], "name": "cause"},
+            {"fields": ["key", "seq"], "partialFilterExpression": {"forgotten": True}, "name": "forgotten"},
         ],
     }
     id = me.StringField(primary_key=True)
@@ -42,6 +47,7 @@ class Outbox(me.Document):
     body = me.BinaryField()
     shard = me.IntField()
     due = me.BooleanField()
+    forgotten = me.BooleanField()
 
 
 def append(body: Announcement, cause: str | None = None) -> list[str]:
@@ -66,18 +72,23 @@ def append(body: Announcement, cause: str | None = None) -> list[str]:
 
 def _append(transaction: Transaction, body: Announcement, payload: bytes, key: str, cause: str) -> str:
     type_name = type(body).__name__
-    counted = transaction.memory.setdefault("announced", {})
-    n = counted[(cause, type_name, key)] = counted.get((cause, type_name, key), -1) + 1
+    held = strand(key)
+    forgotten = _forgotten(transaction, key) if held.forgotten else {}
+    if name := _claimed(forgotten, type_name, payload, cause):
+        forgotten.pop(name)
+        held.forgotten = bool(forgotten)
+        write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": ""}})])
+        return name
     row: Row = {
-        "_id": event_id(cause, type_name, key, n),
+        "_id": _new_name(transaction, cause, type_name, key, forgotten),
         "key": key,
-        "seq": strand(key).take_seq(),
+        "seq": held.take_seq(),
         "type": type_name,
         "source": body.source,
         "cause": cause,
         "time": datetime.now(UTC),
         "body": Binary(payload),
-        "shard": zlib.crc32(key.encode()) % SHARDS,
+        "shard": shard_of(key),
         "due": True,
     }
     rows = transaction.memory.get("outbox")
@@ -86,6 +97,37 @@ def _append(transaction: Transaction, body: Announcement, payload: bytes, key: s
         transaction.closing.append(lambda: write(Outbox, [InsertOne(one) for one in rows], ordered=True))
     rows.append(row)
     return str(row["_id"])
+
+
+def _new_name(transaction: Transaction, cause: str, type_name: str, key: str, taken: Mapping[str, Row]) -> str:
+    """The n-th that this cause makes of a type on a key, in this transaction."""
+    counted = transaction.memory.setdefault("announced", {})
+    while True:
+        n = counted[(cause, type_name, key)] = counted.get((cause, type_name, key), -1) + 1
+        if (name := event_id(cause, type_name, key, n)) not in taken:
+            return name
+
+
+def _forgotten(transaction: Transaction, key: str) -> dict[str, Row]:
+    """What is known of a key from the topic alone, by id, in its order."""
+    known: dict[str, dict[str, Row]] = transaction.memory.setdefault("forgotten", {})
+    if key not in known:
+        known[key] = {row["_id"]: row for row in rows_of(Outbox, {"key": key, "forgotten": True}, sort=[("seq", 1)])}
+    return known[key]
+
+
+def _claimed(forgotten: Mapping[str, Row], type_name: str, payload: bytes, cause: str) -> str:
+    """The announcement that this one would repeat, if any: the same content, or the same consequence of an event."""
+    for name, row in forgotten.items():
+        follows_again = row["cause"] == cause and EVENT.fullmatch(cause) is not None
+        if row["type"] == type_name and (follows_again or bytes(row["body"]) == payload):
+            return name
+    return ""
+
+
+def shard_of(key: str) -> int:
+    """The part of the outbox that one relay at a time publishes."""
+    return zlib.crc32(key.encode()) % SHARDS
 
 
 def caused_by(cause: str) -> list[Row]:
@@ -97,3 +139,8 @@ def report_oldest() -> None:
     """Set the metric of the oldest row Kafka does not have."""
     oldest = rows_of(Outbox, {"due": True}, {"time": 1}, sort=[("time", 1)], limit=1)
     OLDEST_UNPUBLISHED.set(time.time() - oldest[0]["time"].timestamp() if oldest else 0)
+
+
+def report_forgotten() -> None:
+    """Set the metric of what was announced and is not known here any more."""
+    FORGOTTEN.set(collection_of(Outbox).count_documents({"forgotten": True}))

@@ -12,8 +12,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from pymongo import UpdateMany
 
+from chassis.bus import standing
+from chassis.bus.ahead import must_not_have_announced_more
 from chassis.bus.event import headers_of
-from chassis.bus.losses import CHECK_SECONDS, remember, restore
+from chassis.bus.losses import CHECK_SECONDS, known_offsets, remember, restore
 from chassis.bus.outbox import SHARDS, Outbox
 from chassis.bus.topics import topic_of
 from chassis.database import Row, on_commit, rows_of, write
@@ -34,14 +36,16 @@ PRESENCE_LEASE = "relay-presence:"
 class Relay:
     """Publishes the shards it holds leases for; several relays share the shards among themselves."""
 
-    def __init__(self, kafka: str, holder: str = HOLDER) -> None:
+    def __init__(self, kafka: str, sources: Sequence[str], holder: str = HOLDER) -> None:
         self.kafka = kafka
+        self.sources = sources
         self.holder = holder
         self.awake = threading.Event()
         self.shards: list[int] = []
         self._good_until = 0.0
         self._renew_at = 0.0
         self._check_at = 0.0
+        self._acknowledged: dict[str, int] = {}  # by place, the highest offset that was acknowledged here
         self._after: tuple[int, str] = (-1, "")
         self._producer = KafkaProducer(
             bootstrap_servers=kafka,
@@ -74,8 +78,21 @@ class Relay:
 
     def _look_for_losses(self) -> None:
         if time.monotonic() >= self._check_at:
-            restore(self.kafka)
-            self._check_at = time.monotonic() + CHECK_SECONDS
+            self._compare()
+
+    def _compare(self) -> None:
+        """`SetBack` when the topic has more of ours than the database; publish again what the topic has lost."""
+        must_not_have_announced_more(self.kafka, self.sources)
+        restore(self.kafka)
+        self._acknowledged = known_offsets()
+        self._check_at = time.monotonic() + CHECK_SECONDS
+
+    def _must_know_what_was_acknowledged(self) -> None:
+        """A database that knows of less than was acknowledged here was set back, or its topic began anew."""
+        standing.must_be_sound()
+        known = known_offsets()
+        if any(known.get(place, -1) < offset for place, offset in self._acknowledged.items()):
+            self._compare()
 
     def publish_pending(self) -> int:
         """One flight: send what is due, wait for all of it, mark what was acknowledged; how many.
@@ -86,6 +103,7 @@ class Relay:
         rows = self._due()
         if not rows:
             return 0
+        self._must_know_what_was_acknowledged()
         flight = [(row, self._send(row)) for row in rows]
         self._producer.flush(timeout=ACKNOWLEDGE_SECONDS)
         acknowledged = [(row, future.value) for row, future in flight if future.succeeded()]
@@ -134,6 +152,7 @@ class Relay:
             name = f"{place.topic}:{place.partition}"
             last[name] = {"offset": place.offset, "event": row["_id"]}
         remember(last)
+        self._acknowledged |= {name: one["offset"] for name, one in last.items()}
         ids = [row["_id"] for row, _ in acknowledged]
         write(Outbox, [UpdateMany({"_id": {"$in": ids}}, {"$unset": {"due": ""}})])
         EVENTS_PUBLISHED.inc(len(acknowledged))

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.bus import topics
 from chassis.bus.relay import Relay
-from tests.support.bus import TOPICS, until
+from tests.support.bus import SOURCES, TOPICS, until
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def fresh_topics(kafka: str) -> None:
 
 @pytest.fixture
 def relay(kafka: str, mongo: str, fresh_topics: None) -> Iterator[Relay]:
-    made = Relay(kafka)
+    made = Relay(kafka, SOURCES)
     yield made
     made.close()
 

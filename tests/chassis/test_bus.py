@@ -20,7 +20,7 @@ from chassis.bus.relay import Relay
 from chassis.bus.watchdog import Watchdog
 from chassis.database import database, rows_of, run_transaction
 from chassis.errors import Transient
-from tests.support.bus import DEADLINE_SECONDS, TOPICS, amounts, announce, consume_until, on_counted, until
+from tests.support.bus import DEADLINE_SECONDS, SOURCES, TOPICS, amounts, announce, consume_until, on_counted, until
 from tests.support.words import Counted, FromSouth
 
 
@@ -82,7 +82,7 @@ def test_records_are_cloud_events_to_another_reader(kafka: str, relay: Relay) ->
 
 
 def test_two_relays_share_the_shards_and_publish_each_row_once(kafka: str, relay: Relay) -> None:
-    other = Relay(kafka, holder="other")
+    other = Relay(kafka, SOURCES, holder="other")
     try:
         announce(*(Counted(name=f"n{n}", amount=n) for n in range(60)))
         relay.publish_pending()

@@ -18,7 +18,8 @@ from chassis.bus.outbox import append
 from chassis.database import rows_of, run_transaction, write
 from tests.support.words import Counted
 
-TOPICS = [topics.topic_of("north"), topics.topic_of("south")]
+SOURCES = ["north", "south"]
+TOPICS = topics.topics_of(SOURCES)
 DEADLINE_SECONDS = 30
 BREAKS_AT: set[int] = set()
 
