@@ -20,6 +20,7 @@ class OfLearner(Announcement, frozen=True, kw_only=True):
 class LearnerRegistered(OfLearner, frozen=True, kw_only=True):
     """A person has an account now. Personal fields are sealed under the learner's own key."""
 
+    replaces: ClassVar[tuple[str, ...]] = ("LearnerRegistered", "LearnerChanged")
     kind: LearnerKind
     name: str  # sealed
     phone: str | None = None  # sealed
@@ -29,6 +30,7 @@ class LearnerRegistered(OfLearner, frozen=True, kw_only=True):
 class LearnerChanged(OfLearner, frozen=True, kw_only=True):
     """A learner's particulars as they are now, whole."""
 
+    replaces: ClassVar[tuple[str, ...]] = ("LearnerRegistered", "LearnerChanged")
     kind: LearnerKind
     name: str  # sealed
     phone: str | None = None  # sealed

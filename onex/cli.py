@@ -25,6 +25,7 @@ from onex.stack.trouble import Trouble
 
 if TYPE_CHECKING:
     from onex.dead_letters import Workbench
+    from onex.held_mails import HeldMails
     from onex.stack.status import Status
 
 P = ParamSpec("P")
@@ -68,7 +69,7 @@ samples_folder = click.option(
 
 roles_option = click.option("--role", "roles", multiple=True, required=True, help="registry, teo, operator, ...")
 owns_option = click.option("--owns", multiple=True, help="Limit it to its own, as kind=id: teo=911100000000000276.")
-service_of_letters = click.argument("service", type=click.Choice(SERVICES))
+one_service = click.argument("service", type=click.Choice(SERVICES))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -181,7 +182,7 @@ def list_letters(services: tuple[str, ...], state: str, kind: str) -> None:
 
 
 @dead_letters.command("show")
-@service_of_letters
+@one_service
 @click.argument("letter")
 @one_sentence
 def show_letter(service: str, letter: str) -> None:
@@ -190,7 +191,7 @@ def show_letter(service: str, letter: str) -> None:
 
 
 @dead_letters.command("retry")
-@service_of_letters
+@one_service
 @click.argument("letters", nargs=-1)
 @click.option("--type", "kind", default="", help="All that wait of this type, instead of named ones.")
 @one_sentence
@@ -200,7 +201,7 @@ def retry_letters(service: str, letters: tuple[str, ...], kind: str) -> None:
 
 
 @dead_letters.command("discard")
-@service_of_letters
+@one_service
 @click.argument("letters", nargs=-1)
 @click.option("--type", "kind", default="", help="All that wait of this type, instead of named ones.")
 @click.option("--reason", required=True, help="Why; it is kept with your word.")
@@ -208,6 +209,53 @@ def retry_letters(service: str, letters: tuple[str, ...], kind: str) -> None:
 def discard_letters(service: str, letters: tuple[str, ...], kind: str, reason: str) -> None:
     """Give letters up; what waited behind them goes on."""
     sys.exit(0 if workbench().discard(service, chosen(service, letters, kind), reason) else 1)
+
+
+@main.command()
+@one_service
+@click.option(
+    "--forgotten", is_flag=True, help="Only list what was announced and is not known to the service any more."
+)
+@one_sentence
+def recover(service: str, forgotten: bool) -> None:
+    """Recover a service whose database was set back to an earlier state."""
+    from onex.recover import Recovery  # noqa: PLC0415
+
+    recovery = Recovery(Running.of(Home.from_environment()), service, say)
+    if forgotten:
+        recovery.list_forgotten()
+    else:
+        recovery.run()
+
+
+@main.group("held-mails")
+def held_mails() -> None:
+    """E-mails that may have left before notify's database was set back: release them, or drop them."""
+
+
+@held_mails.command("list")
+@one_sentence
+def list_held() -> None:
+    """List them, each with what it tells of."""
+    mails().show_all()
+
+
+@held_mails.command("release")
+@click.argument("emails", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
+@one_sentence
+def release_held(emails: tuple[str, ...], everything: bool) -> None:
+    """Have them sent, at the risk that some are sent twice."""
+    mails().decide("releases", some_or_all(emails, everything))
+
+
+@held_mails.command("drop")
+@click.argument("emails", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
+@one_sentence
+def drop_held(emails: tuple[str, ...], everything: bool) -> None:
+    """Have them never sent; their notices stay in the mailboxes."""
+    mails().decide("drops", some_or_all(emails, everything))
 
 
 @main.command("add-client")
@@ -242,6 +290,20 @@ def workbench() -> Workbench:
     from onex.dead_letters import Workbench  # noqa: PLC0415
 
     return Workbench(Running.of(Home.from_environment()), say)
+
+
+def mails() -> HeldMails:
+    """The held e-mails of the stack that runs."""
+    from onex.held_mails import HeldMails  # noqa: PLC0415
+
+    return HeldMails(Running.of(Home.from_environment()), say)
+
+
+def some_or_all(emails: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+    """The e-mails named; none of them means all that are held."""
+    if bool(emails) == everything:
+        raise Trouble("Name e-mails, or say --all; not both.")
+    return emails
 
 
 def chosen(service: str, letters: tuple[str, ...], kind: str) -> list[str]:

@@ -26,6 +26,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """
 
     source: ClassVar[str]
+    replaces: ClassVar[tuple[str, ...]] = ()  # types of which it says, for its key, all there is to say now
 
     def keys(self) -> tuple[str, ...]:
         """The strands it belongs to; one copy is announced on each."""
@@ -59,6 +60,11 @@ def event_id(cause: str, type_name: str, key: str, n: int) -> str:
 def encode_body(body: Announcement) -> bytes:
     """The body as it travels."""
     return msgspec.json.encode(body)
+
+
+def decode_body(payload: bytes, body_type: type[Body]) -> Body:
+    """A body that travelled; `msgspec.ValidationError` when it breaks the contract."""
+    return msgspec.json.decode(payload, type=body_type)
 
 
 def headers_of(row: Mapping[str, Any]) -> list[tuple[str, bytes]]:
@@ -125,5 +131,5 @@ def event_of(envelope: Envelope, payload: bytes, body_type: type[Body]) -> Event
         seq=envelope.seq,
         cause=envelope.cause,
         time=envelope.time,
-        body=msgspec.json.decode(payload, type=body_type),
+        body=decode_body(payload, body_type),
     )

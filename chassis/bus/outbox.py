@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 import mongoengine as me
 from bson import Binary
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne, UpdateMany, UpdateOne
 
-from chassis.bus.event import MAX_BODY_BYTES, Announcement, encode_body, event_id
+from chassis.bus.event import MAX_BODY_BYTES, Announcement, Body, decode_body, encode_body, event_id
 from chassis.database import Row, Transaction, collection_of, current, rows_of, write
 from chassis.strands import name_keys, strand
 from chassis.watch import FORGOTTEN, OLDEST_UNPUBLISHED, current_cause
@@ -79,6 +79,7 @@ def _append(transaction: Transaction, body: Announcement, payload: bytes, key: s
         held.forgotten = bool(forgotten)
         write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": ""}})])
         return name
+    _replace(forgotten, body.replaces)
     row: Row = {
         "_id": _new_name(transaction, cause, type_name, key, forgotten),
         "key": key,
@@ -119,10 +120,36 @@ def _forgotten(transaction: Transaction, key: str) -> dict[str, Row]:
 def _claimed(forgotten: Mapping[str, Row], type_name: str, payload: bytes, cause: str) -> str:
     """The announcement that this one would repeat, if any: the same content, or the same consequence of an event."""
     for name, row in forgotten.items():
-        follows_again = row["cause"] == cause and EVENT.fullmatch(cause) is not None
+        follows_again = row["cause"] == cause and follows_from_event(cause)
         if row["type"] == type_name and (follows_again or bytes(row["body"]) == payload):
             return name
     return ""
+
+
+def _replace(forgotten: Mapping[str, Row], types: Collection[str]) -> None:
+    """What was said of a key is said anew, in other words."""
+    replaced = [name for name, row in forgotten.items() if row["type"] in types]
+    write(Outbox, [UpdateMany({"_id": {"$in": replaced}}, {"$unset": {"forgotten": ""}})] if replaced else [])
+
+
+def forgotten_on(key: str, types: Mapping[str, type[Body]]) -> list[Body]:
+    """What was announced on a key, of these types by name, and the topic alone knew; in the open transaction."""
+    transaction = current()
+    if transaction is None or not strand(key).forgotten:
+        return []
+    rows = _forgotten(transaction, key).values()
+    return [decode_body(bytes(row["body"]), types[row["type"]]) for row in rows if row["type"] in types]
+
+
+def forgotten_of(body_type: type[Body]) -> Iterator[Body]:
+    """What was announced of a type on any key and the topic alone knew."""
+    rows = rows_of(Outbox, {"forgotten": True, "type": body_type.__name__}, ["body"])
+    return (decode_body(bytes(row["body"]), body_type) for row in rows)
+
+
+def follows_from_event(cause: str) -> bool:
+    """Whether a cause is an event, which is read again; anything else is what somebody submitted."""
+    return EVENT.fullmatch(cause) is not None
 
 
 def shard_of(key: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 
+from chassis.bus.standing import must_be_sound
 from chassis.errors import Defect, Ground, Refusal, Transient
 
 P = ParamSpec("P")
@@ -52,6 +53,7 @@ OUTSIDE_YOUR_SCOPE = Ground(
     status=403,
 )
 
+SAFE = {"GET", "HEAD", "OPTIONS"}
 INVALID = 'Bearer realm="onex", error="invalid_token"'
 MISSING = 'Bearer realm="onex"'
 INSUFFICIENT = 'Bearer realm="onex", error="insufficient_scope"'
@@ -81,11 +83,14 @@ class Access:
 
 
 def allow(
-    *roles: StrEnum, owning: Callable[..., Mapping[str, str | None]] | None = None
+    *roles: StrEnum,
+    owning: Callable[..., Mapping[str, str | None]] | None = None,
+    while_set_back: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let these roles in; with `owning`, a caller who is limited to his own must own the resource.
 
-    `owning` gets the route's keyword arguments and returns {kind: id}. Stands directly under `@blp.route`.
+    `owning` gets the route's keyword arguments and returns {kind: id}. Stands directly under `@blp.route`. What is not
+    merely read is `SetBack` while the database was set back, but for `while_set_back`.
     """
     if not roles:
         raise ValueError("a route allows somebody; what everybody may see is `@public`")
@@ -96,6 +101,8 @@ def allow(
             check_role(roles)
             if owning is not None and caller().owns:
                 check_scope(owning(**kwargs))
+            if request.method not in SAFE and not while_set_back:
+                must_be_sound()
             return view(*args, **kwargs)
 
         return marked(guarded, Access(roles, owning is not None))

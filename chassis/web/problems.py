@@ -14,6 +14,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RoutingException
 
+from chassis.bus.standing import RECOVERY_NEEDED, SetBack
 from chassis.database import driver_error, is_conflict
 from chassis.errors import TOO_BUSY, Busy, Ground, Language, Refusal, Transient
 from chassis.watch import log
@@ -144,7 +145,8 @@ def on_refusal(refusal: Refusal) -> Response:
 
 def on_transient(error: Transient) -> Response:
     """The same again may work in a moment."""
-    ground = TOO_BUSY if isinstance(error, Busy) else NOT_AVAILABLE
+    grounds = {Busy: TOO_BUSY, SetBack: RECOVERY_NEEDED}
+    ground = grounds.get(type(error), NOT_AVAILABLE)
     log.warning("not available", ground=ground.code, error=type(error).__name__)
     return answer(problem_of(ground(), **RETRY_LATER))
 

@@ -103,6 +103,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage_available_points": ("可用积分", "available points"),
     "stage_notices": ("站内信", "notices"),
     "stage_emails_queued": ("待发邮件", "e-mails queued"),
+    "stage_emails_held": ("暂缓邮件", "e-mails held"),
     "stage_emails_sent": ("已发邮件", "e-mails sent"),
     "stage_emails_refused": ("被拒邮件", "e-mails refused"),
     "upload": ("上传", "Upload"),

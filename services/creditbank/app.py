@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.recovering import recovering
 from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
@@ -12,9 +13,10 @@ from services.creditbank.ledger.queries import life_of
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
 
+RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS, RESENDING]
+BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS, RECOVERING, RESENDING]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

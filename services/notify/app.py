@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.recovering import recovering
 from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
@@ -11,9 +12,10 @@ from services.notify.notices import api as notices
 from services.notify.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
-BLUEPRINTS = [notices.blp, LETTERS, RESENDING]
+BLUEPRINTS = [notices.blp, LETTERS, RECOVERING, RESENDING]
 
 app = create_app("notify", settings(), BLUEPRINTS, title="OneX notify", lives=[notices.life], lives_for=LIFE_READERS)

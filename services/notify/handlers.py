@@ -54,6 +54,7 @@ def news_of(event: Event[Told]) -> News:
         mailbox=person_of(event.key),
         scheme=body.scheme,
         level=body.level,
+        announced_at=event.time,
         facts=FACTS[type(body)](body),
     )
 

@@ -165,6 +165,9 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("POST", "/dead-letter-retries"): _letters({}),
     ("POST", "/dead-letter-discards"): _letters({"reason": "no event at all"}),
     ("POST", "/outbox/resend"): _put({"gaps": [{"key": "learner:nobody", "first": 1, "last": 3}]}),
+    ("GET", "/recovery"): _plain,
+    ("POST", "/recovery"): _plain,
+    ("GET", "/recovery/forgotten"): _plain,
     ("GET", "/sheets"): _plain,
     ("GET", "/sheets/{kind}/template.xlsx"): _template,
     ("POST", "/imports"): _upload,
@@ -176,6 +179,9 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/imports/{number}/workbook.xlsx"): _import,
 }
 RECIPES: dict[tuple[str, str, str], Recipe] = {
+    ("notify", "GET", "/held-mails"): _plain,
+    ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
+    ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),
     ("enrolment", "PUT", "/programmes/{code}"): _put(PROGRAMME_BODY, code="630302"),
     ("enrolment", "GET", "/programmes/{code}"): _path(code="630302"),
     ("enrolment", "GET", "/programmes"): _plain,

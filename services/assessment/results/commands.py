@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from chassis.bus.event import Announcement
 from chassis.database import transactional
 from chassis.errors import NOT_FOUND, Refusal, sift
 from chassis.strands import name_keys
-from contracts.assessment import ResultAnnulled, ResultCorrected, ResultFinalised, ResultPublicised
+from contracts.assessment import OfResult, ResultAnnulled, ResultCorrected, ResultFinalised, ResultPublicised
 from services.assessment.catalogue import commands as catalogue_commands
 from services.assessment.catalogue import queries as catalogue
 from services.assessment.plans import queries as plans
@@ -31,6 +32,7 @@ from services.assessment.results.domain import (
     annulled,
     end_of,
     finalised,
+    taken,
 )
 
 BATCH = 500
@@ -82,6 +84,7 @@ def _looks_further(sitting: Sitting, known: Result | None) -> bool:
 def keep_weighed(weighed: Sequence[Weighed]) -> None:
     """Keep what sittings did that were weighed in this transaction, and announce it."""
     name_keys(f"learner:{one.after.learner_id}" for one in weighed if one.steps)
+    weighed = [taken(one, beyond_forgotten(one.steps)) for one in weighed]
     models.save_weighed(weighed)
     models.save_external_ids(_new_external_ids(weighed))
     _announce(step for one in weighed for step in one.steps)
@@ -91,6 +94,24 @@ def _new_external_ids(weighed: Iterable[Weighed]) -> dict[str, str]:
     named = {f"{one.after.teo}:{one.sitting.external_id}": one.after.id for one in weighed if one.sitting.external_id}
     known = models.external_ids_of(named)
     return {name: result_id for name, result_id in named.items() if name not in known}
+
+
+def beyond_forgotten(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps of one result; what was not announced before a set-back gets a revision that was not announced, either.
+
+    Readers ignore a revision they know (ADR 9).
+    """
+    beyond = list(steps)
+    for at, step in enumerate(steps):
+        told = [one for one in _forgotten(step.result.learner_id) if one.result_id == step.result.id]
+        last = max([*(one.revision for one in told), *(one.result.revision for one in beyond[:at])], default=0)
+        if step.result.revision <= last and ANNOUNCEMENTS[step.kind](step) not in told:
+            beyond[at] = replace(step, result=replace(step.result, revision=last + 1))
+    return tuple(beyond)
+
+
+def _forgotten(learner_id: str) -> list[OfResult]:
+    return outbox.forgotten_on(f"learner:{learner_id}", OF_RESULTS)
 
 
 def _announce(steps: Iterable[Step], cause: str = "") -> None:
@@ -122,6 +143,11 @@ ANNOUNCEMENTS: dict[Kind, Callable[[Step], Announcement]] = {
 }
 
 
+OF_RESULTS: dict[str, type[OfResult]] = {
+    one.__name__: one for one in (ResultPublicised, ResultFinalised, ResultCorrected, ResultAnnulled)
+}
+
+
 def _common(one: Result) -> dict[str, Any]:
     return {
         "learner_id": one.learner_id,
@@ -146,7 +172,7 @@ def close_due_publicity() -> bool:
 def _close_batch() -> int:
     due = models.results_due(clock.now(), BATCH)
     name_keys(f"learner:{one.learner_id}" for one in due)
-    steps = [Step("finalised", finalised(one)) for one in due]
+    steps = [beyond_forgotten([Step("finalised", finalised(one))])[0] for one in due]
     models.save_steps(zip(due, steps, strict=True))
     _announce(steps)
     return len(due)
@@ -214,6 +240,7 @@ def _opened(result_id: str) -> tuple[Result, Docket]:
 
 
 def _keep_step(before: Result, step: Step, cause: str) -> None:
+    (step,) = beyond_forgotten([step])
     models.save_steps([(before, step)])
     _announce([step], cause)
 

@@ -281,6 +281,11 @@ class Weighed:
 def caused(weighed: Weighed, cause: str) -> Weighed:
     """The same, with the cause that its values have."""
     steps = tuple(replace(step, result=replace(step.result, submitted_by=cause)) for step in weighed.steps)
+    return taken(weighed, steps)
+
+
+def taken(weighed: Weighed, steps: tuple[Step, ...]) -> Weighed:
+    """The same, with these steps in place of its own."""
     return replace(weighed, steps=steps, after=steps[-1].result if steps else weighed.after)
 
 

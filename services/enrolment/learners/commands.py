@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chassis import clock, seal
+from chassis.bus import outbox
 from chassis.bus.outbox import append
 from chassis.database import Row, transactional
 from chassis.errors import NOT_FOUND
@@ -50,7 +51,8 @@ def register_people(
     `said`: registrations with their cause. `known`: the people among them, read in this transaction.
     """
     documents = dict.fromkeys(registration.document for registration, _ in said)
-    ids = {document: known[document].learner_id if document in known else uuid.uuid4().hex for document in documents}
+    forgotten = _forgotten_learners(said, known)
+    ids = {one: known[one].learner_id if one in known else forgotten.get(one, uuid.uuid4().hex) for one in documents}
     blinds = {ids[document]: keyring.blind(document) for document in documents if document not in known}
     name_keys([f"document:{blind}" for blind in blinds.values()] + [f"learner:{one}" for one in ids.values()])
     people = {person.learner_id: person for document, person in known.items() if document in ids}
@@ -62,6 +64,18 @@ def register_people(
     models.change_learners(list(batch.changed.values()))
     models.keep_records(list(batch.records.values()))
     return [batch.now[ids[registration.document]] for registration, _ in said]
+
+
+def _forgotten_learners(said: Iterable[tuple[Registration, str]], known: Collection[Document]) -> dict[Document, str]:
+    """The learners that these students were before the database was set back, by their student numbers (ADR 9)."""
+    students = {
+        (one.study.college, one.study.student_number): one.document
+        for one, _ in said
+        if one.study and one.document not in known
+    }
+    told = outbox.forgotten_of(StudentRecordChanged) if students else ()
+    found = {students.get((one.college, one.student_number)): one.learner_id for one in told}
+    return {document: learner_id for document, learner_id in found.items() if document}
 
 
 def _register(batch: _Batch, learner_id: str, registration: Registration, blind: str, cause: str) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.database import Row
-from chassis.web.access import allow
+from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import Step
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
 from chassis.web.schemas import FlowSchema
 from contracts.terms import Role
 from services.notify.contacts.commands import prefer_language
@@ -18,6 +18,9 @@ from services.notify.contacts.queries import languages_of
 from services.notify.notices import commands, queries
 from services.notify.notices.domain import Channel, NoticeState
 from services.notify.notices.schemas import (
+    DecidedSchema,
+    HeldMailSchema,
+    HeldMailsSchema,
     LanguageArgs,
     MailboxArgs,
     NoticeCountSchema,
@@ -106,6 +109,33 @@ def count_notices() -> Any:
 def flow() -> Any:
     """How many notices stand at each stage."""
     return {"stages": queries.stages()}
+
+
+@blp.route("/held-mails")
+@allow(Role.OPERATOR, Role.AUDITOR)
+@paged(HeldMailSchema)
+def list_held(query: dict[str, Any]) -> dict[str, Any]:
+    """List e-mails that may have left before the database was set back, by id."""
+    shown = queries.held_page(after(query["cursor"], "_id"), query["limit"] + 1)
+    return page(shown, query["limit"], key=lambda one: [one["id"]])
+
+
+@blp.route("/held-mail-releases", methods=["POST"])
+@allow(Role.OPERATOR)
+@blp.arguments(HeldMailsSchema)
+@blp.response(200, DecidedSchema)
+def release_held(body: dict[str, Any]) -> dict[str, int]:
+    """Have held e-mails sent, at the risk that some are sent twice."""
+    return {"count": commands.release_held(body["ids"], caller().subject)}
+
+
+@blp.route("/held-mail-drops", methods=["POST"])
+@allow(Role.OPERATOR)
+@blp.arguments(HeldMailsSchema)
+@blp.response(200, DecidedSchema)
+def drop_held(body: dict[str, Any]) -> dict[str, int]:
+    """Have held e-mails never sent; their notices stay in the mailboxes."""
+    return {"count": commands.drop_held(body["ids"], caller().subject)}
 
 
 def life(cause: str) -> list[Step]:

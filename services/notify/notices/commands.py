@@ -108,6 +108,18 @@ def erase_notices(mailbox: str) -> None:
     models.erase(mailbox)
 
 
+@transactional
+def release_held(notice_ids: Sequence[str], by: str) -> int:
+    """Let e-mails leave that may have left before the database was set back; how many."""
+    return models.release(notice_ids, by)
+
+
+@transactional
+def drop_held(notice_ids: Sequence[str], by: str) -> int:
+    """Let them never leave; how many."""
+    return models.drop(notice_ids, by)
+
+
 def mark_read(mailbox: str, notice_id: str) -> Row:
     """Note that a notice was read; refusal: not_found."""
     row = models.mark_read(mailbox, notice_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -27,13 +27,15 @@ class NoticeState(StrEnum):
     DELIVERED = "delivered"  # lies in the mailbox
     WAITING = "waiting"  # for a contact or a scheme's name, before it is known whether and what to send
     QUEUED = "queued"  # to be sent, or being sent under a claim
+    HELD = "held"  # may have left before the database was set back: an operator releases or drops it
     SENT = "sent"
     REFUSED = "refused"  # nobody will take it; `reason` says why
 
 
 @dataclass(frozen=True)
 class News:
-    """Something that happened to a learner. `cause` is the event's id; `mailbox` the learner they are now."""
+    """Something that happened to a learner. `cause` is the event's id, `announced_at` its time; `mailbox` the learner
+    they are now."""
 
     cause: str
     event: str
@@ -41,6 +43,7 @@ class News:
     mailbox: str
     scheme: str
     level: Level
+    announced_at: datetime
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -84,7 +87,7 @@ def notices_of(news: News, known: Known, now: datetime) -> list[Notice]:
     """The notices a piece of news leads to: in the mailbox always, by e-mail where there is an address."""
     contact = known.contacts.get(news.mailbox)
     if contact and contact.erased:
-        news = News(news.cause, news.event, news.recipient, news.mailbox, news.scheme, news.level)
+        news = replace(news, facts={})
     in_mailbox = Notice(
         id=notice_id(news.cause, news.recipient, Channel.MAILBOX),
         channel=Channel.MAILBOX,

@@ -14,11 +14,13 @@ from contracts.terms import Level
 from services.notify.notices.domain import Channel, News, Notice, NoticeState, pause_seconds
 
 EARLY_POINTS_DAYS = 90
+DROPPED = "told_before_the_set_back"
 
 
 class Notices(me.Document):
     """`due_at`: when a queued one may be sent next, or its claim ends; `claim` names the round that is sending it;
-    `attempts` counts such rounds, `hang_ups` those that ended with the mail server hanging up on it."""
+    `attempts` counts such rounds, `hang_ups` those that ended with the mail server hanging up on it; `decided_by`: the
+    operator who released or dropped a held one."""
 
     meta = {
         "collection": "notices",
@@ -33,6 +35,7 @@ class Notices(me.Document):
             },
             {"fields": ["due_at"], "partialFilterExpression": {"state": "queued"}, "name": "due"},
             {"fields": ["state", "event"]},
+            {"fields": ["state", "id"], "partialFilterExpression": {"state": "held"}, "name": "held"},
         ],
     }
     id = me.StringField(primary_key=True)
@@ -46,6 +49,7 @@ class Notices(me.Document):
     level = me.IntField()
     facts = me.DictField()
     points = me.IntField()
+    announced_at = me.DateTimeField()
     queued_at = me.DateTimeField()
     read_at = me.DateTimeField()
     due_at = me.DateTimeField()
@@ -54,6 +58,7 @@ class Notices(me.Document):
     attempts = me.IntField()
     hang_ups = me.IntField()
     claim = me.StringField()
+    decided_by = me.StringField()
     reason = me.StringField()
 
 
@@ -110,6 +115,7 @@ def _row(one: Notice, now: datetime) -> Row:
         "scheme": news.scheme,
         "level": int(news.level),
         "facts": dict(news.facts),
+        "announced_at": news.announced_at,
         "queued_at": now,
     }
     extra = {"points": one.points, "due_at": one.due_at}
@@ -129,6 +135,7 @@ def news_of(row: Row) -> News:
         mailbox=row["mailbox"],
         scheme=row["scheme"],
         level=Level(row["level"]),
+        announced_at=row.get("announced_at", row["queued_at"]),
         facts=row["facts"],
     )
 
@@ -202,7 +209,7 @@ def emails_of(mailbox: str) -> list[str]:
 
 def erase(mailbox: str) -> None:
     """Blank what the notices of a mailbox tell, and stop e-mails that have not left."""
-    unsent = {"mailbox": mailbox, "state": {"$in": [NoticeState.QUEUED, NoticeState.WAITING]}}
+    unsent = {"mailbox": mailbox, "state": {"$in": [NoticeState.QUEUED, NoticeState.WAITING, NoticeState.HELD]}}
     stopped = _ended(NoticeState.REFUSED, reason="learner_erased", refused_at=datetime.now(UTC))
     blanked = {"$set": {"facts": {}}, "$unset": {"points": ""}}
     write(Notices, [UpdateMany(unsent, stopped), UpdateMany({"mailbox": mailbox}, blanked)], ordered=True)
@@ -218,6 +225,33 @@ def claim(round_id: str, limit: int, seconds: int) -> list[Row]:
     taken = {"$set": {"claim": round_id, "due_at": now + timedelta(seconds=seconds)}, "$inc": {"attempts": 1}}
     write(Notices, [UpdateMany({"_id": {"$in": chosen}, **due}, taken)])
     return rows_of(Notices, {"_id": {"$in": chosen}, "claim": round_id}, sort=[("_id", 1)])
+
+
+def hold(before: datetime) -> None:
+    """Hold e-mails about what was announced before an instant, but for those an operator has released."""
+    where = {"state": NoticeState.QUEUED, "announced_at": {"$lt": before}, "decided_by": None}
+    write(Notices, [UpdateMany(where, {"$set": {"state": NoticeState.HELD}, "$unset": {"due_at": "", "claim": ""}})])
+
+
+def held_rows(where: Mapping[str, Any], limit: int) -> list[Row]:
+    """Held e-mails by id."""
+    return rows_of(Notices, {"state": NoticeState.HELD, **where}, sort=[("_id", 1)], limit=limit)
+
+
+def release(notice_ids: Sequence[str], by: str) -> int:
+    """Let held e-mails leave; how many were held."""
+    change = {"state": NoticeState.QUEUED, "due_at": datetime.now(UTC), "decided_by": by}
+    return _decide(notice_ids, {"$set": change})
+
+
+def drop(notice_ids: Sequence[str], by: str) -> int:
+    """Let held e-mails never leave; how many were held."""
+    return _decide(notice_ids, _ended(NoticeState.REFUSED, reason=DROPPED, refused_at=datetime.now(UTC), decided_by=by))
+
+
+def _decide(notice_ids: Sequence[str], change: Row) -> int:
+    held = {"_id": {"$in": list(notice_ids)}, "state": NoticeState.HELD}
+    return int(collection_of(Notices).update_many(held, change).modified_count)
 
 
 def mark_sent(round_id: str, notice_ids: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,10 +74,17 @@ def stages() -> list[dict[str, Any]]:
     named = {
         "notices": NoticeState.DELIVERED,
         "emails_queued": NoticeState.QUEUED,
+        "emails_held": NoticeState.HELD,
         "emails_sent": NoticeState.SENT,
         "waiting": NoticeState.WAITING,
     }
     return [{"stage": stage, "count": by_state[state]} for stage, state in named.items()]
+
+
+def held_page(where: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Held e-mails by id."""
+    names = ("cause", "event", "mailbox", "scheme", "level", "announced_at")
+    return [{"id": row["_id"]} | {name: row[name] for name in names} for row in models.held_rows(where, limit)]
 
 
 def caused_by(cause: str) -> Iterable[Row]:

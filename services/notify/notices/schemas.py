@@ -45,6 +45,28 @@ class NoticeCountSchema(Schema):
     count = fields.Integer(required=True)
 
 
+class HeldMailSchema(Schema):
+    """An e-mail that may have left before the database was set back. `cause` is the event it tells of."""
+
+    id = fields.String(required=True)
+    cause = fields.String(required=True)
+    event = fields.String(required=True)
+    mailbox = fields.String(required=True, metadata={"description": "the learner it is for"})
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    announced_at = fields.AwareDateTime(required=True)
+
+
+class HeldMailsSchema(Schema):
+    ids = fields.List(fields.String(validate=validate.Length(1, 100)), required=True, validate=validate.Length(1, 500))
+
+
+class DecidedSchema(Schema):
+    """How many of them were held; the others were decided about before."""
+
+    count = fields.Integer(required=True)
+
+
 class PreferenceSchema(Schema):
     """In which language a learner is written to."""
 

@@ -22,6 +22,7 @@ from email.utils import format_datetime
 
 from prometheus_client import Counter
 
+from chassis.bus import standing
 from chassis.database import Row
 from chassis.errors import Transient
 from chassis.seal import SealBroken
@@ -75,10 +76,12 @@ class Unreachable(Exception):
 def send_due(opener: Opener, server: MailServer) -> bool:
     """Send the e-mails that are due, at most a hundred; True when there may be more.
 
-    `opener` opens learners' sealed fields by enrolment's audited route; what it has no key for it leaves out. Transient
-    when it or the mail server is away.
+    What was announced before the database was set back may have left already: it is held for an operator. `opener`
+    opens learners' sealed fields by enrolment's audited route; what it has no key for it leaves out. Transient when it
+    or the mail server is away.
     """
     round_id = uuid.uuid4().hex
+    models.hold(standing.again_before())
     claimed = models.claim(round_id, ROUND, CLAIM_SECONDS)
     if not claimed:
         return False

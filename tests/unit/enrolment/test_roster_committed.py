@@ -16,6 +16,7 @@ from services.enrolment.applications.models import Applications
 from services.enrolment.learners.domain import Document
 from services.enrolment.learners.models import Documents, Learners, StudentRecords
 from services.enrolment.learners.queries import census_of, match, person_of
+from tests.support.forgetting import forget, forgotten
 from tests.unit.enrolment.rosters import (
     KEYRING,
     announced,
@@ -222,3 +223,20 @@ def test_a_commit_names_the_person_so_that_a_decision_about_him_conflicts() -> N
     assert before is not None
     assert after is not None
     assert after["version"] == before["version"] + 1
+
+
+def test_students_who_were_forgotten_are_who_they_were() -> None:
+    upload(student(1), neighbour())
+    before = {one["student_number"]: one["learner_id"] for one in announced("StudentRecordChanged")}
+    kept = {"outbox", "strands", "programmes", "imports"}
+    told = ["LearnerRegistered", "StudentRecordChanged", "LearnerChanged"]
+    forget(set(database().list_collection_names()) - kept, told)
+    open_the_annex()
+    upload(student(1), student(2), neighbour())
+    after = announced("StudentRecordChanged")
+    assert len(after) == 2  # the forgotten one is not announced again
+    assert {**before, after[1]["student_number"]: after[1]["learner_id"]} == {
+        one["student_number"]: one["learner_id"] for one in after
+    }
+    assert len(announced("LearnerRegistered")) == 5  # sealed anew, since the forgotten keys are gone
+    assert forgotten() == ["LearnerRegistered"]  # the neighbour's, who has no student number

@@ -109,7 +109,7 @@ def test_staff_see_counts_and_stages(http: FlaskClient) -> None:
     assert {"event": "EnrolmentApproved", "channel": "email", "state": "waiting", "count": 1} in counts
     flow = http.get("/flow", headers=as_staff(Role.AUDITOR)).json
     assert {one["stage"]: one["count"] for one in flow["stages"]} == {
-        "notices": 3, "emails_queued": 2, "emails_sent": 0, "waiting": 1,
+        "notices": 3, "emails_queued": 2, "emails_held": 0, "emails_sent": 0, "waiting": 1,
     }  # fmt: skip
     assert http.get("/notices/counts", headers=as_ann()).status_code == 403
 

@@ -37,7 +37,7 @@ FACTS: dict[str, dict[str, Any]] = {
 
 
 def news(event: str, **facts: Any) -> News:
-    return News("cause-1", event, "ann", "ann", "smart-finance", Level.ELEMENTARY, FACTS[event] | facts)
+    return News("cause-1", event, "ann", "ann", "smart-finance", Level.ELEMENTARY, NOW, FACTS[event] | facts)
 
 
 def known(contact: Contact | None = ANN, points: dict[str, int] | None = None, scheme: str = "smart-finance") -> Known:

@@ -65,6 +65,7 @@ def test_a_whole_road_is_told_once_on_each_channel() -> None:
     assert {stage["stage"]: stage["count"] for stage in stages()} == {
         "notices": 9,
         "emails_queued": 5,
+        "emails_held": 0,
         "emails_sent": 0,
         "waiting": 0,
     }

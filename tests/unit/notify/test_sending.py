@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from chassis.bus import standing
 from chassis.database import database
 from chassis.errors import Transient
 from chassis.seal import open_
@@ -24,6 +25,7 @@ from services.notify.contacts.commands import prefer_language
 from services.notify.contacts.domain import Language
 from services.notify.notices import sender
 from services.notify.notices.api import life
+from services.notify.notices.commands import drop_held, release_held
 from services.notify.notices.models import claim
 from services.notify.notices.sender import MailServer, send_due
 from tests.support.arrivals import arrival
@@ -419,3 +421,25 @@ def test_a_round_is_bounded_and_says_that_there_is_more(
     assert len(post.letters) == 2
     assert send_due(opener, server) is False
     assert len(post.letters) == 3
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_what_may_have_left_before_a_set_back_is_held_for_an_operator(server: MailServer, post: Post) -> None:
+    standing.hold_back(datetime.now(UTC))
+    told.deliver(told.candidate("ann"))  # both were announced in 2021
+    send_due(opener, server)
+    assert post.letters == []
+    assert {row["state"] for row in told.notices(channel="email")} == {"held"}
+    assert {row["state"] for row in told.notices(channel="mailbox")} == {"delivered"}
+    first, second, third = [row["_id"] for row in told.notices(state="held")]
+    assert release_held([first], "op") == 1
+    assert drop_held([first, second], "op") == 1
+    send_due(opener, server)
+    send_due(opener, server)
+    stood = {row["_id"]: (row["state"], row.get("reason")) for row in told.notices(channel="email")}
+    assert stood == {
+        first: ("sent", None),
+        second: ("refused", "told_before_the_set_back"),
+        third: ("held", None),
+    }
+    assert len(post.letters) == 1

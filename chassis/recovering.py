@@ -1,0 +1,102 @@
+"""Recovery over HTTP, the same in each service: how its database stands, an operator's word that it be recovered, and
+what was announced and is not known any more, since outside parties have to send it again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from marshmallow import fields, validate
+
+from chassis.bus import standing
+from chassis.bus.outbox import Outbox, follows_from_event
+from chassis.bus.standing import Standing
+from chassis.database import Row, collection_of, rows_of
+from chassis.watch import log
+from chassis.web.access import allow, caller
+from chassis.web.blueprint import Blueprint
+from chassis.web.health import SEALED_FIELDS
+from chassis.web.paging import after, page, paged
+from chassis.web.schemas import Schema
+
+STATES = [state.value for state in Standing]
+
+
+class StandingSchema(Schema):
+    """`witnesses`: what is ahead of the database; `adopted`: what the last recovery learnt from the topic, by type;
+    `forgotten`: how much of it nothing here has announced anew; `again_before`: what was announced before is told to
+    nobody outside without an operator's word."""
+
+    state = fields.String(required=True, validate=validate.OneOf(STATES))
+    since = fields.AwareDateTime(required=True, allow_none=True)
+    witnesses = fields.List(fields.String(), required=True)
+    asked_by = fields.String(required=True, allow_none=True)
+    adopted = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    forgotten = fields.Integer(required=True)
+    again_before = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class ForgottenSchema(Schema):
+    """An announcement that the topic alone knew. `comes_by_itself`: it follows from an event that is read again."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    key = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    cause = fields.String(required=True)
+    time = fields.AwareDateTime(required=True)
+    comes_by_itself = fields.Boolean(required=True)
+    event = fields.Dict(keys=fields.String(), required=True)
+
+
+def recovering(readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> Blueprint:
+    """The routes, for those who may look and those who may decide."""
+    blp = Blueprint("recovery", __name__, description="A database that was set back, and what it forgot.")
+
+    @blp.route("/recovery")
+    @allow(*readers)
+    @blp.response(200, StandingSchema)
+    def get_standing() -> Any:
+        """Tell how the service's database stands."""
+        return _shown(standing.look_again())
+
+    @blp.route("/recovery", methods=["POST"])
+    @allow(*deciders, while_set_back=True)
+    @blp.response(202, StandingSchema)
+    def ask_for_recovery() -> Any:
+        """Have a worker recover the database from the service's own topic; one that was not set back stays as it is."""
+        if standing.ask(caller().subject):
+            log.warning("a recovery was asked for", by=caller().subject)
+        return _shown(standing.row())
+
+    @blp.route("/recovery/forgotten")
+    @allow(*readers)
+    @paged(ForgottenSchema)
+    def list_forgotten(query: dict[str, Any]) -> Any:
+        """List, by key and number, what was announced and nothing here has announced anew."""
+        where = {"forgotten": True} | after(query["cursor"], "key", "seq")
+        rows = rows_of(Outbox, where, sort=[("key", 1), ("seq", 1)], limit=query["limit"] + 1)
+        return page([_forgotten(row) for row in rows], query["limit"], lambda one: [one["key"], one["seq"]])
+
+    return blp
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "state": row["state"],
+        "since": row.get("since"),
+        "witnesses": row.get("witnesses", []),
+        "asked_by": row.get("asked_by"),
+        "adopted": row.get("adopted", {}),
+        "forgotten": collection_of(Outbox).count_documents({"forgotten": True}),
+        "again_before": row.get("again_before"),
+    }
+
+
+def _forgotten(row: Row) -> dict[str, Any]:
+    event = msgspec.json.decode(bytes(row["body"]))
+    shown = {name: value for name, value in event.items() if name not in SEALED_FIELDS}
+    same = {name: row[name] for name in ("type", "key", "seq", "cause", "time")}
+    return same | {"id": row["_id"], "comes_by_itself": follows_from_event(row["cause"]), "event": shown}
