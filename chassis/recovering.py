@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from marshmallow import fields, validate
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.outbox import Outbox, follows_from_event
-from chassis.bus.standing import Standing
 from chassis.database import Row, collection_of, rows_of
+from chassis.standing import Standing
 from chassis.watch import log
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint

@@ -16,8 +16,8 @@ from kafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
-from chassis import resending, waiters
-from chassis.bus import outbox, standing
+from chassis import resending, standing, waiters
+from chassis.bus import outbox
 from chassis.bus.ahead import examine
 from chassis.bus.consumer import Consumer, ConsumerStopped
 from chassis.bus.dead_letters import OPEN, DeadLetters

@@ -10,7 +10,7 @@ import mongoengine
 import pytest
 from pymongo import MongoClient
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import running_kafka, running_mongod
 from tests.support.stack import Stack, running_stack

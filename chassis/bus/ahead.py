@@ -13,7 +13,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.event import Envelope
 from chassis.bus.losses import Acknowledged
 from chassis.bus.outbox import Outbox

@@ -18,7 +18,8 @@ from kafka.structs import OffsetAndMetadata
 from pymongo import UpdateOne
 from pymongo.errors import WriteError
 
-from chassis.bus import dead_letters, standing
+from chassis import standing
+from chassis.bus import dead_letters
 from chassis.bus.arrivals import Arrival, arrival_of, types_of
 from chassis.bus.batches import count, take
 from chassis.bus.event import envelope_of

@@ -16,7 +16,7 @@ from bson import Binary
 from kafka import TopicPartition
 from pymongo import DeleteMany, InsertOne, UpdateOne
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.ahead import Told, forgotten_in, own_places, told_to_kafka
 from chassis.bus.event import Envelope
 from chassis.bus.losses import remember

@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from pymongo import UpdateMany
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.ahead import must_not_have_announced_more
 from chassis.bus.event import headers_of
 from chassis.bus.losses import CHECK_SECONDS, known_offsets, remember, restore

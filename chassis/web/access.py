@@ -10,8 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, current_app, g, request
 
-from chassis.bus.standing import must_be_sound
 from chassis.errors import Defect, Ground, Refusal, Transient
+from chassis.standing import must_be_sound
 
 P = ParamSpec("P")
 R = TypeVar("R")

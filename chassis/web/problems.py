@@ -14,9 +14,9 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RoutingException
 
-from chassis.bus.standing import RECOVERY_NEEDED, SetBack
 from chassis.database import driver_error, is_conflict
 from chassis.errors import TOO_BUSY, Busy, Ground, Language, Refusal, Transient
+from chassis.standing import RECOVERY_NEEDED, SetBack
 from chassis.watch import log
 from chassis.web.words import in_chinese
 

@@ -11,7 +11,7 @@ import pytest
 from bson import Binary
 from flask.testing import FlaskClient
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.outbox import append
 from chassis.database import database, run_transaction
 from chassis.recovering import recovering

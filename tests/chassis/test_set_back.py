@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.bus.ahead import examine
 from chassis.bus.event import envelope_of, headers_of
 from chassis.bus.losses import restore
@@ -16,8 +16,8 @@ from chassis.bus.outbox import Outbox, append
 from chassis.bus.parking import Parked
 from chassis.bus.recovery import recover
 from chassis.bus.relay import Relay
-from chassis.bus.standing import SetBack
 from chassis.database import database, rows_of, run_transaction
+from chassis.standing import SetBack
 from chassis.strands import Strands
 from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until
 from tests.support.words import Counted

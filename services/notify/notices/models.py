@@ -135,7 +135,7 @@ def news_of(row: Row) -> News:
         mailbox=row["mailbox"],
         scheme=row["scheme"],
         level=Level(row["level"]),
-        announced_at=row.get("announced_at", row["queued_at"]),
+        announced_at=row.get("announced_at") or row["queued_at"],
         facts=row["facts"],
     )
 

@@ -22,7 +22,7 @@ from email.utils import format_datetime
 
 from prometheus_client import Counter
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.database import Row
 from chassis.errors import Transient
 from chassis.seal import SealBroken

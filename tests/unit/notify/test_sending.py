@@ -15,7 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from chassis.bus import standing
+from chassis import standing
 from chassis.database import database
 from chassis.errors import Transient
 from chassis.seal import open_
