@@ -362,9 +362,9 @@ class Consumer:
         if time.monotonic() < self._commit_at:
             return
         self._commit_at = time.monotonic() + COMMIT_EVERY_SECONDS
-        topics: dict[str, int] = {}
+        topics = dict.fromkeys(self.topic_ids, 0)  # of a topic that went to other workers whole, nothing is ours
         for place, lag in self.lags.items():
-            topics[place.rsplit(":", 1)[0]] = topics.get(place.rsplit(":", 1)[0], 0) + lag
+            topics[place.rsplit(":", 1)[0]] += lag
         for topic, lag in topics.items():
             LAG.labels(topic).set(lag)
         mine = {
