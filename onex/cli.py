@@ -130,13 +130,18 @@ def status(as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--partitions", type=click.IntRange(1, 1000), help="Give every topic so many, never fewer than it has.")
 @one_sentence
-def topics() -> None:
+def topics(partitions: int | None) -> None:
     """Create the topics that do not exist yet (deploy/topics.yaml)."""
-    from onex.topics import create  # noqa: PLC0415
+    from onex.topics import create, grow  # noqa: PLC0415
 
     if not (kafka := os.environ.get("KAFKA")):
         kafka = Running.of(Home.from_environment()).variables["KAFKA"]
+    if partitions:
+        grown = grow(kafka, partitions)
+        click.echo(f"{partitions} partitions now: {', '.join(grown)}" if grown else f"all have {partitions} partitions")
+        return
     created = create(kafka)
     click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
 

@@ -26,7 +26,7 @@ from onex.stack.home import ROOT, Home
 from onex.stack.ports import free_port
 from onex.stack.supervisor import processes_of
 from onex.stack.trouble import Trouble
-from onex.topics import wanted
+from onex.topics import grow, wanted
 
 # compose-go carries the schema of the compose file; go checks what it downloads against its checksum database.
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.4.9"
@@ -111,8 +111,13 @@ def test_real_engines_come_up_keep_their_state_and_go(tmp_path: Path, home: Home
     file = written(tmp_path, ENGINES)
     ports = free_ports()
     running = up.up(home, ports, 0, sentences.append, file)
-    made = describe(running.variables["KAFKA"], sorted(wanted()))
-    assert {partitions for _, partitions in made.values()} == {6}
+    kafka = running.variables["KAFKA"]
+    assert {partitions for _, partitions in describe(kafka, sorted(wanted())).values()} == {6}
+    assert grow(kafka, 12) == sorted(wanted())
+    with pytest.raises(Trouble, match="cannot have 6 partitions each: there are topics with 12 partitions"):
+        grow(kafka, 6)
+    made = describe(kafka, sorted(wanted()))
+    assert {partitions for _, partitions in made.values()} == {12}
 
     seen = status.status(home, file)
     assert seen.is_well
