@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from onex.stack.addresses import SERVICES, Running
+from onex.stack.addresses import SERVICES, WORKERS, Running
 from onex.stack.home import ROOT, Home
 from onex.stack.interrupts import interruptible
 from onex.stack.trouble import Trouble
@@ -62,6 +62,13 @@ port_offset = click.option(
     "--port-offset", type=int, default=0, help="Add this to every default port: a second stack beside the first."
 )
 
+workers_option = click.option(
+    "--workers",
+    multiple=True,
+    metavar="[SERVICE=]COUNT",
+    help="How many workers a service has, or each of them; may be said again while the stack runs.",
+)
+
 samples_folder = click.option(
     "--samples", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another folder of samples."
 )
@@ -79,10 +86,12 @@ def main() -> None:
 
 @main.command()
 @port_offset
+@workers_option
 @click.option("--stay", is_flag=True, help="Stay in the foreground; Ctrl-C stops the stack.")
 @one_sentence
-def up(port_offset: int, stay: bool) -> None:
+def up(port_offset: int, workers: tuple[str, ...], stay: bool) -> None:
     """Start the stack and wait until all of it is well."""
+    os.environ.update(counts(workers))
     if not stay:
         print_addresses(start(port_offset))
         return
@@ -122,13 +131,18 @@ def status(as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--partitions", type=click.IntRange(1, 1000), help="Give every topic so many, never fewer than it has.")
 @one_sentence
-def topics() -> None:
+def topics(partitions: int | None) -> None:
     """Create the topics that do not exist yet (deploy/topics.yaml)."""
-    from onex.topics import create  # noqa: PLC0415
+    from onex.topics import create, grow  # noqa: PLC0415
 
     if not (kafka := os.environ.get("KAFKA")):
         kafka = Running.of(Home.from_environment()).variables["KAFKA"]
+    if partitions:
+        grown = grow(kafka, partitions)
+        click.echo(f"{partitions} partitions now: {', '.join(grown)}" if grown else f"all have {partitions} partitions")
+        return
     created = create(kafka)
     click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
 
@@ -311,6 +325,17 @@ def chosen(service: str, letters: tuple[str, ...], kind: str) -> list[str]:
     if bool(letters) == bool(kind):
         raise Trouble("Name letters, or a --type; not both.")
     return list(letters) or [one["id"] for one in workbench().letters(service, state="waiting", type=kind)]
+
+
+def counts(workers: tuple[str, ...]) -> dict[str, str]:
+    """The variables of the compose file that say how many workers each service has."""
+    found: dict[str, str] = {}
+    for one in workers:
+        name, names_one, count = one.rpartition("=")
+        if not count.isdigit() or (names_one and name not in SERVICES):
+            raise Trouble(f"--workers {one}: write a count, or one of {', '.join(SERVICES)} and =count.")
+        found |= dict.fromkeys([WORKERS[name]] if names_one else WORKERS.values(), count)
+    return found
 
 
 def start(port_offset: int) -> Running:

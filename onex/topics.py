@@ -1,4 +1,4 @@
-"""Create the topics of deploy/topics.yaml that do not exist yet."""
+"""Create the topics of deploy/topics.yaml that do not exist yet, and give them more partitions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,15 @@ def create(kafka: str) -> list[str]:
         created = topics.create(kafka, names)
         topics.must_be_cut_alike(topics.describe(kafka, sorted(names)))
     except Transient as error:
-        raise Trouble(f"The topics cannot be created: {error}.") from error
-    except ValueError as error:
-        raise Trouble(f"{error}. Create them alike, or wipe this stack.") from error
+        raise Trouble(f"The topics are not in order: {error}.") from error
     return created
+
+
+def grow(kafka: str, partitions: int) -> list[str]:
+    """Give every topic so many partitions; `Trouble` when one has more, or Kafka does not do it."""
+    names = wanted()
+    try:
+        topics.create(kafka, names)
+        return topics.grow(kafka, sorted(names), partitions)
+    except (Transient, ValueError) as error:
+        raise Trouble(f"The topics cannot have {partitions} partitions each: {error}.") from error

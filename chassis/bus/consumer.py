@@ -55,6 +55,7 @@ POLL_MS = 200
 CONFLICT_PAUSE_SECONDS = 0.02
 COMMIT_EVERY_SECONDS = 1.0
 METADATA_SECONDS = 10.0
+METADATA_AGE_MS = 10_000  # how long new partitions may go unread; a leader that finds them has the group join again
 NO_EVENT = "-"  # stands for the id of a record that is no event
 LETTERS_EVERY_SECONDS = 1.0
 LETTERS_AT_ONCE = 20
@@ -122,7 +123,7 @@ class Consumer:
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=10_000,
             request_timeout_ms=30_000,
-            metadata_max_age_ms=60_000,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
         self.kafka.subscribe(list(topics), listener=_OnRebalance(self.rebalanced, self.was_assigned))
         self._know_partitions(topics)
@@ -203,6 +204,7 @@ class Consumer:
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Go to our own position in each partition, to the record before it, which must be the one we knew."""
+        self._must_be_cut_alike()
         places = {f"{one.topic}:{one.partition}": one for one in partitions}
         known = {row["_id"]: row for row in rows_of(Positions, {"_id": {"$in": list(places)}})}
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
@@ -222,6 +224,12 @@ class Consumer:
                 standing.note_set_back(
                     [f"{row['_id']} was read up to {here}, the database knows of {row['next_offset']}"]
                 )
+
+    def _must_be_cut_alike(self) -> None:
+        """`Transient` while more partitions have reached some topics only; `topics` always asks the broker."""
+        self.kafka.topics()
+        there = {name: self.kafka.partitions_for_topic(name) or () for name in self.topic_ids}
+        must_be_cut_alike({name: (self.topic_ids[name], len(partitions)) for name, partitions in there.items()})
 
     def close(self) -> None:
         """Leave the group, and tell Kafka how far we are: should the database be set back, that is a witness."""
@@ -370,9 +378,9 @@ class Consumer:
         if time.monotonic() < self._commit_at:
             return
         self._commit_at = time.monotonic() + COMMIT_EVERY_SECONDS
-        topics: dict[str, int] = {}
+        topics = dict.fromkeys(self.topic_ids, 0)  # of a topic that went to other workers whole, nothing is ours
         for place, lag in self.lags.items():
-            topics[place.rsplit(":", 1)[0]] = topics.get(place.rsplit(":", 1)[0], 0) + lag
+            topics[place.rsplit(":", 1)[0]] += lag
         for topic, lag in topics.items():
             LAG.labels(topic).set(lag)
         try:

@@ -5,7 +5,8 @@ The outbox is the record (ADR 2): what a topic lost is published again from it, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,14 @@ from pymongo import DeleteMany, UpdateMany, UpdateOne
 
 from chassis.bus.event import Envelope
 from chassis.bus.outbox import Outbox
-from chassis.bus.reading import between, envelope_in, place_of, places_of, reader_of
+from chassis.bus.reading import between, envelope_in, place_of, reader_of
 from chassis.database import Row, collection_of, rows_of, write
+from chassis.errors import Transient
 from chassis.watch import EVENTS_PUBLISHED_AGAIN, log
 
 CHECK_SECONDS = 30.0
+HEAR_SECONDS = 10.0
+PAUSE_SECONDS = 0.2
 CLOCKS_APART = timedelta(minutes=10)  # between workers that announced, and how long a row may have been due
 THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,10 +68,27 @@ def restore(kafka: str) -> int:
 
 def _losses(reader: KafkaConsumer, known: Mapping[TopicPartition, Row]) -> dict[str, datetime]:
     """The places that lack what was acknowledged, and from when on they lack it."""
-    places_of(reader, sorted({place.topic for place in known}))
-    begins, ends = reader.beginning_offsets(list(known)), reader.end_offsets(list(known))
-    found = {row["_id"]: _lost_since(reader, place, row, begins[place], ends[place]) for place, row in known.items()}
+    there = _existing(reader, known)
+    begins, ends = reader.beginning_offsets(there), reader.end_offsets(there)
+    found = {
+        row["_id"]: _lost_since(reader, place, row, begins.get(place, 0), ends.get(place, 0))
+        for place, row in known.items()
+    }
     return {name: since for name, since in found.items() if since is not None}
+
+
+def _existing(reader: KafkaConsumer, known: Collection[TopicPartition]) -> list[TopicPartition]:
+    """Those of these partitions that exist; a broker that is behind hears of new ones within seconds (ADR 10)."""
+    deadline = time.monotonic() + HEAR_SECONDS
+    while True:
+        numbers = {topic: reader.partitions_for_topic(topic) for topic in {place.topic for place in known}}
+        if lacking := sorted(topic for topic, found in numbers.items() if not found):
+            raise Transient(f"the topic {lacking[0]} does not exist")
+        there = [place for place in known if place.partition in numbers[place.topic]]
+        if len(there) == len(known) or time.monotonic() > deadline:
+            return there
+        time.sleep(PAUSE_SECONDS)
+        reader.topics()
 
 
 def _lost_since(reader: KafkaConsumer, place: TopicPartition, row: Row, begin: int, end: int) -> datetime | None:

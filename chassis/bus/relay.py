@@ -60,6 +60,7 @@ class Relay:
             request_timeout_ms=10_000,
             max_block_ms=10_000,
             bootstrap_timeout_ms=10_000,
+            metadata_max_age_ms=60_000,  # new partitions are written to when consumers have found them
             allow_auto_create_topics=False,  # topics come from the stack's one list
             compression_type="gzip",  # needs no further package
         )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onex.stack import secrets
+from onex.stack.compose import HIGHEST_PORT
 from onex.stack.home import ROOT, Home
 from onex.stack.ports import LOOPBACK
 from onex.stack.trouble import Trouble
 
 COMPOSE = ROOT / "docker-compose.yml"
 SERVICES = secrets.SERVICES
-HIGHEST_PORT = 65_535
 CONTROLLER_PORT = 9093
 ENGINES = {"mongo": "MONGO", "kafka": "KAFKA"}
+WORKERS = {name: f"WORKERS_{name.upper()}" for name in SERVICES}
 PASSED_ON = (
     *ENGINES.values(),
     "DEMO",
@@ -27,6 +28,7 @@ PASSED_ON = (
     "SMTP_HOST",
     "SMTP_PORT",
     "MAIL_FROM",
+    *WORKERS.values(),
 )
 
 

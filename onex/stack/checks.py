@@ -22,7 +22,7 @@ def must_be_startable(stack: Stack, home: Home, given: Mapping[str, str], known:
         _must_answer(variable, given.get(variable, ""))
     if any(name in stack.services for name in ENGINES):
         must_run_here()
-    _must_be_free(stack, known)
+    must_be_free(stack, known)
 
 
 def _must_have_room(home: Home) -> None:
@@ -43,7 +43,8 @@ def _must_answer(variable: str, address: str) -> None:
             raise Trouble(f"Nothing answers at {one}, which {variable} names. Start it, or unset {variable}.")
 
 
-def _must_be_free(stack: Stack, known: Mapping[str, str]) -> None:
+def must_be_free(stack: Stack, known: Mapping[str, str]) -> None:
+    """`Trouble` when something else listens where these services would."""
     wanted = {port.number: (name, port.variable) for name, one in stack.services.items() for port in one.ports}
     if "kafka" in stack.services:
         wanted[int(known["KAFKA_CONTROLLER_PORT"])] = ("kafka's controller", "KAFKA_CONTROLLER_PORT")

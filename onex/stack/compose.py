@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ import yaml
 from onex.stack.interpolation import interpolated
 from onex.stack.trouble import Trouble
 
-READ = frozenset({"command", "environment", "ports", "healthcheck", "depends_on", "profiles"})
-DOCKERS_OWN = frozenset({"image", "build", "volumes", "networks", "restart", "deploy"})
+READ = frozenset({"command", "environment", "ports", "expose", "healthcheck", "depends_on", "profiles", "deploy"})
+DOCKERS_OWN = frozenset({"image", "build", "volumes", "networks", "restart"})  # and of deploy all but replicas
 TOP = frozenset({"name", "services", "volumes", "networks"})
 HEALTH = frozenset({"test", "interval", "timeout", "retries", "start_period", "start_interval"})
 STARTED, HEALTHY, COMPLETED = "service_started", "service_healthy", "service_completed_successfully"
 PORT_VARIABLE = re.compile(r"\$\{([A-Z0-9_]*PORT):?-(\d+)\}")
+HIGHEST_PORT = 65_535
+PORTS_APART = 100  # between a service and its next replica, on one machine
+MOST_REPLICAS = 100
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -43,7 +46,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Service:
-    """One service as the compose file describes it."""
+    """One service as the compose file describes it; `replica`: which of several alike it is, from 1."""
 
     name: str
     command: list[str]
@@ -51,6 +54,7 @@ class Service:
     ports: list[Port]
     health: Health | None
     depends_on: dict[str, str]
+    replica: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def read(file: Path, variables: Mapping[str, str]) -> Stack:
     for name, body in known.items():
         _must_be_known(f"{file.name}: the service {name}", set(body) - READ - DOCKERS_OWN)
     left = {name: ", ".join(body["profiles"]) for name, body in known.items() if body.get("profiles")}
-    services = {name: _service(name, body, variables) for name, body in known.items() if name not in left}
+    kept = {name: body for name, body in known.items() if name not in left}
+    services = {one.name: one for name, body in kept.items() for one in _replicas(name, body, variables)}
     return Stack(_in_order(services), left)
 
 
@@ -99,13 +104,30 @@ def _must_be_known(where: str, unknown: set[str]) -> None:
         )
 
 
+def _replicas(name: str, body: dict[str, Any], variables: Mapping[str, str]) -> Iterator[Service]:
+    """The service as often as `deploy.replicas` says; the second is `name-2` and has its port variables raised."""
+    first = _service(name, body, variables)
+    wanted = interpolated((body.get("deploy") or {}).get("replicas", 1), variables)
+    if not str(wanted).isdigit() or not 1 <= int(wanted) <= MOST_REPLICAS:
+        raise Trouble(f"docker-compose.yml: there can be 1 to {MOST_REPLICAS} of {name}, not {wanted}.")
+    if int(wanted) > 1 and body.get("ports"):
+        raise Trouble(f"docker-compose.yml: {name} publishes a port, so there can be but one; write expose instead.")
+    yield first
+    for number in range(2, int(wanted) + 1):
+        raised = {port.variable: str(port.number + (number - 1) * PORTS_APART) for port in first.ports}
+        yield replace(_service(name, body, {**variables, **raised}), name=f"{name}-{number}", replica=number)
+
+
 def _service(name: str, body: dict[str, Any], variables: Mapping[str, str]) -> Service:
     filled = interpolated({key: body[key] for key in READ & set(body)}, variables)
     return Service(
         name=name,
         command=_words(filled.get("command")),
         environment=_environment(filled.get("environment"), variables),
-        ports=[_port(name, filled_port, raw) for filled_port, raw in _pairs(filled, body, "ports")],
+        ports=[
+            *(_port(name, filled_port, raw) for filled_port, raw in _pairs(filled, body, "ports")),
+            *(_exposed(name, filled_port, raw) for filled_port, raw in _pairs(filled, body, "expose")),
+        ],
         health=_health(name, filled.get("healthcheck")),
         depends_on=_dependencies(filled.get("depends_on")),
     )
@@ -137,10 +159,21 @@ def _text(value: Any) -> str:
 def _port(name: str, filled: Any, raw: Any) -> Port:
     """A published port, written `[address:]published:inside`."""
     parts = str(filled).split(":")
-    variable = PORT_VARIABLE.search(str(raw))
     if len(parts) < 2 or not parts[-2].isdigit():
         raise Trouble(f"docker-compose.yml: the service {name} has the port '{filled}'; write published:inside.")
-    return Port(int(parts[-2]), variable[1] if variable else "")
+    return Port(int(parts[-2]), _variable_in(raw))
+
+
+def _exposed(name: str, filled: Any, raw: Any) -> Port:
+    """A port that is not published: in a container of its own, each replica has the same."""
+    if not str(filled).isdigit() or int(filled) > HIGHEST_PORT or not _variable_in(raw):
+        raise Trouble(f"docker-compose.yml: {name} cannot listen on '{filled}' ({raw}); write ${{..._PORT:-number}}.")
+    return Port(int(filled), _variable_in(raw))
+
+
+def _variable_in(raw: Any) -> str:
+    found = PORT_VARIABLE.search(str(raw))
+    return found[1] if found else ""
 
 
 def _health(name: str, given: dict[str, Any] | None) -> Health | None:

@@ -52,6 +52,9 @@ class Program:
 
     @property
     def group(self) -> str:
+        """A further replica is its own group: it comes and goes while the others run."""
+        if self.service.replica > 1:
+            return self.name
         return "engines" if self.name in ENGINES else "services"
 
     @property

@@ -10,6 +10,7 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -70,10 +71,8 @@ class Supervisor:
 
     def start(self, configuration: str) -> None:
         """Start the supervisor; it starts no program by itself."""
-        file = self.home / "supervisor.conf"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            out.write(configuration)
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
+        self._write(configuration)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._file)]
         done = subprocess.run(
             command,
             env=surroundings() | {MARK: str(self.home.folder)},
@@ -86,6 +85,30 @@ class Supervisor:
         if done.returncode or not _within(START_SECONDS, self.is_running):
             log = self.home.logs / "supervisor.log"
             raise Trouble("The supervisor does not start; its last words:", done.stderr.splitlines() or last_lines(log))
+
+    def change(self, configuration: str) -> bool:
+        """Have groups come, not started yet, and go; False, and nothing done, when one that stays would change."""
+        before = self._file.read_text()
+        self._write(configuration)
+        [[added, changed, removed]] = self._ask("reloadConfig")
+        if changed:
+            self._write(before)
+            self._ask("reloadConfig")
+            return False
+        for group in removed:
+            self._ask("stopProcessGroup", group)
+            self._ask("removeProcessGroup", group)
+        for group in added:
+            self._ask("addProcessGroup", group)
+        return True
+
+    @property
+    def _file(self) -> Path:
+        return self.home / "supervisor.conf"
+
+    def _write(self, configuration: str) -> None:
+        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(configuration)
 
     def start_program(self, full_name: str) -> None:
         """Start one program and come back at once."""

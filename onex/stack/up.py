@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from typing import Any
 
 from onex.stack import addresses, compose, secrets
 from onex.stack.addresses import Running
-from onex.stack.checks import must_be_startable
-from onex.stack.compose import STARTED
+from onex.stack.checks import must_be_free, must_be_startable
+from onex.stack.compose import STARTED, Stack
 from onex.stack.home import Home
 from onex.stack.programs import Program, commands, configuration, programs, without_given
 from onex.stack.supervisor import Supervisor, kill, only_one, processes_of
@@ -53,7 +53,9 @@ def _up(home: Home, given: Mapping[str, str], known: dict[str, str], tell: Tell,
     for name, profile in stack.left.items():
         tell(f"{name} is left to Docker (profile {profile})")
     supervisor = Supervisor(home)
-    if not supervisor.is_running():
+    if supervisor.is_running():
+        must_be_free(_without(stack, supervisor.processes()), known)
+    else:
         sweep(home, tell)
         must_be_startable(stack, home, given, known)
     made = programs(stack, known)
@@ -63,12 +65,17 @@ def _up(home: Home, given: Mapping[str, str], known: dict[str, str], tell: Tell,
     return running
 
 
+def _without(stack: Stack, running: Collection[str]) -> Stack:
+    return Stack({name: one for name, one in stack.services.items() if name not in running}, stack.left)
+
+
 def _supervise(supervisor: Supervisor, text: str, running: Running) -> None:
-    """Have the supervisor run with exactly this configuration."""
+    """Have the supervisor run with exactly this configuration; of one that runs, replicas alone may change."""
     home = supervisor.home
     if supervisor.is_running():
-        if (home / "supervisor.conf").read_text() != text:
+        if not supervisor.change(text):
             raise Trouble(f"The stack in {home.folder} already runs, with other settings. Run: onex down")
+        running.remember()
         return
     shutil.rmtree(home / "metrics", ignore_errors=True)
     running.remember()

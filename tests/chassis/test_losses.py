@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from chassis.bus import topics
+from chassis.bus import losses, topics
 from chassis.bus.losses import Acknowledged, restore
 from chassis.bus.outbox import Outbox
 from chassis.bus.relay import Relay
@@ -86,6 +87,19 @@ def test_of_a_cut_tail_what_was_announced_since_comes_again(kafka: str, relay: R
     relay.publish_pending()
     consume_until(kafka, group, lambda: len(amounts("a")) == 3 == len(amounts("b")))
     assert (amounts("a"), amounts("b")) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_a_grown_topic_that_comes_back_smaller_is_filled_again(
+    kafka: str, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics.grow(kafka, TOPICS, 12)
+    announce(*(Counted(name=f"k{n}", amount=n) for n in range(20)))
+    relay.publish_pending()
+    assert max(int(row["_id"].rsplit(":", 1)[1]) for row in rows_of(Acknowledged, {})) >= 3
+    lose(kafka)
+    monkeypatch.setattr(losses, "HEAR_SECONDS", 0.5)
+    assert restore(kafka) == 20
+    assert rows_of(Acknowledged, {}) == []
 
 
 def test_a_topic_of_somebody_else_counts_as_gone(kafka: str, relay: Relay) -> None:

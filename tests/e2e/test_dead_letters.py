@@ -7,10 +7,8 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from kafka import KafkaProducer
+from pymongo import MongoClient
 
-from chassis.bus.event import headers_of
-from chassis.bus.topics import topic_of
 from tests.support.stack import Stack
 
 WITHIN_SECONDS = 60.0
@@ -18,13 +16,13 @@ KEY = "learner:poisoned"
 READERS = ("creditbank", "notify")
 
 
-def poison(kafka: str) -> None:
-    """A ResultFinalised that breaks its contract."""
+def poison(stack: Stack) -> None:
+    """Assessment announces a ResultFinalised that breaks its contract."""
     row = {"_id": "poison-1", "key": KEY, "seq": 1, "type": "ResultFinalised", "source": "assessment"}
-    headers = headers_of(row | {"cause": "poison", "time": datetime.now(UTC)})
-    producer = KafkaProducer(bootstrap_servers=kafka)
-    producer.send(topic_of("assessment"), key=KEY.encode(), value=b'{"nothing": 1}', headers=headers).get(timeout=20)
-    producer.close()
+    row |= {"cause": "poison", "time": datetime.now(UTC), "body": b'{"nothing": 1}', "shard": 0, "due": True}
+    with MongoClient(stack.running.variables["MONGO"]) as client:
+        client["onex_assessment"]["strands"].insert_one({"_id": KEY, "version": 1, "next_seq": 2})
+        client["onex_assessment"]["outbox"].insert_one(row)
 
 
 def listed(stack: Stack, *more: str) -> str:
@@ -43,7 +41,7 @@ def until_listed(stack: Stack, count: int) -> str:
 
 
 def test_an_operator_finds_reads_and_gives_up_a_poisoned_event(stack: Stack) -> None:
-    poison(stack.running.variables["KAFKA"])
+    poison(stack)
     seen = until_listed(stack, len(READERS))
     assert all(name in seen for name in READERS)
     assert "The record breaks its contract" in seen

@@ -1,4 +1,7 @@
-"""Every process killed three times in the middle of its own stage: the same numbers in the end."""
+"""Every process killed three times in the middle of its own stage: the same numbers in the end.
+
+Where a service has two workers, the first is killed: the second takes its partitions, shards and jobs over.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
+from onex.stack import status
+from onex.stack.home import Home
 from tests.support.stack import LIMIT_SECONDS, ROOT, Stack, environment, running_stack
 
 EXPECTED: dict[str, Any] = json.loads((ROOT / "deploy" / "samples" / "expectation.json").read_text())
@@ -36,6 +44,7 @@ STAGES: dict[str, dict[str, int]] = {
 # Kills stand apart, so that each finds the process restarted and its stage still between a tenth and nine tenths.
 APP_AT = (0.15, 0.35, 0.60)
 WORKER_AT = (0.20, 0.45, 0.70)
+TWO_WORKERS = ("assessment", "creditbank", "notify")
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(3 * LIMIT_SECONDS)]
 
@@ -97,11 +106,23 @@ def kill_who_is_due(stack: Stack, client: MongoClient[dict[str, Any]], victims: 
             victim.kill(pids[victim.name], now)
 
 
+def done_by(stack: Stack, worker: str) -> dict[str, float]:
+    """What a worker counted since it started, by metric."""
+    port = next(one.port for one in status.status(Home(stack.home)).processes if one.name == worker)
+    metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    counted: dict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(metrics):
+        for sample in family.samples:
+            counted[sample.name] += sample.value
+    return counted
+
+
 def test_each_process_killed_three_times_in_its_own_stage(tmp_path: Path) -> None:
     victims = [Victim(name, name, APP_AT) for name in STAGES]
     victims += [Victim(f"{name}-worker", name, WORKER_AT) for name in STAGES]
     names = [victim.name for victim in victims]
-    with running_stack(tmp_path / "stack") as stack, (tmp_path / "demo.log").open("w+") as said:
+    several = [word for name in TWO_WORKERS for word in ("--workers", f"{name}=2")]
+    with running_stack(tmp_path / "stack", *several) as stack, (tmp_path / "demo.log").open("w+") as said:
         command = [sys.executable, "-m", "onex", "demo"]
         demo = subprocess.Popen(command, cwd=ROOT, env=environment(stack.home), stdout=said, stderr=said, text=True)
         kill_in_the_middle(stack, demo, victims)
@@ -111,3 +132,7 @@ def test_each_process_killed_three_times_in_its_own_stage(tmp_path: Path) -> Non
         assert all(0.1 <= stands <= 0.9 for victim in victims for stands in victim.stood), victims
         assert demo.returncode == 0, told
         assert "the books balance" in told
+        for name in TWO_WORKERS:
+            counted = done_by(stack, f"{name}-worker-2")
+            assert counted["onex_events_handled_total"] > 0, name
+            assert counted["onex_events_published_total"] > 0 or name == "notify", name

@@ -26,7 +26,7 @@ from onex.stack.home import ROOT, Home
 from onex.stack.ports import free_port
 from onex.stack.supervisor import processes_of
 from onex.stack.trouble import Trouble
-from onex.topics import wanted
+from onex.topics import grow, wanted
 
 # compose-go carries the schema of the compose file; go checks what it downloads against its checksum database.
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.4.9"
@@ -61,6 +61,9 @@ services:
     ports: ["127.0.0.1:${WEB_PORT:-8000}:8000"]
     healthcheck: {test: [CMD, python, -m, onex.stack.probe, "tcp://127.0.0.1:${WEB_PORT:-8000}"], start_period: 1s}
 """
+REPLICATED = SMALL.replace('ports: ["127.0.0.1:${WEB_PORT:-8000}:8000"]', 'expose: ["${WEB_PORT:-8000}"]') + (
+    '    deploy: {replicas: "${WORKERS_NOTIFY:-1}"}\n'
+)
 LISTENS = (
     "import os, socketserver as s; s.TCPServer.allow_reuse_address = True; "
     "s.TCPServer(('127.0.0.1', int(os.environ['PORT'])), None).serve_forever()"
@@ -108,8 +111,13 @@ def test_real_engines_come_up_keep_their_state_and_go(tmp_path: Path, home: Home
     file = written(tmp_path, ENGINES)
     ports = free_ports()
     running = up.up(home, ports, 0, sentences.append, file)
-    made = describe(running.variables["KAFKA"], sorted(wanted()))
-    assert {partitions for _, partitions in made.values()} == {6}
+    kafka = running.variables["KAFKA"]
+    assert {partitions for _, partitions in describe(kafka, sorted(wanted())).values()} == {6}
+    assert grow(kafka, 12) == sorted(wanted())
+    with pytest.raises(Trouble, match="cannot have 6 partitions each: there are topics with 12 partitions"):
+        grow(kafka, 6)
+    made = describe(kafka, sorted(wanted()))
+    assert {partitions for _, partitions in made.values()} == {12}
 
     seen = status.status(home, file)
     assert seen.is_well
@@ -143,6 +151,28 @@ def test_what_is_killed_is_started_again(tmp_path: Path, home: Home, sentences: 
     assert first.pid is not None
     os.kill(first.pid, signal.SIGKILL)
     until(lambda: status.status(home, file).is_well and status.status(home, file).processes[0].pid != first.pid)
+
+
+def test_replicas_come_and_go_while_the_first_runs(tmp_path: Path, home: Home, sentences: list[str]) -> None:
+    file, ports = written(tmp_path, REPLICATED % LISTENS), free_ports()
+
+    def pids_of(count: int) -> dict[str, int | None]:
+        up.up(home, ports | {"WORKERS_NOTIFY": str(count)}, 0, sentences.append, file)
+        seen = status.status(home, file)
+        assert seen.is_well
+        return {one.name: one.pid for one in seen.processes}
+
+    one, three, two = pids_of(1), pids_of(3), pids_of(2)
+    assert ([*one], [*three]) == (["web"], ["web", "web-2", "web-3"])
+    assert one.items() <= three.items()
+    assert two.items() == three.items() - {("web-3", three["web-3"])}
+    assert three["web-3"] not in {process.pid for process in processes_of(home)}
+    assert two["web-2"]
+    os.kill(two["web-2"], signal.SIGKILL)
+    until(lambda: status.status(home, file).is_well and status.status(home, file).processes[1].pid != two["web-2"])
+    with socket.create_server(("127.0.0.1", int(ports["WEB_PORT"]) + 200)), pytest.raises(Trouble, match="web-3 needs"):
+        up.up(home, ports | {"WORKERS_NOTIFY": "3"}, 0, sentences.append, file)
+    assert status.status(home, file).is_well
 
 
 def test_a_port_in_use_is_named_with_its_process_and_variable(tmp_path: Path, home: Home, sentences: list[str]) -> None:

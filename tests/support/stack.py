@@ -58,9 +58,9 @@ def onex(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_stack(home: Path) -> Iterator[Stack]:
-    """A stack with nothing in it, on free ports; gone afterwards."""
-    started = onex(home, "up", "--port-offset", str(free_offset()))
+def running_stack(home: Path, *arguments: str) -> Iterator[Stack]:
+    """A stack with nothing in it, on free ports, with more arguments of `onex up`; gone afterwards."""
+    started = onex(home, "up", "--port-offset", str(free_offset()), *arguments)
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         yield Stack(home)

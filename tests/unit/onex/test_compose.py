@@ -64,6 +64,11 @@ def test_a_variable_that_must_be_given_is_named(tmp_path: Path) -> None:
         ("services: {a: {command: x}, b: {depends_on: {a: {condition: service_healthy}}}}", "no health check"),
         ("services: {a: {command: x}, b: {depends_on: {a: {condition: soon}}}}", "waits for 'soon'"),
         ("services: {a: {command: x, ports: ['8080']}}", "write published:inside"),
+        ("services: {a: {command: x, expose: ['8080']}}", "a cannot listen on '8080'"),
+        ("services: {a: {command: x, expose: ['${A_PORT:-70000}']}}", "a cannot listen on '70000'"),
+        ("services: {a: {command: x, deploy: {replicas: 0}}}", "1 to 100 of a, not 0"),
+        ("services: {a: {command: x, deploy: {replicas: many}}}", "1 to 100 of a, not many"),
+        ("services: {a: {command: x, deploy: {replicas: 2}, ports: ['81:81']}}", "a publishes a port"),
         ("secrets: {}\nservices: {a: {command: x}}", "has secrets"),
         ("services: [a]", "describes no services"),
         ("services: {a: {command: [}}", "cannot be read"),
@@ -86,6 +91,32 @@ def test_dockers_own_keys_and_profiles_are_left_to_docker(tmp_path: Path) -> Non
     assert stack.left == {"watch": "watching"}
     assert stack.services["a"].command == ["run", "it"]
     assert stack.services["a"].ports == [Port(9081, "A_PORT")]
+
+
+def test_replicas_are_named_apart_and_listen_apart(tmp_path: Path) -> None:
+    text = """
+    services:
+      a: {command: "run ${A_PORT:-81}", expose: ["${A_PORT:-81}"], deploy: {replicas: "${MANY:-1}"}, depends_on: [b]}
+      b: {command: x}
+    """
+    assert list(reading(tmp_path, text).services) == ["b", "a"]
+    stack = reading(tmp_path, text, MANY="3", A_PORT="9081")
+    assert list(stack.services) == ["b", "a", "a-2", "a-3"]
+    assert [one.ports for one in stack.services.values()][1:] == [[Port(9081 + n, "A_PORT")] for n in (0, 100, 200)]
+    assert stack.services["a-3"].command == ["run", "9281"]
+    assert stack.services["a-3"].depends_on == stack.services["a"].depends_on
+
+
+def test_any_number_of_workers_takes_no_setting_but_the_count(tmp_path: Path) -> None:
+    given = {f"WORKERS_{name.upper()}": str(n + 1) for n, name in enumerate(secrets.SERVICES)}
+    known = addresses.variables(Home(tmp_path), given, compose.port_defaults(addresses.COMPOSE))
+    services = compose.read(addresses.COMPOSE, known | secrets.made()).services
+    for n, name in enumerate(secrets.SERVICES):
+        workers = [one for one in services.values() if one.name.startswith(f"{name}-worker")]
+        assert len(workers) == n + 1
+        assert all(one.health and one.environment["WORKER_PORT"] in one.health.test[-1] for one in workers)
+    numbers = [port.number for service in services.values() for port in service.ports]
+    assert len(numbers) == len(set(numbers))
 
 
 def test_environment_lists_mappings_and_passed_on_names_are_read(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def test_topics_are_cut_alike_and_remember_more_than_half_a_year() -> None:
 
 def test_prometheus_asks_every_process() -> None:
     watched = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    targets = {target for job in watched for group in job["static_configs"] for target in group["targets"]}
+    targets = {target for job in watched for group in job.get("static_configs", ()) for target in group["targets"]}
+    found = [group for job in watched for group in job.get("dns_sd_configs", ())]
+    targets |= {f"{name}:{group['port']}" for group in found for name in group["names"]}
     defaults = {name: str(port) for name, port in compose.port_defaults(ROOT / "docker-compose.yml").items()}
     services = compose.read(ROOT / "docker-compose.yml", defaults | secrets.made()).services
     answering = {
