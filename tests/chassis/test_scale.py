@@ -145,7 +145,7 @@ def test_a_key_that_moves_keeps_its_order_though_its_new_partition_is_read_first
 def publish_anew(kafka: str, numbers: Iterable[int]) -> None:
     """Announce by a relay that has just come, and knows all partitions there are."""
     announce(*(Counted(name=name, amount=n) for n in numbers for name in NAMES))
-    relay = Relay(kafka, holder="new")
+    relay = Relay(kafka, ["test"], holder="new")
     relay.publish_pending()
     relay.close()
 

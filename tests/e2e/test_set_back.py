@@ -36,13 +36,15 @@ def copied(client: MongoClient[dict[str, Any]], name: str) -> Documents:
 
 
 def put_back(stack: Stack, client: MongoClient[dict[str, Any]], name: str, documents: Documents) -> None:
-    """As a person would who restores a backup: the worker is down meanwhile, here because it is killed."""
+    """As a person would who restores a backup: the worker stands still meanwhile, and starts on what it finds."""
     found = client[f"onex_{name}"]
-    os.kill(stack.pids()[f"{name}-worker"], signal.SIGKILL)
+    worker = stack.pids()[f"{name}-worker"]
+    os.kill(worker, signal.SIGSTOP)
     for one in found.list_collection_names():
         found[one].delete_many({})
         if documents.get(one):
             found[one].insert_many(documents[one])
+    os.kill(worker, signal.SIGKILL)
 
 
 @dataclass
