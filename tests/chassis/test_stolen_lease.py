@@ -1,4 +1,4 @@
-"""A relay that slept while its lease was stolen wakes in the middle of its round, and nothing is doubled or reordered."""
+"""A relay that slept through the theft of its lease wakes in its round, and nothing is doubled or reordered."""
 
 from __future__ import annotations
 
