@@ -25,7 +25,7 @@ from onex.stack import addresses, compose, dump, secrets
 from onex.stack.addresses import Running
 from onex.stack.dump import Part, Tell
 from onex.stack.home import ROOT, Home
-from onex.stack.supervisor import only_one
+from onex.stack.supervisor import Supervisor, only_one
 from onex.stack.trouble import Trouble
 from onex.stack.up import FAULTS_OF_DISK, engines_alone, up
 from onex.topics import wanted
@@ -97,8 +97,11 @@ def _put(running: Running, manifest: Mapping[str, Any], folder: Path, into_empty
     """Load the databases while nobody else speaks to them."""
     home, mongo = running.home, running.variables["MONGO"]
     here = _databases_for(manifest["databases"], databases_of(running))
+    cut_off = (home / RESTORING).exists()
+    if Supervisor(home).is_running() and not cut_off:
+        _must_be_fit(running, here, into_empty)  # before anything is stopped
     engines_alone(home, given_of(running), tell)
-    if not (home / RESTORING).exists():
+    if not cut_off:
         _must_be_fit(running, here, into_empty)
     (home / RESTORING).write_text(f"{folder.resolve()}\n")
     parts = [Part(**one) for one in manifest["files"]]

@@ -243,6 +243,18 @@ def recover(service: str, forgotten: bool) -> None:
 
 
 @main.command()
+@one_service
+@click.option("--from", "sources", type=click.Choice(SERVICES), multiple=True, help="Of these publishers only.")
+@click.option("--again", is_flag=True, help="Also what it has seen already: its read model was dropped.")
+@one_sentence
+def replay(service: str, sources: tuple[str, ...], again: bool) -> None:
+    """Feed a new or rebuilt read model from the publishers' outboxes; nothing old is told outside."""
+    from onex.replay import Replay  # noqa: PLC0415
+
+    Replay(Running.of(Home.from_environment()), service, say).run(sources, again)
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @one_sentence
 def backup(folder: Path) -> None:

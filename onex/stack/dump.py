@@ -51,14 +51,15 @@ class Part:
 def speaking_to(mongo: str) -> Iterator[Client]:
     """A client; what the database refuses or cannot do is `Trouble`."""
     try:
-        with MongoClient(mongo, serverSelectionTimeoutMS=PATIENCE_MS, connectTimeoutMS=PATIENCE_MS) as client:
+        client: Client = MongoClient(mongo, serverSelectionTimeoutMS=PATIENCE_MS, connectTimeoutMS=PATIENCE_MS)
+        with client:
             yield client
     except OperationFailure as error:
         if error.code not in SNAPSHOT_GONE:
             raise Trouble(f"MongoDB refuses it: {type(error).__name__} {error.code}.") from error
         raise Trouble(
-            "MongoDB no longer has the state in which the backup began. Say it again; databases that take longer to read "
-            "than it keeps (five minutes) need a larger minSnapshotHistoryWindowInSeconds."
+            "MongoDB no longer has the state in which the backup began. Say it again; databases that take longer to "
+            "read than it keeps (five minutes) need a larger minSnapshotHistoryWindowInSeconds."
         ) from error
     except PyMongoError as error:
         raise Trouble(f"MongoDB does not answer as it should: {type(error).__name__}.") from error
