@@ -242,6 +242,44 @@ def recover(service: str, forgotten: bool) -> None:
         recovery.run()
 
 
+@main.command()
+@one_service
+@click.option("--from", "sources", type=click.Choice(SERVICES), multiple=True, help="Of these publishers only.")
+@click.option("--again", is_flag=True, help="Also what it has seen already: its read model was dropped.")
+@one_sentence
+def replay(service: str, sources: tuple[str, ...], again: bool) -> None:
+    """Feed a new or rebuilt read model from the publishers' outboxes; nothing old is told outside."""
+    from onex.replay import Replay  # noqa: PLC0415
+
+    Replay(Running.of(Home.from_environment()), service, say).run(sources, again)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@one_sentence
+def backup(folder: Path) -> None:
+    """Write every database of the stack, as all were at one instant, into a new FOLDER."""
+    from onex.backup import backup as take  # noqa: PLC0415
+
+    taken = take(Home.from_environment(), folder, tell)
+    count = sum(part["documents"] for part in taken["files"])
+    tell(f"{count:,} documents as of {taken['cluster_time']}, with their checksums, are in {folder}")
+    tell("Not in it, on purpose: secrets.env (keep it apart: without it the backup stays closed), Kafka, sent e-mails")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--into-empty", is_flag=True, help="Also a backup of another stack, into one that was never used.")
+@one_sentence
+def restore(folder: Path, into_empty: bool) -> None:
+    """Put a backup back: stop what speaks to the databases, load them, start it all, have each service recover."""
+    from onex.backup import restore as put_back  # noqa: PLC0415
+
+    put_back(Home.from_environment(), folder, into_empty, tell)
+    tell("The stack runs on the backup; each service has recovered what it had announced since")
+    tell("What outside parties send again: onex recover SERVICE --forgotten. What is held: onex held-mails list")
+
+
 @main.group("held-mails")
 def held_mails() -> None:
     """E-mails that may have left before notify's database was set back: release them, or drop them."""

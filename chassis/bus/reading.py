@@ -56,6 +56,14 @@ def places_of(reader: KafkaConsumer, topics: Iterable[str]) -> list[TopicPartiti
     return found
 
 
+def records_in(kafka: str, topics: Iterable[str]) -> int:
+    """How many records these topics hold; `Transient` when one does not exist."""
+    with reader_of(kafka) as reader:
+        places = places_of(reader, topics)
+        begins, ends = reader.beginning_offsets(places), reader.end_offsets(places)
+    return sum(ends[place] - begins[place] for place in places)
+
+
 def between(reader: KafkaConsumer, place: TopicPartition, first: int, end: int) -> Iterator[Any]:
     """A partition's records from an offset on, up to another; `Transient` when Kafka does not give them."""
     if first >= end:

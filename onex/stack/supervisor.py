@@ -28,13 +28,13 @@ UNREACHABLE = (OSError, xmlrpc.client.Error)
 
 
 @contextmanager
-def only_one(home: Home) -> Iterator[None]:
-    """Let no second command start or stop the same stack meanwhile."""
-    with (home.made() / "lock").open("w") as file:
+def only_one(home: Home, lock: str = "lock", doing: str = "starting or stopping") -> Iterator[None]:
+    """Let no second command do the same to the same stack meanwhile."""
+    with (home.made() / lock).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Trouble(f"Another onex command is starting or stopping the stack in {home.folder}.") from None
+            raise Trouble(f"Another onex command is {doing} the stack in {home.folder}.") from None
         yield
 
 
@@ -116,6 +116,11 @@ class Supervisor:
             self._ask("startProcess", full_name, False)
         except xmlrpc.client.Fault as fault:
             raise Trouble(f"{full_name} cannot be started: {fault.faultString}.") from fault
+
+    def stop_groups_but(self, kept: str) -> None:
+        """Stop the programs of every group but one."""
+        for group in sorted({info["group"] for info in self.processes().values()} - {kept}):
+            self._ask("stopProcessGroup", group)
 
     def stop(self) -> None:
         """Stop every program, engines last, and the supervisor; whatever does not listen is killed."""

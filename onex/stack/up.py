@@ -48,7 +48,29 @@ def up(home: Home, given: Mapping[str, str], offset: int, tell: Tell, file: Path
         return _up(home, given, known, tell, file)
 
 
+def engines_alone(home: Home, given: Mapping[str, str], tell: Tell, file: Path = addresses.COMPOSE) -> None:
+    """Have the engines run and nothing that speaks to them; `up` starts the rest again."""
+    with full_disk_named(home), only_one(home):
+        known = addresses.variables(home, given, compose.port_defaults(file))
+        supervisor, made, _ = _supervised(home, given, known, tell, file)
+        supervisor.stop_groups_but("engines")
+        _start_all(supervisor, [program for program in made if program.group == "engines"], tell)
+
+
 def _up(home: Home, given: Mapping[str, str], known: dict[str, str], tell: Tell, file: Path) -> Running:
+    if (cut_off := home / "restoring").exists():
+        raise Trouble(
+            f"A restore was cut off and the databases are half loaded: say onex restore {cut_off.read_text().strip()}"
+        )
+    supervisor, made, running = _supervised(home, given, known, tell, file)
+    _start_all(supervisor, made, tell)
+    return running
+
+
+def _supervised(
+    home: Home, given: Mapping[str, str], known: dict[str, str], tell: Tell, file: Path
+) -> tuple[Supervisor, list[Program], Running]:
+    """A supervisor that runs with this configuration, its programs as they were."""
     stack = without_given(compose.read(file, known | secrets.kept(home)), given)
     for name, profile in stack.left.items():
         tell(f"{name} is left to Docker (profile {profile})")
@@ -61,8 +83,7 @@ def _up(home: Home, given: Mapping[str, str], known: dict[str, str], tell: Tell,
     made = programs(stack, known)
     running = Running(home, known, {name: given[name] for name in addresses.ENGINES.values() if given.get(name)})
     _supervise(supervisor, configuration(made, commands(made, home, known, tell), home), running)
-    _start_all(supervisor, made, tell)
-    return running
+    return supervisor, made, running
 
 
 def _without(stack: Stack, running: Collection[str]) -> Stack:
@@ -177,7 +198,10 @@ def down(home: Home, tell: Tell) -> bool:
         return True
 
 
-KEPT_IN_HOME = ("mongo", "kafka", "mail", "metrics", "logs", "clock", "secrets.env", "stack.json", "supervisor.conf")
+KEPT_IN_HOME = (
+    *("mongo", "kafka", "mail", "metrics", "logs", "clock", "secrets.env", "stack.json", "supervisor.conf"),
+    *("stack.id", "restoring"),
+)
 
 
 def wipe(home: Home) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from chassis.recovering import recovering
+from chassis.replaying import replaying
 from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
@@ -28,6 +29,7 @@ BLUEPRINTS = (catalogue.blp, plans.blp, results.blp, certificates.blp)
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
+REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 
@@ -37,7 +39,7 @@ def assessment(given: AssessmentSettings, **more: Any) -> Flask:
     return create_app(
         "assessment",
         given,
-        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING],
+        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
         title="OneX assessment",
         lives=[submitted_rows(taken), candidates_by_cause, results_by_cause, certificates_by_cause],
         lives_for=LIFE_READERS,

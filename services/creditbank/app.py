@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.recovering import recovering
+from chassis.replaying import replaying
 from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
@@ -15,8 +16,9 @@ from services.creditbank.settings import settings
 
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
+REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS, RECOVERING, RESENDING]
+BLUEPRINTS = [ledger.blp, recognition.blp, LETTERS, RECOVERING, RESENDING, REPLAYING]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

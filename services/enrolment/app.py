@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from chassis.recovering import recovering
+from chassis.replaying import replaying
 from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
@@ -27,6 +28,7 @@ BLUEPRINTS = (learners.blp, programmes.blp, calendar.blp, applications.blp)
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
+REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 
@@ -37,7 +39,7 @@ def enrolment(given: EnrolmentSettings, **more: Any) -> Flask:
     made = create_app(
         "enrolment",
         given,
-        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING],
+        [*BLUEPRINTS, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
         title="OneX enrolment",
         lives=[steps, submitted_rows(taken)],
         lives_for=LIFE_READERS,

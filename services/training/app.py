@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.recovering import recovering
+from chassis.replaying import replaying
 from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
@@ -18,6 +19,7 @@ from services.training.settings import settings
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
+REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 
 given = settings()
@@ -26,7 +28,7 @@ taken = sheets(given.directory(), given.master())
 app = create_app(
     "training",
     given,
-    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING],
+    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
     title="OneX training",
     lives=[submitted_rows(taken), classes.life, completions.life],
     lives_for=LIFE_READERS,

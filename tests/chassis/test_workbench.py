@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
@@ -147,4 +149,28 @@ def test_two_operators_at_once_decide_once(client: FlaskClient) -> None:
     ids = [f"north|thing:k{n}|1" for n in range(5)]
     assert [one["status"] for one in retry(client, *ids)] == ["accepted"] * 5
     assert {one["code"] for one in retry(client, *ids)} == {"letter_not_waiting"}
+    assert all(len(row["decided"]) == 1 for row in database()["dead_letters"].find())
+
+
+def test_two_operators_in_the_same_moment_decide_once(client: FlaskClient) -> None:
+    """One has them tried again, the other gives them up; each letter hears one of the two, whoever was first."""
+    names = [f"k{n}" for n in range(8)]
+    for name in names:
+        a_letter(name)
+    BREAKS_AT.clear()
+    ids, start = [f"north|thing:{name}|1" for name in names], threading.Barrier(2)
+    bodies = {"retries": {"ids": ids}, "discards": {"ids": ids[::-1], "reason": "announced by mistake"}}
+
+    def decide(verb: str) -> list[dict[str, Any]]:
+        with client.application.test_client() as own:
+            start.wait(30)
+            found: list[dict[str, Any]] = own.post(
+                f"/dead-letter-{verb}", json=bodies[verb], headers=as_a("operator")
+            ).json
+            return found
+
+    with ThreadPoolExecutor(2) as pool:
+        words = [word for found in pool.map(decide, bodies) for word in found]
+    assert sorted(word["status"] for word in words) == ["accepted"] * 8 + ["refused"] * 8
+    assert {word["code"] for word in words if word["status"] == "refused"} == {"letter_not_waiting"}
     assert all(len(row["decided"]) == 1 for row in database()["dead_letters"].find())
