@@ -14,7 +14,9 @@ from pymongo import InsertOne
 from chassis.bus import topics
 from chassis.bus.consumer import Consumer
 from chassis.bus.event import Event
+from chassis.bus.handlers import Handlers
 from chassis.bus.outbox import append
+from chassis.bus.unknown import Language
 from chassis.database import rows_of, run_transaction, write
 from tests.support.words import Counted
 
@@ -49,9 +51,15 @@ def until(condition: Callable[[], Any]) -> None:
         pause.wait(0.02)
 
 
-def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
+def consume_until(
+    kafka: str,
+    group: str,
+    condition: Callable[[], Any],
+    handlers: Handlers | None = None,
+    language: Language = None,
+) -> None:
     """Run a consumer of its own until the condition holds."""
-    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    consumer = Consumer(kafka, group, TOPICS, handlers or {Counted: on_counted}, language)
     stop = threading.Event()
     failures: list[BaseException] = []
 

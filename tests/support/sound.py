@@ -162,6 +162,8 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/lives/{cause}"): _life,
     ("GET", "/dead-letters"): _plain,
     ("GET", "/dead-letters/{letter_id}"): _letter,
+    ("GET", "/unknown-events"): _plain,
+    ("GET", "/unknown-event-figures"): _plain,
     ("POST", "/dead-letter-retries"): _letters({}),
     ("POST", "/dead-letter-discards"): _letters({"reason": "no event at all"}),
     ("POST", "/outbox/resend"): _put({"gaps": [{"key": "learner:nobody", "first": 1, "last": 3}]}),
