@@ -243,6 +243,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("assessment", "POST", "/teos/{teo}/certificates/{number}/revocations"): _put(
         {"reason": "issued twice"}, teo=TEO, number="N2"
     ),
+    **{(name, "GET", "/audit"): _plain for name in ("assessment", "creditbank", "notify")},
     ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
     ("creditbank", "GET", "/holdings/totals"): _plain,
