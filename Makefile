@@ -12,7 +12,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test lock \
+.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test faults lock \
 	bench-start bench-imports clean
 
 help:  ## Show this list
@@ -85,6 +85,9 @@ quick: test-env
 
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
 	@$(PYTEST) tests
+
+faults: test-env  ## Break a stack of its own at random under a steady flow: SEED= KILLS=200, or SCENARIO= MINUTES=
+	@SEED='$(SEED)' KILLS='$(KILLS)' SCENARIO='$(SCENARIO)' MINUTES='$(MINUTES)' $(PY) -m tests.faults.run
 
 bench-start: env  ## Cold and warm start seconds, idle memory
 	@$(PY) bench/start.py
