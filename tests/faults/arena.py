@@ -14,6 +14,7 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -32,7 +33,7 @@ from onex.stack import addresses, compose, engines, programs, secrets
 from onex.stack import up as stack
 from onex.stack.addresses import Running
 from onex.stack.home import ROOT, Home
-from onex.stack.ports import LOOPBACK, free_port
+from onex.stack.ports import LOOPBACK
 from onex.stack.programs import Program, socket_of
 from onex.stack.supervisor import Supervisor
 from tests.faults import records
@@ -47,6 +48,7 @@ PATIENCE_SECONDS = 240.0
 HELD_SECONDS = 900.0
 OUTSIDE = (PyMongoError, KafkaError, OSError, xmlrpc.client.Error, Halt)
 GIVEN_UP = "made to be broken"
+LISTENERS_FROM = 20  # above Kafka's own port, where no program of the stack listens
 TWO_WORKERS = "creditbank"
 Tell = Callable[[str], None]
 Documents = MongoClient[dict[str, Any]]
@@ -279,15 +281,16 @@ def arena(tell: Tell) -> Iterator[Arena]:
 
 def _raise(home: Home, network: Network, tell: Tell) -> Arena:
     offset = free_offset()
-    mongo_port = compose.port_defaults(addresses.COMPOSE)["MONGO_PORT"] + offset
+    ports = {name: port + offset for name, port in compose.port_defaults(addresses.COMPOSE).items()}
+    listeners = count(ports["KAFKA_PORT"] + LISTENERS_FROM)
     described = yaml.safe_load(addresses.COMPOSE.read_text())
     gates: dict[str, Gate] = {}
     for name, body in described["services"].items():
         if "MONGO" in body.get("environment", {}):
-            gates[f"{name}/mongo"] = gate = network.gate(mongo_port)
+            gates[f"{name}/mongo"] = gate = network.gate(ports["MONGO_PORT"])
             body["environment"]["MONGO"] = f"mongodb://{LOOPBACK}:{gate.port}/?directConnection=true"
         if name.endswith("-worker"):
-            gates[f"{name}/kafka"] = gate = network.gate(free_port())
+            gates[f"{name}/kafka"] = gate = network.gate(next(listeners))
             steps = {"PYTHONPATH": str(STEPPING), "CLOCK_STEPS": str(home / "steps")}
             body["environment"] |= {"KAFKA": f"{LOOPBACK}:{gate.port}"} | steps
     file = home / "docker-compose.yml"

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from onex.stack.home import ROOT
+from onex.stack.trouble import Trouble
 from tests.faults.arena import Arena, arena
 from tests.faults.breaking import KILLS, OTHERS, TARGET, Fault, Step
 from tests.faults.checker import POCKETS, Picture, check, expected, is_news, is_quiet, read_journal
@@ -146,7 +147,11 @@ class Breaker:
 
     def _in_turn(self, step: Step, fault: Fault, names: set[str], what: str) -> None:
         self.of.hold(names)
-        self._break_and_heal(step, fault, names, what)
+        if self.over.is_set():
+            self.done[step.kind] -= 1
+            self.of.let_go(names)
+        else:
+            self._break_and_heal(step, fault, names, what)
 
     def break_once(self, step: Step, fault: Fault) -> None:
         """One fault, here and now, healed again."""
@@ -347,4 +352,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Trouble as trouble:
+        sys.exit("\n".join([f"onex: {trouble}", *trouble.lines]))
