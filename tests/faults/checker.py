@@ -468,10 +468,10 @@ def _numbers_in(kafka: str, topic: str) -> Iterator[tuple[str, int]]:
     """The key and number of every record of a topic, partition by partition."""
     consumer = KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, group_id=None)
     try:
-        places = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(places)
-        consumer.seek_to_beginning()
-        yield from map(_named, _read_to_end(consumer, places))
+        if places := [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]:
+            consumer.assign(places)
+            consumer.seek_to_beginning()
+            yield from map(_named, _read_to_end(consumer, places))
     finally:
         consumer.close()
 
