@@ -184,6 +184,15 @@ def a_lost_result(told: Told) -> None:
     told.at("assessment")["results"].delete_one({})
 
 
+def a_lost_certificate(told: Told) -> None:
+    with told.journal.open("a", encoding="utf-8") as out:
+        out.write(json.dumps({"fact": "certificate", "teo": "T", "number": "7", "is_on_record": True}) + "\n")
+
+
+def a_certificate_unheard_of(told: Told) -> None:
+    told.at("assessment")["certificates"].insert_one({"_id": "T:7", "number": "7", "learner_id": told.learner_id})
+
+
 def an_outcome_behind(told: Told) -> None:
     told.at("creditbank")["outcomes"].update_one({}, {"$set": {"state": "publicised"}})
 
@@ -263,6 +272,8 @@ SEEDED: dict[Callable[[Told], None], str] = {
     credit_for_nothing: "the final passes are worth 0",
     a_lower_level: "the highest final pass is 1",
     a_lost_result: "was acknowledged, assessment does not have it",
+    a_lost_certificate: "the certificate T:7 was acknowledged",
+    a_certificate_unheard_of: "only assessment knows",
     an_outcome_behind: "do not know the same of it",
     a_lost_announcement: "are numbered",
     an_unpublished_row: "1 announcements are not published",
