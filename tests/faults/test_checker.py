@@ -35,9 +35,11 @@ class Told:
         self.campus.sweeps["assessment"] = [results.close_due_publicity]
         self.client: MongoClient[Row] = MongoClient(mongo_url, tz_aware=True)
         self.learner_id = ""
+        self.touched: set[str] = set()
 
     def at(self, service: str) -> Any:
-        """A service's database, raw."""
+        """A service's database, raw; what a test has touched is put back after it."""
+        self.touched.add(service)
         return self.client[f"{self.campus.prefix}_{service}"]
 
     def begin(self) -> None:
@@ -85,12 +87,14 @@ class Told:
         }
 
     def put_back(self, kept: dict[tuple[str, str], list[Row]]) -> None:
-        for service in SERVICES:
+        """Put back what was kept of the services touched."""
+        for service in sorted(self.touched):
             for name in self.at(service).list_collection_names():
                 self.at(service)[name].delete_many({})
         for (service, name), rows in kept.items():
-            if rows:
+            if rows and service in self.touched:
                 self.at(service)[name].insert_many(rows)
+        self.touched.clear()
 
     def drop(self) -> None:
         self.client.close()
@@ -112,6 +116,7 @@ def picture(sound: tuple[Told, Any]) -> Iterator[Told]:
     """The sound picture, put back after a test has spoilt it."""
     told, kept = sound
     told.write_journal()
+    told.touched.clear()
     yield told
     told.put_back(kept)
 
