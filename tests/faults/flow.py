@@ -203,7 +203,8 @@ class Flow:
             return ["results can't be read"]
         waiting = [name for name, one in self.facts.items() if _is_open(one, found.get(name))]
         unlike = [one for name, one in self.facts.items() if not _is_as_told(one, found.get(name))]
-        forgotten = [one for one in unlike if self._is_free(one) or one.result_id not in found]
+        busy = self._busy()
+        forgotten = [one for one in unlike if one.result_id not in busy or one.result_id not in found]
         on_record = self._numbers_on_record()
         lacking = [number for number in self.certificates if number not in on_record]
         if forgotten or lacking:
@@ -345,7 +346,7 @@ class Flow:
 
     def _report_certificates(self) -> Submission | None:
         """Numbers of some passes, as a sheet; rows of passes that are not final yet are refused, and not told."""
-        passes = [one for one in self.facts.values() if one.is_pass and not one.is_annulled and self._is_free(one)]
+        passes = [one for one in self._free_facts() if one.is_pass]
         if not passes:
             return None
         teo = self.chance.choice(passes).seat.teo
@@ -417,11 +418,16 @@ class Flow:
 
     def _some_fact(self) -> Fact | None:
         """A result that stands and that nothing pending touches."""
-        free = [one for one in self.facts.values() if not one.is_annulled and self._is_free(one)]
+        free = self._free_facts()
         return self.chance.choice(free) if free else None
 
-    def _is_free(self, fact: Fact) -> bool:
-        return not any(fact.result_id in one.touches for one in self.pending)
+    def _free_facts(self) -> list[Fact]:
+        busy = self._busy()
+        return [one for name, one in self.facts.items() if not one.is_annulled and name not in busy]
+
+    def _busy(self) -> set[str]:
+        """The results that something pending touches."""
+        return {name for one in self.pending for name in one.touches}
 
     def _fact(self, seat: Seat, attempt: int) -> Fact:
         name = f"{seat.teo}:{seat.plan}:{seat.admission_number}:{attempt}"
