@@ -13,8 +13,8 @@ import pytest
 from onex.demo.samples import Samples
 from services.assessment.catalogue.domain import EachPart, PassRule, Weighted
 from services.assessment.results.domain import Marks, judge
-from tests.faults.college import SCHEMES, admission_number
-from tests.faults.flow import Fact, Flow, Seat
+from tests.faults.college import SCHEMES, Seat, admission_number
+from tests.faults.flow import Fact, Flow
 
 KEY = "A" * 43
 CALLED = ("portal", "enrolment", "training", "assessment", "creditbank", "notify")
