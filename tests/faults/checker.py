@@ -97,6 +97,12 @@ class Picture:
         """The last line about each result."""
         return {line["result_id"]: line for line in self.journal if line["fact"] == "result"}
 
+    @cached_property
+    def certificates(self) -> dict[str, bool]:
+        """By organisation and number, whether the last line about it says that it is on record."""
+        lines = [line for line in self.journal if line["fact"] == "certificate"]
+        return {f"{line['teo']}:{line['number']}": line["is_on_record"] for line in lines}
+
 
 def _highest(rows: Iterable[Row]) -> dict[str, int]:
     highest: dict[str, int] = {}
@@ -359,9 +365,9 @@ def results_wrong(picture: Picture) -> Findings:
         elif (row["verdict"], row["state"]) != (line["verdict"], line["state"]):
             yield f"{name} is {row['verdict']}, {row['state']}; acknowledged was {line['verdict']}, {line['state']}"
     numbers = {row["_id"] for row in picture.rows("assessment", "certificates")}
-    for line in picture.journal:
-        if line["fact"] == "certificate" and f"{line['teo']}:{line['number']}" not in numbers:
-            yield f"the certificate {line['number']} was acknowledged, assessment does not have it"
+    for number, is_on_record in picture.certificates.items():
+        if is_on_record and number not in numbers:
+            yield f"the certificate {number} was acknowledged, assessment does not have it"
 
 
 def announced_wrong(picture: Picture) -> Findings:
@@ -372,6 +378,7 @@ def announced_wrong(picture: Picture) -> Findings:
         said = [(row["verdict"], row["state"]) for row in (kept.get(name), outcomes.get(name)) if row]
         if len(said) != 2 or said[0] != said[1]:
             yield f"{name}: assessment and the credit bank do not know the same of it: {said}"
+    yield from _certificates_unknown(picture, outcomes.values())
     entered = Counter((learner_id, row["cause"]) for learner_id, chain in picture.entries.items() for row in chain)
     told = Counter((row["key"].removeprefix("learner:"), row["cause"]) for row in _posted(picture))
     for learner_id, cause in sorted({*entered, *told}):
@@ -380,6 +387,14 @@ def announced_wrong(picture: Picture) -> Findings:
             yield f"{learner_id}: {entries} entries because of {cause}, announced {announcements} times"
         if entries > 1:
             yield f"{learner_id}: {entries} entries because of one cause, {cause}"
+
+
+def _certificates_unknown(picture: Picture, outcomes: Iterable[Row]) -> Findings:
+    known = {(row["learner_id"], number) for row in outcomes for number in row.get("certificate_numbers", ())}
+    issued = {(row["learner_id"], row["number"]) for row in picture.rows("assessment", "certificates")}
+    for learner_id, number in sorted(known ^ issued):
+        knows = "assessment" if (learner_id, number) in issued else "the credit bank"
+        yield f"of certificate {number} of {learner_id} only {knows} knows"
 
 
 def _posted(picture: Picture) -> list[Row]:
@@ -468,10 +483,10 @@ def _numbers_in(kafka: str, topic: str) -> Iterator[tuple[str, int]]:
     """The key and number of every record of a topic, partition by partition."""
     consumer = KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, group_id=None)
     try:
-        places = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(places)
-        consumer.seek_to_beginning()
-        yield from map(_named, _read_to_end(consumer, places))
+        if places := [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]:
+            consumer.assign(places)
+            consumer.seek_to_beginning()
+            yield from filter(None, map(_named, _read_to_end(consumer, places)))
     finally:
         consumer.close()
 
@@ -486,9 +501,11 @@ def _read_to_end(consumer: KafkaConsumer, places: Sequence[TopicPartition]) -> I
         yield from (one.headers for records in consumer.poll(timeout_ms=500).values() for one in records)
 
 
-def _named(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int]:
+def _named(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | None:
+    """The key and number a record says it has; None for one that is no event."""
     values = dict(headers)
-    return values["ce_partitionkey"].decode(), int(values["ce_sequence"])
+    number = values.get("ce_sequence", b"")
+    return (values.get("ce_partitionkey", b"").decode(errors="replace"), int(number)) if number.isdigit() else None
 
 
 def wait_until_quiet(mongo: str, wait_seconds: float, prefix: str = PREFIX) -> list[str]:

@@ -13,19 +13,22 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from onex.demo.http import Addresses, Speaker
+from onex.demo.trouble import Answered
 from onex.stack import secrets
 from onex.stack.home import Home
 from tests.faults.college import College, Plan, Seat, number_in, person, sheet_of
 
 REQUEST_SECONDS = 8.0
 MOST_PENDING = 30
-MOST_ATTEMPTS = 12
+MOST_ATTEMPTS = 20
+MOST_AT_ONCE = 12
 PAGE = 500
 PAUSE_SECONDS = 0.2
 PASS_AT = 60
@@ -101,7 +104,11 @@ class Voice(Speaker):
         """The answer, None when there was none worth the name."""
         try:
             answer = self._once(service, method, path, request.pop("headers", {}), request)
-        except (httpx.TransportError, ValueError):
+        except httpx.TransportError:
+            return None
+        except Answered as refusal:  # by the portal, for a token
+            if refusal.status in HTTP_REFUSALS and refusal.status not in NOT_ANSWERS:
+                raise
             return None
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self.addresses.tokens.pop((self.client_id, service), None)
@@ -181,12 +188,13 @@ class Flow:
         """Send what is open, close, and read back; what is not as it must be yet."""
         for _ in range(len(self.pending)):
             self._try(self.pending.popleft())
-        if self.pending:
-            return [f"{one.kind} is not acknowledged" for one in self.pending]
+        unsent = [f"{one.kind} is not acknowledged" for one in self.pending]
+        if unsent and not sends_again:
+            return unsent
         open_plans = [plan for plan in self.college.plans if not self._ask_to_close(plan)]
         if open_plans:
             return [f"{plan.code} can't be closed" for plan in open_plans]
-        return self._unlike(sends_again)
+        return [*unsent, *self._unlike(sends_again)]
 
     def _unlike(self, sends_again: bool) -> list[str]:
         """Results and certificates that differ from what was acknowledged."""
@@ -194,8 +202,11 @@ class Flow:
         if found is None:
             return ["results can't be read"]
         waiting = [name for name, one in self.facts.items() if _is_open(one, found.get(name))]
-        forgotten = [one for name, one in self.facts.items() if not _is_as_told(one, found.get(name))]
-        lacking = [number for number in self.certificates if number not in self._numbers_on_record()]
+        unlike = [one for name, one in self.facts.items() if not _is_as_told(one, found.get(name))]
+        busy = self._busy()
+        forgotten = [one for one in unlike if one.result_id not in busy or one.result_id not in found]
+        on_record = self._numbers_on_record()
+        lacking = [number for number in self.certificates if number not in on_record]
         if forgotten or lacking:
             self._forgotten(forgotten, lacking, sends_again)
         return [*waiting, *(one.result_id for one in forgotten), *lacking]
@@ -203,17 +214,21 @@ class Flow:
     def _forgotten(self, facts: Sequence[Fact], numbers: Sequence[str], sends_again: bool) -> None:
         if not sends_again:
             raise Lost(f"acknowledged and not there: {[one.result_id for one in facts][:5]} {numbers[:5]}")
-        for fact in facts:
+        under_way = {name for one in self.pending if one.kind == "again" for name in one.touches}
+        for fact in (one for one in facts if one.result_id not in under_way):
             self.counts["sent again"] += 1
-            self._add(Submission("again", frozenset({fact.result_id}), lambda fact=fact: self._tell_again(fact)))  # type: ignore[misc]
-        if numbers:
-            self.counts["sent again"] += len(numbers)
-            told = [self.certificates[number] for number in numbers]
-            report = Report(self, [fact for fact, _ in told], [row for _, row in told])
-            self._add(Submission("again", frozenset(), report.advance))
+            again = Submission("again", frozenset({fact.result_id}), partial(self._tell_again, fact))
+            self.pending.append(again)
+        if fresh := [number for number in numbers if number not in under_way]:
+            self.counts["sent again"] += len(fresh)
+            self.pending += self._reports_again([self.certificates[number] for number in fresh])
 
-    def _add(self, submission: Submission) -> None:
-        self.pending.append(submission)
+    def _reports_again(self, told: Sequence[tuple[Fact, dict[str, Any]]]) -> Iterator[Submission]:
+        """The reports of these certificates, one for each organisation."""
+        for teo in sorted({fact.seat.teo for fact, _ in told}):
+            some = [(fact, row) for fact, row in told if fact.seat.teo == teo]
+            report = Report(self, [fact for fact, _ in some], [row for _, row in some])
+            yield Submission("again", frozenset(row["证书编号"] for _, row in some), report.advance)
 
     def _tell_again(self, fact: Fact) -> bool:
         """Bring a forgotten result to where it was: submitted, corrected, annulled."""
@@ -237,10 +252,10 @@ class Flow:
             self.pending.append(submission)
 
     def _submit(self) -> Submission | None:
-        """First marks of up to twenty candidates of one plan."""
+        """First marks of some candidates of one plan."""
         plan = self.chance.choice(self.college.plans)
         seats = [seat for seat in self.seats if seat.plan == plan.code and self.taken[seat] < MOST_ATTEMPTS]
-        chosen = self.chance.sample(seats, min(len(seats), self.chance.randint(1, 20)))
+        chosen = self.chance.sample(seats, min(len(seats), self.chance.randint(1, MOST_AT_ONCE)))
         if not chosen:
             return None
         self.taken.update(chosen)
@@ -302,7 +317,7 @@ class Flow:
 
     def _changed(self, after: Fact, path: str, body: Mapping[str, Any], key: str) -> bool:
         answer = self._change(after, path, body, key)
-        if answer is None:
+        if answer is None or answer.status == httpx.codes.NOT_FOUND:  # set back away: it is sent again first
             return False
         if answer.is_refused:
             raise AssertionError(f"{path} of {after.result_id} was answered {answer.status}: {answer.body}")
@@ -331,7 +346,7 @@ class Flow:
 
     def _report_certificates(self) -> Submission | None:
         """Numbers of some passes, as a sheet; rows of passes that are not final yet are refused, and not told."""
-        passes = [one for one in self.facts.values() if one.is_pass and not one.is_annulled and self._is_free(one)]
+        passes = [one for one in self._free_facts() if one.is_pass]
         if not passes:
             return None
         teo = self.chance.choice(passes).seat.teo
@@ -355,8 +370,12 @@ class Flow:
         """Write into the journal that a number is on record."""
         number = row["证书编号"]
         self.certificates[number] = (fact, row)
-        told = {"fact": "certificate", "teo": fact.seat.teo, "number": number, "learner_id": fact.seat.learner_id}
-        self._write(told)
+        self._write({"fact": "certificate", "teo": fact.seat.teo, "number": number, "is_on_record": True})
+
+    def give_up_certificate(self, number: str) -> None:
+        """A number that was set back away and is refused now, since its pass does not stand any more."""
+        if known := self.certificates.pop(number, None):
+            self._write({"fact": "certificate", "teo": known[0].seat.teo, "number": number, "is_on_record": False})
 
     def numbers_of(self, learner_ids: Iterator[str] | Sequence[str]) -> set[str] | None:
         """The certificate numbers on record of these learners; None when nobody answers."""
@@ -399,11 +418,16 @@ class Flow:
 
     def _some_fact(self) -> Fact | None:
         """A result that stands and that nothing pending touches."""
-        free = [one for one in self.facts.values() if not one.is_annulled and self._is_free(one)]
+        free = self._free_facts()
         return self.chance.choice(free) if free else None
 
-    def _is_free(self, fact: Fact) -> bool:
-        return not any(fact.result_id in one.touches for one in self.pending)
+    def _free_facts(self) -> list[Fact]:
+        busy = self._busy()
+        return [one for name, one in self.facts.items() if not one.is_annulled and name not in busy]
+
+    def _busy(self) -> set[str]:
+        """The results that something pending touches."""
+        return {name for one in self.pending for name in one.touches}
 
     def _fact(self, seat: Seat, attempt: int) -> Fact:
         name = f"{seat.teo}:{seat.plan}:{seat.admission_number}:{attempt}"
@@ -479,6 +503,8 @@ class Report:
         for fact, row in zip(self.facts, self.rows, strict=True):
             if row["证书编号"] in numbers:
                 self.flow.keep_certificate(fact, row)
+            else:
+                self.flow.give_up_certificate(row["证书编号"])
         return True
 
 
