@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -123,6 +123,7 @@ class Breaker:
     over: threading.Event = field(default_factory=threading.Event)
     done: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
+    firsts: dict[str, Future[None]] = field(default_factory=dict)  # of each kind that lasts, the first
 
     def carry_out(self, steps: Iterator[Step], faults: Sequence[Fault], is_enough: Callable[[], bool]) -> None:
         """Apply one fault after the other until it is enough; then heal all."""
@@ -132,7 +133,9 @@ class Breaker:
                 step = next(steps)
                 self.over.wait(step.after_seconds)
                 self._begin(pool, step, by_kind[step.kind])
-            self.log("no more faults; what lasts is healed now")
+            self.log("no more faults are begun; each kind is shown once at least")
+            wait(self.firsts.values())
+            self.log("what lasts is healed now")
             self.over.set()
 
     def _begin(self, pool: ThreadPoolExecutor, step: Step, fault: Fault) -> None:
@@ -140,7 +143,9 @@ class Breaker:
         names = {step.target if name == TARGET else name for name in fault.takes}
         if not fault.is_kill:
             self.done[step.kind] += 1
-            pool.submit(self._in_turn, step, fault, names, f"{step.kind} {self.done[step.kind]}: {step.target}")
+            what = f"{step.kind} {self.done[step.kind]}: {step.target}"
+            begun = pool.submit(self._in_turn, step, fault, names, what)
+            self.firsts.setdefault(step.kind, begun)
         elif self.of.try_hold(names):
             self.done[step.kind] += 1
             pool.submit(self._break_and_heal, step, fault, names, f"{step.kind} {self.done[step.kind]}: {step.target}")
