@@ -43,7 +43,8 @@ from tests.support.stack import LIMIT_SECONDS, environment, free_offset
 SERVICES = addresses.SERVICES
 ENGINES = ("mongo", "kafka")
 STEPPING = Path(__file__).with_name("stepping")
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS = 0.3
+FRESH_SECONDS = 0.25  # how old a look at all processes may be
 PATIENCE_SECONDS = 240.0
 HELD_SECONDS = 900.0
 OUTSIDE = (PyMongoError, KafkaError, OSError, xmlrpc.client.Error, Halt)
@@ -73,6 +74,9 @@ class Arena:
         self.poisons: set[str] = set()  # the dead letters that were meant
         self.strange_letters: dict[str, str] = {}  # and those that were not, with the reason
         self._letters = threading.Lock()
+        self._look = threading.Lock()
+        self._infos: dict[str, dict[str, Any]] = {}
+        self._looked_at = 0.0
         self._held: set[str] = set()
         self._free = threading.Condition()
 
@@ -155,10 +159,17 @@ class Arena:
     def is_well(self, name: str) -> bool:
         """Whether a process is ready."""
         program: Program = self.programs[name]
-        info = self.supervisor.processes().get(name, {})
+        info = self.infos().get(name, {})
         if program.once:
             return bool(info.get("statename") == "EXITED" and info.get("exitstatus") == 0)
         return info.get("statename") in ("RUNNING", "STARTING") and program.is_well()
+
+    def infos(self) -> dict[str, dict[str, Any]]:
+        """What the supervisor says of each process, or has said a moment ago: many ask at once."""
+        with self._look:
+            if time.monotonic() > self._looked_at + FRESH_SECONDS:
+                self._infos, self._looked_at = self.supervisor.processes(), time.monotonic()
+            return self._infos
 
     def make_topics(self) -> None:
         """Have the stack make the topics that are missing."""

@@ -33,7 +33,7 @@ from tests.faults.flow import Flow
 LOGS = ROOT / ".onex" / "faults"
 PAUSE_SECONDS = (0.5, 2.5)  # between two faults
 KILLS_BETWEEN = 5  # kills between two faults of other kinds
-AT_ONCE = 24
+AT_ONCE = 64
 FINISH_SECONDS = 300.0
 QUIET_SECONDS = 600.0
 LOOK_SECONDS = 2.0
@@ -128,15 +128,21 @@ class Breaker:
     def carry_out(self, steps: Iterator[Step], faults: Sequence[Fault], is_enough: Callable[[], bool]) -> None:
         """Apply one fault after the other until it is enough; then heal all."""
         by_kind = {fault.kind: fault for fault in faults}
+        dealt = ((step, by_kind[step.kind]) for step in steps)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            while not is_enough():
-                step = next(steps)
-                self.over.wait(step.after_seconds)
-                self._begin(pool, step, by_kind[step.kind])
-            self.log("no more faults are begun; each kind is shown once at least")
-            wait(self.firsts.values())
-            self.log("what lasts is healed now")
-            self.over.set()
+            try:
+                self._deal(pool, dealt, is_enough)
+            finally:
+                self.over.set()
+
+    def _deal(self, pool: ThreadPoolExecutor, dealt: Iterator[tuple[Step, Fault]], is_enough: Callable[[], bool]) -> None:
+        while not is_enough():
+            step, fault = next(dealt)
+            self.over.wait(step.after_seconds)
+            self._begin(pool, step, fault)
+        self.log("no more faults are begun; each kind is shown once at least")
+        wait(self.firsts.values())
+        self.log("what lasts is healed now")
 
     def _begin(self, pool: ThreadPoolExecutor, step: Step, fault: Fault) -> None:
         """A kill is made now, or not at all when its victim is in other hands; other faults wait for their turn."""
