@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 POLL_MS = 500
 SENT_SECONDS = 30
+READ_SECONDS = 60.0
 ID = "ce_id"
 
 
@@ -86,5 +88,8 @@ def _records_of(reader: KafkaConsumer, place: TopicPartition) -> Iterator[Any]:
     reader.assign([place])
     reader.seek_to_beginning(place)
     end = reader.end_offsets([place])[place]
+    deadline = time.monotonic() + READ_SECONDS
     while reader.position(place) < end:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{place} is not read within {READ_SECONDS:.0f} s")
         yield from (one for one in reader.poll(timeout_ms=POLL_MS).get(place, ()) if one.offset < end)

@@ -40,6 +40,7 @@ LOOK_SECONDS = 2.0
 SAY_SECONDS = 15.0
 BREATH_SECONDS = 0.05  # between two submissions
 DEFAULT_KILLS = 200
+Dealt = tuple[Step, Fault]
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ class Breaker:
             finally:
                 self.over.set()
 
-    def _deal(self, pool: ThreadPoolExecutor, dealt: Iterator[tuple[Step, Fault]], is_enough: Callable[[], bool]) -> None:
+    def _deal(self, pool: ThreadPoolExecutor, dealt: Iterator[Dealt], is_enough: Callable[[], bool]) -> None:
         while not is_enough():
             step, fault = next(dealt)
             self.over.wait(step.after_seconds)
