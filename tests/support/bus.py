@@ -42,9 +42,9 @@ def announce(*bodies: Any) -> None:
     run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, at most half a minute."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def until(condition: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait for a condition, by default at most half a minute."""
+    deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -57,9 +57,11 @@ def consume_until(
     condition: Callable[[], Any],
     handlers: Handlers | None = None,
     language: Language = None,
+    seconds: float = DEADLINE_SECONDS,
 ) -> None:
-    """Run a consumer of its own until the condition holds."""
-    consumer = Consumer(kafka, group, TOPICS, handlers or {Counted: on_counted}, language)
+    """Run a consumer of its own until the condition holds; of this small service, or of one with other handlers."""
+    names = topics.topics_of(body.source for body in handlers) if handlers else TOPICS
+    consumer = Consumer(kafka, group, names, handlers or {Counted: on_counted}, language)
     stop = threading.Event()
     failures: list[BaseException] = []
 
@@ -72,7 +74,7 @@ def consume_until(
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(lambda: condition() or failures)
+        until(lambda: condition() or failures, seconds)
     finally:
         stop.set()
         thread.join()
