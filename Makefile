@@ -14,13 +14,8 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test lock \
-	bench bench-env bench-start bench-imports clean
-=======
 .PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test faults lock \
-	bench-start bench-imports clean
->>>>>>> breaking
+	bench bench-env bench-start bench-imports clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -99,14 +94,12 @@ quick: test-env
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
 	@$(PYTEST) tests
 
-<<<<<<< HEAD
 bench: bench-env  ## The road of a result beside pipelines that promise less (RESULTS=50000 RUNS=3): docs/benchmarks.md
 	@$(PY) -m bench.run --profile --results 5000
 	@$(PY) -m bench.run --results $(RESULTS) --runs $(RUNS)
-=======
+
 faults: test-env  ## Break a stack of its own at random under a steady flow: SEED= KILLS=200, or SCENARIO= MINUTES=
 	@SEED='$(SEED)' KILLS='$(KILLS)' SCENARIO='$(SCENARIO)' MINUTES='$(MINUTES)' $(PY) -m tests.faults.run
->>>>>>> breaking
 
 bench-start: env  ## Cold and warm start seconds, idle memory
 	@$(PY) bench/start.py

@@ -100,7 +100,7 @@ def test_one_poisoned_event_among_ten_thousand_holds_up_its_learner_alone(kafka:
     ]
     publish(kafka, [(finalised(f"{number:08d}"), 1) for number in range(EVENTS)] + later)
 
-    consume_until(kafka, bank, lambda: is_all_but_one_done(len(later)), BREAKING, WITHIN_SECONDS)
+    consume_until(kafka, bank, lambda: is_all_but_one_done(len(later)), BREAKING, seconds=WITHIN_SECONDS)
     [letter] = rows_of(DeadLetters, {})
     assert (letter["_id"], letter["state"], letter["attempts"]) == (LETTER, "waiting", 1)
     assert [row["seq"] for row in rows_of(Parked, {}, sort=[("seq", 1)])] == [2, 3, 4]
@@ -113,7 +113,7 @@ def test_one_poisoned_event_among_ten_thousand_holds_up_its_learner_alone(kafka:
     rehearse(LETTER, BREAKING)
     assert entries(GUILTY) == []
     database()["dead_letters"].update_one({"_id": LETTER}, {"$set": {"state": "asked"}})
-    consume_until(kafka, bank, lambda: not rows_of(Parked, {}), BREAKING, WITHIN_SECONDS)
+    consume_until(kafka, bank, lambda: not rows_of(Parked, {}), BREAKING, seconds=WITHIN_SECONDS)
     whats = [entry["what"] for entry in entries(GUILTY)]
     assert whats == ["ResultFinalised", "ResultCorrected", "ResultAnnulled", "ResultFinalised"]
     assert balances(GUILTY) == (0, 200)
