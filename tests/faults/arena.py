@@ -219,7 +219,6 @@ class Arena:
             if time.monotonic() > deadline:
                 raise AssertionError(f"onex {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
-
     def attend_to_letters(self) -> int:
         """What an operator does about dead letters: tries each again, and gives up what is known to be poison; how many
         there were. Others are noted: nothing but poison may become one."""
