@@ -14,8 +14,8 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test faults lock \
-	bench bench-env bench-start bench-imports clean
+.PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test faults \
+	lock bench bench-env bench-start bench-imports clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -72,6 +72,9 @@ samples: env  ## Write the sample sheets again
 
 access: env  ## Write docs/access.md again: who may do what
 	@$(PY) -m onex.access
+
+events: env  ## Write docs/events again: what is announced, as pages and as an AsyncAPI document
+	@$(PY) -m onex.events
 
 secrets:  ## Write .onex/secrets.env for Docker
 	@$(PYTHON) -m onex.stack.secrets

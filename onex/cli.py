@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from onex.dead_letters import Workbench
     from onex.held_mails import HeldMails
     from onex.stack.status import Status
+    from onex.unknown_events import UnknownEvents
 
 P = ParamSpec("P")
 INTERRUPTED = 130
@@ -225,6 +226,20 @@ def discard_letters(service: str, letters: tuple[str, ...], kind: str, reason: s
     sys.exit(0 if workbench().discard(service, chosen(service, letters, kind), reason) else 1)
 
 
+@main.group("unknown-events")
+def unknown_events() -> None:
+    """Events of types that a service does not know yet; an upgraded worker hands them on by itself."""
+
+
+@unknown_events.command("list")
+@click.option("--service", "services", type=click.Choice(SERVICES), multiple=True, help="This service only.")
+@click.option("--type", "kind", default="", help="This type of event only.")
+@one_sentence
+def list_unknown_events(services: tuple[str, ...], kind: str) -> None:
+    """List what is kept, why, and how much came beyond the bound."""
+    unknown().show_all(services, kind)
+
+
 @main.command()
 @one_service
 @click.option(
@@ -354,6 +369,13 @@ def workbench() -> Workbench:
     from onex.dead_letters import Workbench  # noqa: PLC0415
 
     return Workbench(Running.of(Home.from_environment()), say)
+
+
+def unknown() -> UnknownEvents:
+    """The events of unknown types of the stack that runs."""
+    from onex.unknown_events import UnknownEvents  # noqa: PLC0415
+
+    return UnknownEvents(Running.of(Home.from_environment()), say)
 
 
 def mails() -> HeldMails:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from chassis.bus.outbox import Outbox, append
 from chassis.bus.relay import Relay
 from chassis.bus.retrying import rehearse
 from chassis.bus.unknown import UnknownEvents
-from chassis.clock import UTC, datetime
+from chassis.clock import UTC
 from chassis.database import Row, database, rows_of, run_transaction
 from chassis.errors import Defect
 from chassis.strands import Strands, is_parked
@@ -33,7 +34,7 @@ Headers = list[tuple[str, bytes]]
 
 @contextmanager
 def producing(kafka: str) -> Iterator[Any]:
-    """Write records as a stranger would; whoever leaves the block knows that the broker has them."""
+    """Write records as a stranger would; each is with the broker when it is written."""
     producer = KafkaProducer(bootstrap_servers=kafka, max_request_size=4 * 1024 * 1024)
     yield lambda headers, body, topic=NORTH, key=b"thing:x": producer.send(
         topic, value=body, key=key, headers=headers, partition=1
@@ -45,124 +46,133 @@ def headed(name: str = "x", seq: int = 1, **other: Any) -> Headers:
     return headers_of(HEADED | {"_id": f"e-{name}-{seq}", "key": f"thing:{name}", "seq": seq} | other)
 
 
-def counted(name: str = "x", amount: int = 1, **more: Any) -> bytes:
-    return json.dumps({"name": name, "amount": amount, **more}).encode()
+def instead(headers: Headers, name: str, value: bytes | None) -> Headers:
+    """The headers with another value of one, or without it."""
+    rest = [one for one in headers if one[0] != name]
+    return rest if value is None else [*rest, (name, value)]
 
 
-def letters() -> list[Row]:
-    return rows_of(DeadLetters, {}, sort=[("_id", 1)])
+def counted(name: str = "x", amount: Any = 1, **more: Any) -> bytes:
+    return json.dumps({"name": name, "amount": amount, **more}, ensure_ascii=False).encode()
 
 
-def why() -> list[str]:
-    return [sentence(row, "en") for row in letters()]
+@dataclass(frozen=True)
+class Case:
+    """One record, and what comes of it: `handled`, `kept`, or the sentence of its dead letter."""
+
+    headers: Headers
+    body: bytes
+    outcome: str
+    key: bytes | None = b"thing:x"
 
 
-def seen(key: str) -> dict[str, int]:
-    [row] = rows_of(Strands, {"_id": key})
-    found: dict[str, int] = row["seen"]
+NEAR_LIMIT = "字" * 345_000  # a body of a little less than a megabyte, twice what `append` takes
+BREAKS = "The record breaks its contract: "
+CASES = {
+    "newer": Case([*headed("newer"), ("ce_more", b"1")], counted("newer", deep={"a": [1, None]}), "handled"),
+    "newtype": Case(headed("newtype", type="CountedV2"), counted("newtype"), "kept"),
+    "newtype2": Case(headed("newtype2", type="CountedV2"), b"{not even json", "kept"),
+    "envelope": Case(
+        instead(headed("envelope"), "ce_specversion", b"2.0"),
+        counted("envelope"),
+        f"{BREAKS}ValueError: ce_specversion is not 1.0, the one read here.",
+    ),
+    "nokey": Case(
+        instead(headed("nokey"), "ce_partitionkey", None),
+        counted("nokey"),
+        f"{BREAKS}ValueError: there is no ce_partitionkey.",
+        key=None,
+    ),
+    "emptykey": Case(
+        instead(headed("emptykey"), "ce_partitionkey", b""),
+        counted("emptykey"),
+        f"{BREAKS}ValueError: a key that nobody gives.",
+        key=None,
+    ),
+    "kafkakey": Case(headed("kafkakey"), counted("kafkakey"), "handled", key=None),
+    "json": Case(headed("json"), b'{"name": "json", "amou', f"{BREAKS}DecodeError: Input data was truncated."),
+    "nobody": Case(headed("nobody"), b"", f"{BREAKS}DecodeError: Input data was truncated."),
+    "wrongtype": Case(
+        headed("wrongtype"),
+        counted("wrongtype", "many"),
+        f"{BREAKS}ValidationError: Expected `int`, got `str` - at `$.amount`.",
+    ),
+    "large": Case(headed("large"), counted("large", padding=NEAR_LIMIT), "handled"),
+    "largenew": Case(headed("largenew", type="CountedV2"), counted("largenew", padding=NEAR_LIMIT), "kept"),
+    "largebad": Case(
+        headed("largebad"),
+        counted("largebad", "many", padding=NEAR_LIMIT),
+        f"{BREAKS}ValidationError: Expected `int`, got `str` - at `$.amount`.",
+    ),
+    "future": Case(headed("future", time=datetime.now(UTC) + timedelta(days=400)), counted("future"), "handled"),
+    "lastyear": Case(headed("lastyear", time=datetime(9999, 12, 31, 23, tzinfo=UTC)), counted("lastyear"), "handled"),
+    "nozone": Case(
+        instead(headed("nozone"), "ce_time", b"2021-03-01T08:00:00"),
+        counted("nozone"),
+        f"{BREAKS}ValueError: ce_time has no zone.",
+    ),
+    "notime": Case(
+        instead(headed("notime"), "ce_time", b"tomorrow"),
+        counted("notime"),
+        f"{BREAKS}ValueError: Invalid isoformat string: 'tomorrow'.",
+    ),
+}  # fmt: skip
+
+
+def outcomes() -> dict[bytes, list[str]]:
+    """What came of each body."""
+    found: dict[bytes, list[str]] = {}
+    for row in database()["sums"].find():
+        [body] = [case.body for name, case in CASES.items() if name == row["name"]] or [b"sound"]
+        found.setdefault(body, []).append("handled")
+    for row in rows_of(UnknownEvents, {}):
+        found.setdefault(row["body"], []).append("kept")
+    for row in rows_of(DeadLetters, {}):
+        found.setdefault(row["body"], []).append(sentence(row, "en"))
     return found
 
 
-def consumed(kafka: str, group: str, relay: Relay) -> None:
-    """Everything before a last sound event has been read."""
+def test_each_has_a_clear_outcome_and_nothing_is_lost(kafka: str, relay: Relay, group: str) -> None:
+    ours = [Counted(name=f"b{n}", amount=n) for n in range(30)]
+    announce(*ours)
     with producing(kafka) as put:
-        put(headed("last"), counted("last", 99), NORTH, b"thing:x")
-        put(headed("last", source="south", type="Named"), b"{}", SOUTH, b"thing:x")
-    consume_until(kafka, group, lambda: amounts("last") and "south" in seen("thing:last"), language=LANGUAGE)
-
-
-def test_fields_of_a_newer_version_are_read_over(kafka: str, relay: Relay, group: str) -> None:
-    with producing(kafka) as put:
-        put([*headed(), ("ce_tomorrow", b"1")], counted(amount=7, tomorrow={"deep": [1, None]}))
-    consumed(kafka, group, relay)
-    assert amounts("x") == [7]
-    assert letters() == rows_of(UnknownEvents, {}) == []
-
-
-def test_an_envelope_of_a_newer_version_is_a_dead_letter(kafka: str, relay: Relay, group: str) -> None:
-    with producing(kafka) as put:
-        put([*headed()[1:], ("ce_specversion", b"2.0")], counted())
-    consumed(kafka, group, relay)
-    assert why() == ["The record breaks its contract: ValueError: ce_specversion is not 1.0, the one read here."]
-    assert letters()[0]["body"] == counted()
-    assert amounts("x") == []
-
-
-@pytest.mark.parametrize("key", [None, b""])
-def test_an_event_without_a_key_is_a_dead_letter_and_holds_up_nobody(
-    kafka: str, relay: Relay, group: str, key: bytes | None
-) -> None:
-    headers = [one for one in headed() if one[0] != "ce_partitionkey"]
-    with producing(kafka) as put:
-        put(headers if key is None else [*headers, ("ce_partitionkey", key)], counted(), key=None)
-    consumed(kafka, group, relay)
-    missing = "there is no ce_partitionkey" if key is None else "a key that nobody gives"
-    assert why() == [f"The record breaks its contract: ValueError: {missing}."]
-    assert [(row["key"], row["body"]) for row in letters()] == [("", counted())]
-    assert rows_of(Strands, {"_id": ""}) == []
-
-
-def test_a_record_without_kafka_s_own_key_is_handled_by_its_envelope_s(kafka: str, relay: Relay, group: str) -> None:
-    with producing(kafka) as put:
-        put(headed(), counted(amount=3), key=None)
-    consumed(kafka, group, relay)
-    assert amounts("x") == [3]
-
-
-def test_broken_json_is_a_dead_letter_and_its_key_waits(kafka: str, relay: Relay, group: str) -> None:
-    with producing(kafka) as put:
-        put(headed(seq=1), b'{"name": "x", "amou')
-        put(headed(seq=2), counted(amount=2))
-    consumed(kafka, group, relay)
-    [sentence_] = why()
-    assert sentence_.startswith("The record breaks its contract: DecodeError: Input data was truncated")
-    assert [(row["_id"], row["body"]) for row in letters()] == [("north|thing:x|1", b'{"name": "x", "amou')]
-    assert run_transaction(lambda: is_parked("thing:x"))
-    assert amounts("x") == []
-
-
-def test_an_event_of_two_megabytes_is_refused_before_kafka(kafka: str, relay: Relay, group: str) -> None:
-    announce(Counted(name="x", amount=1))
-    with pytest.raises(ValueError, match=f"Counted has 2000023 bytes, more than {MAX_BODY_BYTES}"):
-        run_transaction(lambda: append(Counted(name="y" * 2_000_000, amount=1), cause="test:1"))
-    assert len(rows_of(Outbox, {})) == 1
-    assert relay.publish_pending() == 1
-    consumed(kafka, group, relay)
-    assert amounts("x") == [1]
-
-
-@pytest.mark.parametrize("kind", ["Counted", "CountedAnew", "Broken"])
-def test_a_record_near_the_broker_s_limit_that_arrives_anyway_is_not_lost(
-    kafka: str, relay: Relay, group: str, kind: str
-) -> None:
-    """Other clients know nothing of our limit. It is handled, kept or dead like any other."""
-    body = counted(amount=5, padding="字" * 345_000, tail="" if kind != "Broken" else None)
-    body = body.replace(b'"amount": 5', b'"amount": "5"') if kind == "Broken" else body
-    body = json.dumps(json.loads(body), ensure_ascii=False).encode()
-    assert 1_030_000 < len(body) < 1_048_000
-    with producing(kafka) as put:
-        put(headed(type="Counted" if kind == "Broken" else kind), body)
-    consumed(kafka, group, relay)
-    assert amounts("x") == ([5] if kind == "Counted" else [])
-    assert [row["body"] for row in rows_of(UnknownEvents, {})] == ([body] if kind == "CountedAnew" else [])
-    assert [row["body"] for row in letters()] == ([body] if kind == "Broken" else [])
-
-
-def test_an_event_from_the_future_is_handled_and_no_age_is_below_zero(kafka: str, relay: Relay, group: str) -> None:
-    ahead = datetime.now(UTC) + timedelta(days=400)
-    with producing(kafka) as put:
-        put(headed(time=ahead), counted(amount=4))
-    consume_until(kafka, group, lambda: amounts("x"), language=LANGUAGE)
-    assert amounts("x") == [4]
+        for case in CASES.values():
+            put(case.headers, case.body, key=case.key)
+            relay.publish_pending()
+    bodies = [case.body for case in CASES.values()]
+    consume_until(kafka, group, lambda: sum(map(len, outcomes().values())) >= len(bodies + ours), language=LANGUAGE)
+    found = outcomes()
+    assert found.pop(b"sound") == ["handled"] * len(ours)
+    expected: dict[bytes, list[str]] = {}
+    for case in CASES.values():
+        expected.setdefault(case.body, []).append(case.outcome)
+    assert {body[:60]: said for body, said in found.items()} == {body[:60]: said for body, said in expected.items()}
+    assert set(found) == set(expected)
     assert (REGISTRY.get_sample_value("onex_oldest_unhandled_seconds") or 0) >= 0
-    assert letters() == []
+    assert rows_of(Strands, {"_id": ""}) == []
+    assert waiting(CASES) == ["json", "largebad", "nobody", "wrongtype"]
 
 
-def test_a_time_without_its_zone_is_a_dead_letter(kafka: str, relay: Relay, group: str) -> None:
-    with producing(kafka) as put:
-        put([*[one for one in headed() if one[0] != "ce_time"], ("ce_time", b"2021-03-01T08:00:00")], counted())
-    consumed(kafka, group, relay)
-    assert why() == ["The record breaks its contract: ValueError: ce_time has no zone."]
+def waiting(names: Sequence[str] | dict[str, Case]) -> list[str]:
+    """Those whose keys wait behind a dead letter."""
+    return sorted(name for name in names if run_transaction(lambda name=name: is_parked(f"thing:{name}")))
+
+
+def test_the_large_ones_are_larger_than_ours_and_fit_the_broker() -> None:
+    sizes = [len(case.body) for name, case in CASES.items() if name.startswith("large")]
+    assert all(MAX_BODY_BYTES < 1_030_000 < size < 1_048_588 for size in sizes)
+
+
+def test_an_event_of_two_megabytes_is_refused_before_kafka(mongo: str) -> None:
+    announce(Counted(name="x", amount=1))
+
+    def body() -> None:
+        append(Counted(name="x", amount=2), cause="test:1")
+        append(Counted(name="y" * 2_000_000, amount=1), cause="test:1")
+
+    with pytest.raises(ValueError, match=f"Counted has 2000022 bytes, more than {MAX_BODY_BYTES}"):
+        run_transaction(body)
+    assert [row["seq"] for row in rows_of(Outbox, {})] == [1]
 
 
 def test_an_event_on_another_s_topic_is_a_dead_letter_and_the_true_one_is_handled(
@@ -172,28 +182,11 @@ def test_an_event_on_another_s_topic_is_a_dead_letter_and_the_true_one_is_handle
     with producing(kafka) as put:
         put(headed(), counted(amount=666), SOUTH)
         put(headed(), counted(amount=1), NORTH)
-    consumed(kafka, group, relay)
+    consume_until(kafka, group, lambda: amounts("x") and rows_of(DeadLetters, {}), language=LANGUAGE)
     assert amounts("x") == [1]
-    [letter] = letters()
-    assert (letter["_id"], letter["key"]) == (f"{SOUTH}:1|0", "")
-    assert why() == [f"The record breaks its contract: it says it is from north and stands in {SOUTH}."]
+    [letter] = rows_of(DeadLetters, {})
+    assert (letter["_id"], letter["key"], letter["body"]) == (f"{SOUTH}:1|0", "", counted(amount=666))
+    assert sentence(letter, "en") == f"{BREAKS}it says it is from north and stands in {SOUTH}."
     with pytest.raises(Defect, match="stands in"):
         rehearse(letter["_id"], {Counted: on_counted})
-    assert not run_transaction(lambda: is_parked("thing:x"))
-
-
-def test_all_of_it_at_once_loses_nothing(kafka: str, relay: Relay, group: str) -> None:
-    for n in range(30):
-        announce(Counted(name=f"b{n}", amount=n))
-    relay.publish_pending()
-    with producing(kafka) as put:
-        put(headed("u", type="CountedAnew"), b"{not even json")
-        put(headed("k")[:-4], counted())
-        put(headed("j"), b"{")
-        put(headed("o"), counted(), SOUTH)
-        put(headed("f", time=datetime(9999, 12, 31, 23, tzinfo=UTC)), counted("f", 8))
-        put(headed("v", seq=1), counted("v", 1, more=True))
-    consumed(kafka, group, relay)
-    assert database()["sums"].count_documents({}) == 30 + 2 + 1
-    assert len(letters()) == 3
-    assert [row["body"] for row in rows_of(UnknownEvents, {})] == [b"{not even json"]
+    assert waiting(["x"]) == []

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from chassis.bus.batches import take
 from chassis.bus.dead_letters import bury
 from chassis.bus.event import encode_body, headers_of
+from chassis.bus.late import hand_on
 from chassis.bus.retrying import serve
 from chassis.database import database, run_transaction
 from chassis.web.app import create_app
@@ -23,7 +24,7 @@ from chassis.workbench import workbench
 from tests.chassis.web.tokens import TestIssuer
 from tests.support.arrivals import ANNOUNCED, arrival
 from tests.support.bus import BREAKS_AT, amounts, on_counted
-from tests.support.words import Counted
+from tests.support.words import Counted, Named
 
 ISSUER = TestIssuer()
 HANDLERS = {Counted: on_counted}
@@ -174,3 +175,49 @@ def test_two_operators_in_the_same_moment_decide_once(client: FlaskClient) -> No
     assert sorted(word["status"] for word in words) == ["accepted"] * 8 + ["refused"] * 8
     assert {word["code"] for word in words if word["status"] == "refused"} == {"letter_not_waiting"}
     assert all(len(row["decided"]) == 1 for row in database()["dead_letters"].find())
+
+
+def an_unknown_event(name: str, seq: int = 1) -> None:
+    """An event of a type that nobody here knows was kept."""
+    run_transaction(lambda: take([arrival(Named(name=name), seq, handled=False)], HANDLERS, language={"Counted"}))
+
+
+def test_unknown_events_are_listed_without_their_values(client: FlaskClient) -> None:
+    an_unknown_event("张三")
+    [listed] = client.get("/unknown-events", headers=as_a("auditor")).json["items"]
+    assert (listed["type"], listed["seq"], listed["fields"], listed["attempts"]) == ("Named", 1, ["name"], 0)
+    assert (listed["announced_at"], listed["why"]) == ("2021-03-01T08:00:00+00:00", "")
+    assert "body" not in listed
+    assert client.get("/unknown-events?type=Other", headers=as_a("auditor")).json["items"] == []
+    for path in ("/unknown-events", "/unknown-event-figures"):
+        assert client.get(path, headers=as_a("guest")).status_code == 403
+
+
+def test_unknown_events_come_in_pages(client: FlaskClient) -> None:
+    for n in range(5):
+        an_unknown_event(f"k{n}")
+    first = client.get("/unknown-events?limit=3", headers=as_a("operator")).json
+    rest = client.get(f"/unknown-events?limit=3&cursor={first['next']}", headers=as_a("operator")).json
+    assert [one["key"] for one in first["items"] + rest["items"]] == [f"thing:k{n}" for n in range(5)]
+    assert rest["next"] is None
+
+
+def test_why_one_is_still_kept_is_said(client: FlaskClient) -> None:
+    an_unknown_event("a")
+
+    def broken(_events: Any) -> None:
+        raise ArithmeticError
+
+    hand_on([""], {Named: broken}, {"Named"})
+    headers = as_a("operator") | {"Accept-Language": "zh"}
+    [listed] = client.get("/unknown-events", headers=headers).json["items"]
+    assert listed["why"].startswith("处理时出错：ArithmeticError")
+    assert listed["attempts"] == 1
+
+
+def test_what_came_beyond_the_bound_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.bus.unknown.MOST_KEPT", 2)
+    for n in range(5):
+        an_unknown_event(f"k{n}")
+    figures = client.get("/unknown-event-figures", headers=as_a("auditor")).json
+    assert (figures["kept"], figures["most"], figures["beyond"]) == (2, 10_000, [{"source": "north", "count": 3}])

@@ -12,14 +12,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Node = Mapping[str, Any]
+Recorded = Mapping[str, tuple[Node, Node]]  # by announcement: its schema, and how it travels
 STRUCTURE = frozenset({"title", "description", "default", "type", "enum", "anyOf", "$ref", "$defs", "properties",
-                       "required", "items", "prefixItems", "additionalProperties"})  # fmt: skip
+                       "required", "items", "prefixItems", "additionalProperties", "x-sealed"})  # fmt: skip
 NOTHING: Node = {}
+SEALED = "x-sealed"  # what is open for those who hold a learner's key alone
 
 
 def breaches(recorded: Node, current: Node) -> list[str]:
     """What a reader would stumble over, a sentence each; empty when the schema has only grown."""
     return list(_Comparison(recorded, current).of("", recorded, current))
+
+
+def breaches_of_travel(recorded: Node, current: Node) -> list[str]:
+    """What has a reader miss an announcement, or see it out of its order: another source, topic or key."""
+    return [
+        f"{what}: was {_told(recorded[what])}, is {_told(current[what])}"
+        for what in ("source", "topic", "keys")
+        if recorded[what] != current[what]
+    ]
+
+
+def breaches_of_language(recorded: Recorded, current: Recorded) -> list[str]:
+    """What a reader of the whole language would stumble over: by announcement, its shape and how it travels."""
+    found = []
+    for name, (shape, travel) in sorted(recorded.items()):
+        if name not in current:
+            found.append(f"{name}: was announced once and is not known any more")
+            continue
+        found += [f"{name}.{one}" for one in breaches(shape, current[name][0])]
+        found += [f"{name}.{one}" for one in breaches_of_travel(travel, current[name][1])]
+    return found
+
+
+def _told(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 class _Comparison:
@@ -43,6 +70,8 @@ class _Comparison:
         if old.get("type") != new.get("type") or ("enum" in old) != ("enum" in new):
             yield f"{where or 'the body'}: was {_words(old)}, is {_words(new)}"
             return
+        if bool(old.get(SEALED)) != bool(new.get(SEALED)):
+            yield f"{where}: was {_words(old)}, is {_words(new)}"
         if gone := [value for value in old.get("enum", ()) if value not in new.get("enum", ())]:
             yield f"{where}: takes no more {gone}"
         for keyword in sorted((set(old) | set(new)) - STRUCTURE):
@@ -108,4 +137,5 @@ def _path(where: str, name: str) -> str:
 def _words(node: Node) -> str:
     if "enum" in node:
         return f"one of {node['enum']}"
-    return " ".join(str(node[keyword]) for keyword in ("type", "format") if keyword in node) or "anything"
+    words = [str(node[keyword]) for keyword in ("type", "format") if keyword in node] or ["anything"]
+    return " ".join(["sealed", *words] if node.get(SEALED) else words)

@@ -1,45 +1,61 @@
-"""Every announcement the contracts know, and the shape it travels in."""
+"""The shape each announcement travels in, and how: from whom, on which topic, under which keys."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import contracts
-from chassis.bus.event import Announcement
+from chassis.bus.event import Announcement, topic_of
+from contracts.language import announcements as announcements
+from contracts.language import key_forms
+from tests.contract.growth import Recorded
 
 HERE = Path(__file__).parent
+TRAVELS = "travels.json"
 NOT_SHAPE = frozenset({"description"})  # a docstring may be mended
-
-
-def announcements() -> dict[str, type[Announcement]]:
-    """The announcements by the name they travel under; what others are built on is none itself."""
-    for module in pkgutil.iter_modules(contracts.__path__, "contracts."):
-        importlib.import_module(module.name)
-    leaves = [kind for kind in _told(Announcement) if not list(_told(kind))]
-    names = [kind.__name__ for kind in leaves]
-    twice = {name for name in names if names.count(name) > 1}
-    assert not twice, f"two announcements would travel under one name: {twice}"
-    return dict(sorted(zip(names, leaves, strict=True)))
-
-
-def _told(kind: type[Any]) -> Iterator[type[Any]]:
-    """What the contracts derive from a type; tests derive from it as well."""
-    for child in kind.__subclasses__():
-        if child.__module__.startswith("contracts."):
-            yield child
-            yield from _told(child)
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
     """The JSON Schema of an announcement's body, without its documentation."""
     shape: dict[str, Any] = _without_words(msgspec.json.schema(kind))
     return shape
+
+
+def travel_of(kind: type[Announcement]) -> dict[str, Any]:
+    """How an announcement travels: what a reader subscribes to and orders by."""
+    return {"source": kind.source, "topic": topic_of(kind.source), "keys": list(key_forms(kind))}
+
+
+def schema_file(folder: Path, name: str) -> Path:
+    """Where the schema of an announcement is recorded."""
+    return folder / "schemas" / f"{name}.json"
+
+
+def recorded_schema(folder: Path, name: str) -> dict[str, Any]:
+    """The schema of an announcement as it was recorded last."""
+    schema: dict[str, Any] = json.loads(schema_file(folder, name).read_text())
+    return schema
+
+
+def recorded_travels(folder: Path) -> dict[str, Any]:
+    """How each announcement travelled when it was recorded last: source, topic, keys."""
+    file = folder / TRAVELS
+    travels: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return travels
+
+
+def recorded_language(folder: Path) -> Recorded:
+    """The whole language as it was recorded last."""
+    return {name: (recorded_schema(folder, name), travel) for name, travel in recorded_travels(folder).items()}
+
+
+def language_of(kinds: Mapping[str, type[Any]]) -> Recorded:
+    """The whole language as it is."""
+    return {name: (schema_of(kind), travel_of(kind)) for name, kind in kinds.items()}
 
 
 def _without_words(node: Any, is_names: bool = False) -> Any:

@@ -20,8 +20,17 @@ from typing import Any
 from chassis.bus.event import Announcement, encode_body, event_id, headers_of
 from chassis.clock import UTC
 from tests.contract.examples import EXAMPLES
-from tests.contract.growth import breaches
-from tests.contract.language import HERE, announcements, schema_of
+from tests.contract.growth import breaches, breaches_of_travel
+from tests.contract.language import (
+    HERE,
+    TRAVELS,
+    announcements,
+    recorded_schema,
+    recorded_travels,
+    schema_file,
+    schema_of,
+    travel_of,
+)
 
 RECORDED_AT = datetime(2021, 3, 1, 8, 0, 0, 250_000, tzinfo=UTC)
 CAUSE = "import:assessment:3:17"
@@ -31,12 +40,17 @@ SEQ = 7
 def record(kinds: Mapping[str, type[Any]], examples: Iterable[Announcement], folder: Path) -> list[str]:
     """Write what is new; what may not be recorded, a sentence each."""
     refused = []
+    travels = recorded_travels(folder)
     for name, kind in kinds.items():
         current = schema_of(kind)
         found = breaches(recorded_schema(folder, name), current) if schema_file(folder, name).exists() else []
+        if name in travels:
+            found += breaches_of_travel(travels[name], travel_of(kind))
         refused += [f"{name}.{one}" for one in found]
         if not found:
             _write(schema_file(folder, name), current)
+            travels[name] = travel_of(kind)
+    _write(folder / TRAVELS, dict(sorted(travels.items())))
     for file, example in samples(folder, examples):
         if not file.exists():
             _write(file, sample_of(example))
@@ -67,17 +81,6 @@ def sample_of(body: Announcement) -> dict[str, Any]:
     }
     headers = {header: value.decode() for header, value in headers_of(row)}
     return {"headers": headers, "body": json.loads(encode_body(body))}
-
-
-def schema_file(folder: Path, name: str) -> Path:
-    """Where the schema of an announcement is recorded."""
-    return folder / "schemas" / f"{name}.json"
-
-
-def recorded_schema(folder: Path, name: str) -> dict[str, Any]:
-    """The schema of an announcement as it was recorded last."""
-    schema: dict[str, Any] = json.loads(schema_file(folder, name).read_text())
-    return schema
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from chassis.bus.event import Announcement
 from tests.contract.growth import breaches
-from tests.contract.language import HERE, announcements, schema_of
-from tests.contract.record import record, recorded_schema
+from tests.contract.language import HERE, announcements, recorded_schema, schema_of
+from tests.contract.record import record
 
 SCHEMAS = HERE / "schemas"
 RECORD = "run: python -m tests.contract.record"
