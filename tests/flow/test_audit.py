@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chassis.database import rows_of
+from chassis.web.bundles import written
 from chassis.web.paging import cursor_of, page_schema
 from onex.audit.auditor import Auditor, Report
 from onex.audit.comparison import Item
@@ -63,7 +64,9 @@ class InProcess:
         room = f"services.{service}.{ROOMS[service]}"
         schema = importlib.import_module(f"{room}.schemas").AuditedLearnerSchema
         with self.campus.at(service):
-            return page_schema(schema)().dump(importlib.import_module(f"{room}.audit").audited(query))
+            said = written(importlib.import_module(f"{room}.audit").audited(query)).get_json()
+        assert page_schema(schema)().validate(said) == {}, "it answers what it describes"
+        return said
 
 
 def audited(campus: Campus) -> Report:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from chassis.errors import Refusal
-from chassis.web.bundles import ROWS_EACH, Bundle, Shelf, bundles
+from chassis.web.bundles import Bundle, Shelf, bundles
 
+ROWS_EACH = 3
 Rows = list[dict[str, Any]]
 
 
@@ -22,7 +23,7 @@ def shelf_of(rows: Rows) -> Shelf:
         found = found or [row for row in rows if "$gt" in owner and row["owner"] > owner["$gt"]]
         return sorted(found, key=lambda row: str(row["owner"]))[: limit or None]
 
-    return Shelf(find, lambda row: str(row["owner"]))
+    return Shelf(find, lambda row: str(row["owner"]), ROWS_EACH)
 
 
 def read_all(shelves: Mapping[str, Shelf], limit: int) -> list[Bundle]:
