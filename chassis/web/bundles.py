@@ -1,7 +1,7 @@
 """Pages of bundles: what several collections have of one owner after the other, so that readers join services by owner.
 
-Every page is whole: an owner's rows are never cut by its end. It reads at most `ROWS_EACH` rows of each collection for
-each owner it may show; an owner with more comes alone.
+Every page is whole: an owner's rows are never cut by its end. Of each collection it reads as many rows as its owners
+usually have; where they have more, the page is shorter, and an owner with more than a page comes alone.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from flask import Response
 from marshmallow import fields, validate
 
 from chassis.database import Row
 from chassis.web.paging import CURSOR_INVALID, Key, PageArgs, cursor_of
 from chassis.web.schemas import Schema
 
-ROWS_EACH = 8
 MOST_OWNERS, LONGEST_ID = 100, 100
 Condition = Mapping[str, Any]
 Bundle = tuple[str, dict[str, list[Row]]]
@@ -24,10 +25,12 @@ Bundle = tuple[str, dict[str, list[Row]]]
 
 @dataclass(frozen=True)
 class Shelf:
-    """One collection: rows whose owner meets a condition, by owner, at most so many (0: all); and whose a row is."""
+    """One collection: rows whose owner meets a condition, by owner, at most so many (0: all); whose a row is; how many
+    an owner usually has."""
 
     find: Callable[[Condition, int], Sequence[Row]]
     owner: Callable[[Row], str]
+    rows_each: int
 
 
 class AnnouncedSchema(Schema):
@@ -64,6 +67,11 @@ def bundles(shelves: Mapping[str, Shelf], query: Mapping[str, Any]) -> tuple[lis
     return beyond(shelves, last_of(query["cursor"]), query["limit"])
 
 
+def written(found: Mapping[str, Any]) -> Response:
+    """A page as JSON, past the schema that describes it: dumping thousands of values by it took most of an audit."""
+    return Response(msgspec.json.encode(found), mimetype="application/json")
+
+
 def last_of(cursor: Key | None) -> str:
     """The owner at whom the page before ended; Refusal for a cursor of another list."""
     match cursor:
@@ -83,9 +91,9 @@ def named(shelves: Mapping[str, Shelf], owners: Sequence[str]) -> list[Bundle]:
 
 def beyond(shelves: Mapping[str, Shelf], last: str, limit: int) -> tuple[list[Bundle], str | None]:
     """At most `limit` bundles of the owners after one, and the cursor of what comes after them."""
-    most = limit * ROWS_EACH
-    read = {name: list(shelf.find({"$gt": last}, most)) for name, shelf in shelves.items()}
-    ends = [shelves[name].owner(rows[-1]) for name, rows in read.items() if len(rows) == most]
+    most = {name: limit * shelf.rows_each + 1 for name, shelf in shelves.items()}
+    read = {name: list(shelf.find({"$gt": last}, most[name])) for name, shelf in shelves.items()}
+    ends = [shelves[name].owner(rows[-1]) for name, rows in read.items() if len(rows) == most[name]]
     owners = sorted({shelf.owner(row) for name, shelf in shelves.items() for row in read[name]})
     whole = [one for one in owners if not ends or one < min(ends)][:limit]
     if owners and not whole:

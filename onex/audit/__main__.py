@@ -19,7 +19,9 @@ from onex.audit.reading import SERVICES, Reader, Unreadable
 from onex.audit.telling import as_json, log, log_report, metrics, table
 from onex.stack.secrets import client_secret
 
-USUAL = {"AUDIT_EVERY_SECONDS": 3600.0, "AUDIT_FIRST_SECONDS": 300.0, "AUDIT_GRACE_SECONDS": 600.0}
+USUAL = {"AUDIT_EVERY_SECONDS": 3600, "AUDIT_FIRST_SECONDS": 300, "AUDIT_GRACE_SECONDS": 600}
+NEEDED = (*(f"{name.upper()}_URL" for name in ("portal", *SERVICES)), "CLIENT_SECRET")
+LONGEST_SECONDS = 86_400
 AGAIN_SECONDS = 300.0  # after an audit that could not read
 BALANCED, IMBALANCED, UNREAD = 0, 1, 2
 CLIENT = "auditor"
@@ -37,6 +39,8 @@ class State:
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Audit once, or until SIGTERM; the exit code."""
+    if missing := [name for name in NEEDED if not environment.get(name)]:
+        raise SystemExit(f"onex: the auditor needs {', '.join(missing)} in its environment.")
     urls = {name: environment[f"{name.upper()}_URL"] for name in ("portal", *SERVICES)}
     reader = Reader(urls, environment.get("CLIENT_ID", CLIENT), environment["CLIENT_SECRET"])
     auditor = Auditor(reader, timedelta(seconds=_seconds(environment, "AUDIT_GRACE_SECONDS")))
@@ -63,11 +67,12 @@ def audit_stack(urls: Mapping[str, str], clients_key: str, grace_seconds: int, i
 
 
 def _seconds(environment: Mapping[str, str], name: str) -> float:
-    """A setting in seconds, above zero."""
-    given = float(environment.get(name) or USUAL[name])
-    if not 0 <= given <= 86_400:
-        raise SystemExit(f"{name}={given:g}: write seconds, at most a day.")
-    return given
+    """A setting in whole seconds, at most a day; an interval of none would never rest."""
+    given = environment.get(name) or str(USUAL[name])
+    least = 1 if name == "AUDIT_EVERY_SECONDS" else 0
+    if not given.isdecimal() or not least <= int(given) <= LONGEST_SECONDS:
+        raise SystemExit(f"onex: {name}={given}: write whole seconds, from {least} to {LONGEST_SECONDS}.")
+    return float(given)
 
 
 def once(auditor: Auditor, in_json: bool = False) -> int:

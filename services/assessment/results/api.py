@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Response
+
 from chassis.errors import Refusal
 from chassis.web.access import allow, check_scope, owned
 from chassis.web.blueprint import Blueprint
-from chassis.web.bundles import BundleArgs
+from chassis.web.bundles import BundleArgs, written
 from chassis.web.once import once
 from chassis.web.paging import page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
@@ -137,6 +139,6 @@ def warnings() -> dict[str, Any]:
 @blp.route("/audit", methods=["GET"])
 @allow(Role.AUDITOR, Role.OPERATOR)
 @paged(AuditedLearnerSchema, BundleArgs)
-def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+def read_audit(query: dict[str, Any]) -> Response:
     """Every learner's results and what was announced of them, by learner; `owner` is a learner's id."""
-    return audit.audited(query)
+    return written(audit.audited(query))

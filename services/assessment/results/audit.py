@@ -12,7 +12,7 @@ from services.assessment.results import models
 from services.assessment.results.domain import State
 
 TYPES = ("ResultPublicised", "ResultFinalised", "ResultCorrected", "ResultAnnulled")
-SHELVES = {"results": Shelf(models.audited_rows, lambda row: str(row["learner_id"]))}
+SHELVES = {"results": Shelf(models.audited_rows, lambda row: str(row["learner_id"]), rows_each=2)}
 Said = dict[tuple[str, int], Row]  # by result and revision
 
 

@@ -146,8 +146,8 @@ def audited_entry(row: Row) -> dict[str, Any]:
     }
 
 
-ACCOUNTS = Shelf(models.audited_accounts, lambda row: str(row["_id"]))
-ENTRIES = Shelf(models.audited_entries, models.learner_of)
+ACCOUNTS = Shelf(models.audited_accounts, lambda row: str(row["_id"]), rows_each=1)
+ENTRIES = Shelf(models.audited_entries, models.learner_of, rows_each=4)
 
 
 def flow() -> list[dict[str, Any]]:

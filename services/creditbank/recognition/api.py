@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
+
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
-from chassis.web.bundles import BundleArgs
+from chassis.web.bundles import BundleArgs, written
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from contracts.terms import Role, level_of
 from services.creditbank.recognition import audit, commands, queries
@@ -53,6 +55,6 @@ def _after(cursor: Key | None) -> str:
 @blp.route("/audit", methods=["GET"])
 @allow(Role.AUDITOR, Role.OPERATOR)
 @paged(AuditedLearnerSchema, BundleArgs)
-def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+def read_audit(query: dict[str, Any]) -> Response:
     """Every learner's account, outcomes and entries, by learner; `owner` is a learner's id."""
-    return audit.audited(query)
+    return written(audit.audited(query))

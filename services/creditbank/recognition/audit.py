@@ -17,7 +17,7 @@ from services.creditbank.recognition.commands import OUTCOME
 SHELVES = {
     "accounts": ledger.ACCOUNTS,
     "entries": ledger.ENTRIES,
-    "outcomes": Shelf(models.audited_rows, lambda row: str(row["learner_id"])),
+    "outcomes": Shelf(models.audited_rows, lambda row: str(row["learner_id"]), rows_each=2),
 }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask import Response
+
 from chassis.database import Row
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
-from chassis.web.bundles import BundleArgs
+from chassis.web.bundles import BundleArgs, written
 from chassis.web.health import Step
 from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
 from chassis.web.schemas import FlowSchema
@@ -143,9 +145,9 @@ def drop_held(body: dict[str, Any]) -> dict[str, int]:
 @blp.route("/audit")
 @allow(Role.AUDITOR, Role.OPERATOR)
 @paged(AuditedLearnerSchema, BundleArgs)
-def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+def read_audit(query: dict[str, Any]) -> Response:
     """What every learner was told of results and credit, by learner; `owner` is a learner's id."""
-    return audit.audited(query)
+    return written(audit.audited(query))
 
 
 def life(cause: str) -> list[Step]:

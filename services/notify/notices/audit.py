@@ -14,7 +14,7 @@ from services.notify.notices.commands import WAITER
 from services.notify.notices.domain import Channel, NoticeState
 
 EVENTS = ("ResultFinalised", "CreditPosted")
-SHELVES = {"notices": Shelf(models.audited_rows, lambda row: str(row["mailbox"]))}
+SHELVES = {"notices": Shelf(models.audited_rows, lambda row: str(row["mailbox"]), rows_each=6)}
 
 
 def audited(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onex.audit.__main__ import State, answer, once
+from onex.audit.__main__ import NEEDED, State, answer, main, once
 from onex.audit.auditor import Auditor
 from onex.audit.comparison import Item
 from onex.audit.kinds import KINDS
@@ -126,3 +126,16 @@ def test_it_is_unready_only_while_it_cannot_read() -> None:
     assert answer("/readyz", State())[0] == 200
     assert answer("/readyz", State(trouble="creditbank did not answer"))[0] == 503
     assert answer("/healthz", State(trouble="creditbank did not answer"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "CLIENT_SECRET"),
+        (dict.fromkeys(NEEDED, "http://127.0.0.1:1") | {"AUDIT_GRACE_SECONDS": "soon"}, "AUDIT_GRACE_SECONDS=soon"),
+        (dict.fromkeys(NEEDED, "http://127.0.0.1:1") | {"AUDIT_GRACE_SECONDS": "90000"}, "from 0 to 86400"),
+    ],
+)
+def test_a_wrong_setting_ends_it_with_a_sentence(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence):
+        main(["--once"], given)
