@@ -13,7 +13,7 @@ import threading
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -281,8 +281,8 @@ def arena(tell: Tell) -> Iterator[Arena]:
     home = Home(folder / "home").made()
     try:
         made = _raise(home, network, tell)
-        yield made
-        made.client.close()
+        with closing(made.client):
+            yield made
     finally:
         stack.down(home, tell)
         network.close()

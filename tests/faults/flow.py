@@ -12,18 +12,18 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from onex.demo.http import Addresses, Speaker
-from onex.demo.trouble import Answered
+from onex.demo.http import Addresses
 from onex.stack import secrets
 from onex.stack.home import Home
 from tests.faults.college import College, Plan, Seat, number_in, person, sheet_of
+from tests.faults.facts import Fact, is_as_told, is_open, now
+from tests.faults.voices import Answer, Voice
 
 REQUEST_SECONDS = 8.0
 MOST_PENDING = 30
@@ -31,90 +31,12 @@ MOST_ATTEMPTS = 20
 MOST_AT_ONCE = 12
 PAGE = 500
 PAUSE_SECONDS = 0.2
-PASS_AT = 60
-HTTP_REFUSALS = range(400, 500)
-NOT_ANSWERS = frozenset({401, 408, 429})
 EXAM_OFFICE = "demo-exam-office"
 OPERATOR = "demo-operator"
 
 
 class Lost(AssertionError):
     """Something acknowledged is not there, though nothing was set back."""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """What is acknowledged of a result. `as_of` belongs to the marks."""
-
-    result_id: str
-    seat: Seat
-    attempt: int
-    theory: int
-    practical: int
-    as_of: str
-    is_annulled: bool = False
-
-    @property
-    def is_pass(self) -> bool:
-        if self.seat.is_weighted:
-            return 40 * self.theory + 60 * self.practical >= PASS_AT * 100
-        return min(self.theory, self.practical) >= PASS_AT
-
-    def line(self) -> dict[str, Any]:
-        """A line of the journal; `credit_points`: what it is worth by itself once publicity is over."""
-        counts = self.is_pass and not self.is_annulled
-        return {
-            "fact": "result",
-            "result_id": self.result_id,
-            "learner_id": self.seat.learner_id,
-            "scheme": self.seat.scheme,
-            "level": self.seat.level,
-            "verdict": "passed" if self.is_pass else "failed",
-            "state": "annulled" if self.is_annulled else "final",
-            "credit_points": self.seat.worth if counts else 0,
-        }
-
-    def sitting(self) -> dict[str, Any]:
-        """An item of a submission."""
-        return {
-            "admission_number": self.seat.admission_number,
-            "attempt": self.attempt,
-            "theory": self.theory,
-            "practical": self.practical,
-            "as_of": self.as_of,
-        }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service said; `is_refused`: it said no, and will say so again."""
-
-    status: int
-    body: Any
-
-    @property
-    def is_refused(self) -> bool:
-        return self.status in HTTP_REFUSALS
-
-
-class Voice(Speaker):
-    """One client that asks once; an outage is no answer."""
-
-    def ask(self, service: str, method: str, path: str, **request: Any) -> Answer | None:
-        """The answer, None when there was none worth the name."""
-        try:
-            answer = self._once(service, method, path, request.pop("headers", {}), request)
-        except httpx.TransportError:
-            return None
-        except Answered as refusal:  # by the portal, for a token
-            if refusal.status in HTTP_REFUSALS and refusal.status not in NOT_ANSWERS:
-                raise
-            return None
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            self.addresses.tokens.pop((self.client_id, service), None)
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in NOT_ANSWERS:
-            return None
-        return Answer(answer.status_code, answer.json() if answer.content else None)
 
 
 @dataclass
@@ -201,8 +123,8 @@ class Flow:
         found = self._read_back()
         if found is None:
             return ["results can't be read"]
-        waiting = [name for name, one in self.facts.items() if _is_open(one, found.get(name))]
-        unlike = [one for name, one in self.facts.items() if not _is_as_told(one, found.get(name))]
+        waiting = [name for name, one in self.facts.items() if is_open(one, found.get(name))]
+        unlike = [one for name, one in self.facts.items() if not is_as_told(one, found.get(name))]
         busy = self._busy()
         forgotten = [one for one in unlike if one.result_id not in busy or one.result_id not in found]
         on_record = self._numbers_on_record()
@@ -506,19 +428,3 @@ class Report:
             else:
                 self.flow.give_up_certificate(row["证书编号"])
         return True
-
-
-def now() -> str:
-    """This instant as a source writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _is_open(fact: Fact, found: Mapping[str, Any] | None) -> bool:
-    """Whether a result still waits for the end of its publicity."""
-    return found is not None and not fact.is_annulled and found["state"] == "publicised"
-
-
-def _is_as_told(fact: Fact, found: Mapping[str, Any] | None) -> bool:
-    if found is None or (found["theory"], found["practical"]) != (fact.theory, fact.practical):
-        return False
-    return bool(fact.is_annulled == (found["state"] == "annulled"))

@@ -14,7 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -294,17 +294,17 @@ class Outcome:
 
 @contextmanager
 def flowing(of: Arena, seed: int, journal: Path, log: Log) -> Iterator[Flowing]:
-    """The steady flow, prepared and under way; it stands still afterwards."""
-    addresses = of.running.urls
-    flow = Flow(addresses, seed, journal, of.running.clients_key)
-    flow.prepare()
-    log(f"the college is prepared: {len(flow.seats)} seats")
+    """The steady flow, prepared and under way."""
+    flow = Flow(of.running.urls, seed, journal, of.running.clients_key)
     going = Flowing(of, flow)
-    going.thread.start()
-    try:
-        yield going
-    finally:
-        going.stop()
+    with closing(flow.addresses):
+        flow.prepare()
+        log(f"the college is prepared: {len(flow.seats)} seats")
+        going.thread.start()
+        try:
+            yield going
+        finally:
+            going.stop()
 
 
 def run(
@@ -320,13 +320,14 @@ def run(
         with flowing(of, seed, journal, log) as going:
             steps = plan(seed, of, others, between)
             breaker.carry_out(steps, [*KILLS, *others], lambda: breaker.done["kill"] >= kills or bool(going.failure))
-        outcome = judge(of, breaker, going, journal, log)
+            outcome = judge(of, breaker, going, journal, log)
         keep_logs(of, log, outcome.findings)
     return outcome
 
 
 def judge(of: Arena, breaker: Breaker, going: Flowing, journal: Path, log: Log) -> Outcome:
     """Have everything settle, and hold it against the journal."""
+    going.stop()
     findings = breaker.findings + ([going.failure] if going.failure else [])
     settle(of, going.flow, log, findings)
     findings += [f"a dead letter that was no poison: {name}: {why}" for name, why in of.strange_letters.items()]

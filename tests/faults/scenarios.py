@@ -126,7 +126,7 @@ def run(name: str, seed: int, minutes: float) -> Outcome:
             pause.wait(WARM_UP_SECONDS)
             SCENARIOS[name](breaker, seed, minutes)
             pause.wait(LOAD_SECONDS)
-        outcome = judge(of, breaker, going, journal, log)
+            outcome = judge(of, breaker, going, journal, log)
         log(f"in all, by workers as they run now: {told_of({}, counted(of))}")
         keep_logs(of, log, outcome.findings)
     return outcome

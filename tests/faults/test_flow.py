@@ -14,7 +14,8 @@ from onex.demo.samples import Samples
 from services.assessment.catalogue.domain import EachPart, PassRule, Weighted
 from services.assessment.results.domain import Marks, judge
 from tests.faults.college import SCHEMES, Seat, admission_number
-from tests.faults.flow import Fact, Flow
+from tests.faults.facts import Fact
+from tests.faults.flow import Flow
 
 KEY = "A" * 43
 CALLED = ("portal", "enrolment", "training", "assessment", "creditbank", "notify")
