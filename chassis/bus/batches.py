@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from prometheus_client import Histogram
+
 from chassis.bus.arrivals import Arrival, types_of
 from chassis.bus.event import Event
 from chassis.bus.handlers import Handler, Handlers
@@ -69,10 +71,19 @@ def _wave_for(keys: tuple[str, ...], handler: Handler, latest: Mapping[str, tupl
 def count(arrivals: Sequence[Arrival]) -> None:
     """Have the metrics know of these, once they are committed."""
     now = time.time()
+    ages: dict[tuple[str, str, bool], list[float]] = {}
     for arrival in arrivals:
         envelope = arrival.envelope
-        if arrival.event is None:
-            EVENTS_UNKNOWN.labels(envelope.source, envelope.type).inc()
+        kind = (envelope.source, envelope.type, arrival.event is None)
+        ages.setdefault(kind, []).append(max(now - envelope.time.timestamp(), 0))
+    for (source, type_name, is_unknown), of_kind in ages.items():
+        if is_unknown:
+            EVENTS_UNKNOWN.labels(source, type_name).inc(len(of_kind))
         else:
-            EVENTS_HANDLED.labels(envelope.source, envelope.type).inc()
-            EVENT_AGE_SECONDS.labels(envelope.type).observe(max(now - envelope.time.timestamp(), 0))
+            EVENTS_HANDLED.labels(source, type_name).inc(len(of_kind))
+            _observe(EVENT_AGE_SECONDS.labels(type_name), of_kind)
+
+
+def _observe(histogram: Histogram, values: Sequence[float]) -> None:
+    for value in values:
+        histogram.observe(value)
