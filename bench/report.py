@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pstats
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,7 @@ def profiles(folder: Path) -> list[Row]:
     found = []
     for file in sorted(folder.glob("*.prof")):
         stats: Any = pstats.Stats(str(file))
-        working = {name: row for name, row in stats.stats.items() if not _is_waiting(name)}
+        working = {name: row for name, row in stats.stats.items() if not _is_no_work(name)}
         seconds = sum(row[2] for row in working.values())
         ranked = sorted(working.items(), key=lambda one: one[1][2], reverse=True)[:TOP]
         top = [{"function": _named(name), "calls": row[0], "own": row[2], "all": row[3]} for name, row in ranked]
@@ -183,10 +184,13 @@ def profiles(folder: Path) -> list[Row]:
     return [one for one in found if one["seconds"] > LEAST_SHARE * most]
 
 
-def _is_waiting(name: tuple[str, int, str]) -> bool:
-    """Whether a function merely waits: for a lock, a socket, the clock."""
-    waits = ("acquire", "'poll' of", "select.epoll", "time.sleep", "recv_into", "select.select", "'recv' of")
-    return any(one in name[2] for one in waits)
+WAITS = ("acquire", "'poll' of", "select.epoll", "time.sleep", "recv_into", "select.select", "'recv' of", "'send")
+STARTS = ("marshal.loads", "builtins.compile", "__build_class__", "open_code", "posix.stat", "builtins.exec")
+
+
+def _is_no_work(name: tuple[str, int, str]) -> bool:
+    """Whether a function merely waits, for a lock, a socket, the clock, or belongs to starting: imports, patterns."""
+    return any(one in name[2] for one in (*WAITS, *STARTS)) or any(one in name[0] for one in ("/re/", "importlib"))
 
 
 def _is_ours(file: str) -> bool:
@@ -283,4 +287,4 @@ def _bars(plt: Any, bars: Mapping[str, Line], title: str, file: Path, log: bool 
 
 
 if __name__ == "__main__":
-    write(ROOT / "bench" / "results" / "road.json")
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "bench" / "results" / "road.json")

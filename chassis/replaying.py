@@ -66,7 +66,7 @@ class ProgressSchema(Schema):
     dead_letters = fields.Integer(required=True)
 
 
-class PlaceSchema(Schema):
+class RowSchema(Schema):
     """The row after which to go on; an empty key is the beginning."""
 
     key = fields.String(load_default="", validate=validate.Length(0, 300))
@@ -77,7 +77,7 @@ class RepublishedSchema(Schema):
     """How many rows this page had, and where the next one begins."""
 
     count = fields.Integer(required=True)
-    next = fields.Nested(PlaceSchema, required=True, allow_none=True)
+    next = fields.Nested(RowSchema, required=True, allow_none=True)
 
 
 class OutboxSchema(Schema):
@@ -101,7 +101,7 @@ def replaying(handlers: Handlers, deciders: Collection[StrEnum]) -> Blueprint:
 
     @blp.route("/outbox/republications", methods=["POST"])
     @allow(*deciders)
-    @blp.arguments(PlaceSchema)
+    @blp.arguments(RowSchema)
     @blp.response(200, RepublishedSchema)
     def republish(body: dict[str, Any]) -> dict[str, Any]:
         """Publish the next page of everything once more; readers drop what they have seen."""

@@ -68,8 +68,11 @@ def name_keys(keys: Iterable[str]) -> None:
 
 def strand(key: str) -> Strand:
     """The strand of a key in the open transaction."""
-    name_keys((key,))
-    return _named()[key]
+    found = _named().get(key)
+    if found is None:
+        name_keys((key,))
+        found = _named()[key]
+    return found
 
 
 def survivor_of(key: str) -> str:

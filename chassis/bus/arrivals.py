@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ class Arrival:
     place: str = ""
     offset: int = -1
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The keys it touches: its own first."""
         own = self.envelope.key

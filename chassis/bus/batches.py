@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from prometheus_client import Histogram
+
 from chassis.bus.arrivals import Arrival, types_of
 from chassis.bus.event import Event
 from chassis.bus.handlers import Handler, Handlers
@@ -73,6 +75,7 @@ def _wave_for(keys: tuple[str, ...], handler: Handler, latest: Mapping[str, tupl
 def count(arrivals: Sequence[Arrival], language: Language = None) -> None:
     """Have the metrics know of these, once they are committed."""
     now = time.time()
+    ages: dict[tuple[str, str], list[float]] = {}
     for arrival in arrivals:
         envelope = arrival.envelope
         if is_unknown(arrival, language):
@@ -80,5 +83,12 @@ def count(arrivals: Sequence[Arrival], language: Language = None) -> None:
         elif arrival.event is None:
             EVENTS_UNHANDLED.labels(envelope.source, envelope.type).inc()
         else:
-            EVENTS_HANDLED.labels(envelope.source, envelope.type).inc()
-            EVENT_AGE_SECONDS.labels(envelope.type).observe(max(now - envelope.time.timestamp(), 0))
+            ages.setdefault((envelope.source, envelope.type), []).append(max(now - envelope.time.timestamp(), 0))
+    for (source, type_name), of_type in ages.items():
+        EVENTS_HANDLED.labels(source, type_name).inc(len(of_type))
+        _observe(EVENT_AGE_SECONDS.labels(type_name), of_type)
+
+
+def _observe(histogram: Histogram, values: Sequence[float]) -> None:
+    for value in values:
+        histogram.observe(value)

@@ -183,7 +183,7 @@ class Consumer:
             if has_joined:
                 self._joined()
             return []
-        return [record for one in polled.values() for record in self._fresh(one)]
+        return [record for at, found in polled.items() for record in self._fresh(f"{at.topic}:{at.partition}", found)]
 
     def handle(self, records: Sequence[Record]) -> None:
         """Have the effect of records, in batches whose size falls with conflicts and grows back."""
@@ -265,10 +265,9 @@ class Consumer:
         else:
             self.kafka.seek(partition, max(offset, begin))
 
-    def _fresh(self, polled: Sequence[Any]) -> Iterator[Record]:
+    def _fresh(self, place: str, polled: Sequence[Any]) -> Iterator[Record]:
         """Records to handle; the one re-read after an assignment is checked and left out."""
         for one in polled:
-            place = f"{one.topic}:{one.partition}"
             expected = self.checking.pop(place, None)
             if expected is None or one.offset >= self.positions[place].next_offset:
                 yield Record(place, one.offset, one.headers, one.value or b"")
@@ -451,7 +450,8 @@ def _name_of(record: Record) -> str:
 
 def _moved(batch: Sequence[Record]) -> dict[str, Position]:
     """The positions after these records."""
-    return {record.place: Position(record.offset + 1, _id_in(record.headers)) for record in batch}
+    last = {record.place: record for record in batch}
+    return {place: Position(record.offset + 1, _id_in(record.headers)) for place, record in last.items()}
 
 
 def _split(place: str) -> tuple[str, int]:
