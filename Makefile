@@ -5,6 +5,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --no-input --require-hashes --only-binary :all: --progress-bar off
+RESULTS ?= 50000
+RUNS ?= 3
 QUICK := tests/unit tests/chassis tests/contract tests/flow
 PYTEST := $(PY) -m pytest
 # With both engines given, neither wheel is needed: OneX then runs on any platform.
@@ -12,8 +14,8 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test lock \
-	bench-start bench-imports bench-national clean
+.PHONY: help env test-env run up down status demo samples access secrets check lint types imports quick test faults lock \
+	bench bench-env bench-start bench-imports bench-national clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +43,12 @@ endef
 
 .venv/test.stamp: requirements/tests.txt .venv/run.stamp
 	$(call install,what the tests need,-r requirements/services.txt $(if $(ENGINES),-r $(ENGINES)) -r requirements/tests.txt)
+	@touch $@
+
+bench-env: .venv/bench.stamp
+
+.venv/bench.stamp: requirements/bench.txt .venv/run.stamp
+	$(call install,what the benchmarks need,-r requirements/bench.txt)
 	@touch $@
 
 # --- the stack ---------------------------------------------------------------------------------------------------------
@@ -86,6 +94,13 @@ quick: test-env
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
 	@$(PYTEST) tests
 
+bench: bench-env  ## The road of a result beside pipelines that promise less (RESULTS=50000 RUNS=3): docs/benchmarks.md
+	@$(PY) -m bench.run --profile --results 5000
+	@$(PY) -m bench.run --results $(RESULTS) --runs $(RUNS)
+
+faults: test-env  ## Break a stack of its own at random under a steady flow: SEED= KILLS=200, or SCENARIO= MINUTES=
+	@SEED='$(SEED)' KILLS='$(KILLS)' SCENARIO='$(SCENARIO)' MINUTES='$(MINUTES)' $(PY) -m tests.faults.run
+
 bench-start: env  ## Cold and warm start seconds, idle memory
 	@$(PY) bench/start.py
 
@@ -101,7 +116,7 @@ COMPILE := uv pip compile -q --python-version 3.11 --generate-hashes --no-header
 
 lock: env  ## Lock the requirements and Kafka's jars again
 	@test -x $(LOCKING)/uv || { $(PYTHON) -m venv .onex/locking && $(LOCKING)/pip install -q uv; }
-	@cd requirements && for part in services engines tests; do ../$(LOCKING)/$(COMPILE) $$part.in -o $$part.txt || exit 1; done
+	@cd requirements && for part in services engines tests bench; do ../$(LOCKING)/$(COMPILE) $$part.in -o $$part.txt || exit 1; done
 	@$(PY) -m onex.stack.lock_jars
 
 clean:  ## Remove the environment and what tools left; a stack's state stays (onex down --wipe deletes it)

@@ -78,6 +78,12 @@ def waiting(kind: str, fact: str | None = None) -> int:
     return collection_of(Waiters).count_documents({"kind": kind} | ({"fact": fact} if fact else {}))
 
 
+def facts_of(kind: str, items: Sequence[str]) -> dict[str, Row]:
+    """By item, what each of these waits for, and since when."""
+    rows = rows_of(Waiters, {"_id": {"$in": [f"{kind}:{item}" for item in items]}}, ["item", "fact", "since"])
+    return {row["item"]: row for row in rows}
+
+
 def wake(fact: str) -> None:
     """The fact has arrived: have everything that waits for it tried at once, 500 a transaction, by the sweep."""
     wake_all([fact])

@@ -23,8 +23,17 @@ IDENTITY_LIKE = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 EVENTS_HANDLED = Counter("onex_events_handled_total", "Events that had their effect here.", ["source", "type"])
 EVENTS_REPEATED = Counter("onex_events_repeated_total", "Events dropped because they had been seen.", ["source"])
+EVENTS_UNHANDLED = Counter(
+    "onex_events_unhandled_total", "Events of a known type that this service does not listen to.", ["source", "type"]
+)
 EVENTS_UNKNOWN = Counter(
-    "onex_events_unknown_total", "Events of a type this service does not handle.", ["source", "type"]
+    "onex_events_unknown_total", "Events of a type the published language does not have here.", ["source"]
+)
+UNKNOWN_KEPT = Gauge(
+    "onex_unknown_events_kept", "Events of unknown types, kept until a worker knows them.", multiprocess_mode="max"
+)
+UNKNOWN_BEYOND = Gauge(
+    "onex_unknown_events_beyond", "Events of unknown types that were too many to be kept.", multiprocess_mode="max"
 )
 EVENTS_PARKED = Gauge(
     "onex_events_parked", "Events waiting behind a gap in their key's numbers.", multiprocess_mode="max"

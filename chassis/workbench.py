@@ -17,6 +17,7 @@ from chassis.bus.event import Envelope
 from chassis.bus.handlers import Handlers
 from chassis.bus.parking import MOST_AHEAD, Parked
 from chassis.bus.retrying import rehearse
+from chassis.bus.unknown import MOST_KEPT, UnknownEvents, beyond, envelope_in, size_of_kept
 from chassis.database import Row, collection_of, comes_from_outside, rows_of, transactional
 from chassis.errors import NOT_FOUND, Ground, Refusal
 from chassis.strands import strand
@@ -29,6 +30,7 @@ from chassis.web.problems import language
 from chassis.web.schemas import Schema
 
 SOME = validate.Length(1, 100)
+MOST_NAMES = 100
 STATES = [state.value for state in LetterState]
 NOT_WAITING = Ground(
     "letter_not_waiting",
@@ -103,12 +105,53 @@ class WordSchema(Schema):
     detail = fields.String(required=True, allow_none=True)
 
 
+class UnknownArgs(PageArgs):
+    type = fields.String(load_default=None, validate=validate.Length(1, 100))
+
+
+class UnknownEventSchema(Schema):
+    """An event of a type that nobody here knows, kept until a worker does. `fields`: its body's names without values,
+    since nobody knows which are personal; `why`: what broke when it was handed to its handler, once it had one."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    source = fields.String(required=True)
+    key = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    cause = fields.String(required=True)
+    place = fields.String(required=True)
+    offset = fields.Integer(required=True)
+    announced_at = fields.AwareDateTime(required=True)
+    kept_at = fields.AwareDateTime(required=True)
+    size = fields.Integer(required=True)
+    fields_ = fields.List(fields.String(), required=True, data_key="fields")
+    attempts = fields.Integer(required=True)
+    why = fields.String(required=True)
+
+
+class BeyondSchema(Schema):
+    source = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class UnknownFiguresSchema(Schema):
+    """How many are kept of at most how many; by source, how many came beyond that and are in the outbox there alone."""
+
+    kept = fields.Integer(required=True)
+    most = fields.Integer(required=True)
+    size = fields.Integer(required=True)
+    beyond = fields.List(fields.Nested(BeyondSchema), required=True)
+
+
 def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> Blueprint:
     """The routes of the workbench, for those who may look and those who may decide."""
     blp = Blueprint(
-        "dead-letters", __name__, description="Events that could not be handled, and what waits behind them."
+        "dead-letters",
+        __name__,
+        description="Events that could not be handled and what waits behind them; events of types nobody here knows.",
     )
     _looking(blp, readers)
+    _unknown(blp, readers)
     _deciding(blp, handlers, deciders)
     return blp
 
@@ -132,6 +175,48 @@ def _looking(blp: Blueprint, readers: Collection[StrEnum]) -> None:
         """Show a dead letter with its event, personal fields left out."""
         row = _found(letter_id)
         return _shown(row, _behind([row])) | {"event": _event(row), "frames": row["frames"]}
+
+
+def _unknown(blp: Blueprint, readers: Collection[StrEnum]) -> None:
+    @blp.route("/unknown-events")
+    @allow(*readers)
+    @paged(UnknownEventSchema, UnknownArgs)
+    def list_unknown_events(query: dict[str, Any]) -> Any:
+        """List events of types that nobody here knows, by id; they are handed on by a worker that knows them."""
+        where = {"type": query["type"]} if query["type"] else {}
+        if query["cursor"]:
+            where["_id"] = {"$gt": str(query["cursor"][0])}
+        rows = rows_of(UnknownEvents, where, sort=[("_id", 1)], limit=query["limit"] + 1)
+        return page([_shown_unknown(row) for row in rows], query["limit"], lambda one: [one["id"]])
+
+    @blp.route("/unknown-event-figures")
+    @allow(*readers)
+    @blp.response(200, UnknownFiguresSchema)
+    def get_unknown_event_figures() -> dict[str, Any]:
+        """Say how many events of unknown types are kept, of at most how many, and how many came beyond."""
+        count, size = size_of_kept()
+        more = [{"source": source, "count": number} for source, number in beyond().items()]
+        return {"kept": count, "most": MOST_KEPT, "size": size, "beyond": more}
+
+
+def _shown_unknown(row: Row) -> dict[str, Any]:
+    same = ("type", "source", "key", "seq", "place", "offset", "kept_at", "size", "attempts")
+    envelope = envelope_in(row)
+    return {name: row[name] for name in same} | {
+        "id": row["_id"],
+        "cause": envelope.cause,
+        "announced_at": envelope.time,
+        "fields_": _names_in(row["body"]),
+        "why": sentence(row, language()),
+    }
+
+
+def _names_in(body: bytes) -> list[str]:
+    """The names of a body's fields; none when it is no JSON object."""
+    try:
+        return sorted(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))[:MOST_NAMES]
+    except msgspec.DecodeError:
+        return []
 
 
 def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum]) -> None:

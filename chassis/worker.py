@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
 from chassis import resending, standing, waiters
-from chassis.bus import outbox
+from chassis.bus import outbox, unknown
 from chassis.bus.ahead import examine
 from chassis.bus.consumer import Consumer, ConsumerStopped
 from chassis.bus.dead_letters import OPEN, DeadLetters
@@ -26,6 +26,7 @@ from chassis.bus.parking import Parked
 from chassis.bus.recovery import recover
 from chassis.bus.relay import Relay
 from chassis.bus.topics import topics_of
+from chassis.bus.unknown import Language
 from chassis.database import all_documents, collection_of, connect, ensure_indexes
 from chassis.errors import Busy, Transient
 from chassis.jobs import Job as Job
@@ -66,8 +67,11 @@ class Health:
         self.troubles[part] = why
 
 
-def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) -> None:
-    """Run a service's worker until SIGTERM: consume what `handlers` know, relay the outbox, run the jobs."""
+def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job], language: Language) -> None:
+    """Run a service's worker until SIGTERM: consume what `handlers` know, relay the outbox, run the jobs.
+
+    `language`: the types that are announced at all; an event of another type is kept until a worker knows it.
+    """
     start_logging(f"{name}-worker", settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +92,7 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job]) 
     ]
     for thread in threads:
         thread.start()
-    _wait_out("consumer", health, stop, lambda: _consume(name, settings, handlers, topics, health, stop))
+    _wait_out("consumer", health, stop, lambda: _consume(name, settings, handlers, topics, language, health, stop))
     stop.wait()
     for thread in threads:
         thread.join(CLOSE_SECONDS)
@@ -171,11 +175,17 @@ def _relay(name: str, settings: Settings, topics: Sequence[str], health: Health,
 
 
 def _consume(
-    name: str, settings: Settings, handlers: Handlers, topics: Sequence[str], health: Health, stop: threading.Event
+    name: str,
+    settings: Settings,
+    handlers: Handlers,
+    topics: Sequence[str],
+    language: Language,
+    health: Health,
+    stop: threading.Event,
 ) -> None:
     if not topics:
         return
-    consumer = Consumer(settings.kafka, group_of(name), topics, handlers)
+    consumer = Consumer(settings.kafka, group_of(name), topics, handlers, language)
     try:
         consumer.run(stop, joined=lambda: health.well("consumer"))
     finally:
@@ -192,6 +202,7 @@ def _report() -> None:
     outbox.report_oldest()
     outbox.report_forgotten()
     waiters.report_oldest()
+    unknown.report()
     EVENTS_PARKED.set(collection_of(Parked).estimated_document_count())
     DEAD_LETTERS.set(collection_of(DeadLetters).count_documents({"state": {"$in": OPEN}}))
 

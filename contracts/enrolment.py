@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+import msgspec
 
 from chassis.bus.event import Announcement
 from contracts.terms import LearnerKind, Level, StudyStatus
+
+# A personal field: ciphertext under the learner's own key. Readers keep it as it is; enrolment has the keys.
+Sealed = Annotated[str, msgspec.Meta(extra_json_schema={"x-sealed": True})]
 
 
 class OfLearner(Announcement, frozen=True, kw_only=True):
@@ -22,9 +27,9 @@ class LearnerRegistered(OfLearner, frozen=True, kw_only=True):
 
     replaces: ClassVar[tuple[str, ...]] = ("LearnerRegistered", "LearnerChanged")
     kind: LearnerKind
-    name: str  # sealed
-    phone: str | None = None  # sealed
-    email: str | None = None  # sealed
+    name: Sealed
+    phone: Sealed | None = None
+    email: Sealed | None = None
 
 
 class LearnerChanged(OfLearner, frozen=True, kw_only=True):
@@ -32,9 +37,9 @@ class LearnerChanged(OfLearner, frozen=True, kw_only=True):
 
     replaces: ClassVar[tuple[str, ...]] = ("LearnerRegistered", "LearnerChanged")
     kind: LearnerKind
-    name: str  # sealed
-    phone: str | None = None  # sealed
-    email: str | None = None  # sealed
+    name: Sealed
+    phone: Sealed | None = None
+    email: Sealed | None = None
 
 
 class LearnersMerged(Announcement, frozen=True, kw_only=True):

@@ -280,6 +280,18 @@ def restore(folder: Path, into_empty: bool) -> None:
     tell("What outside parties send again: onex recover SERVICE --forgotten. What is held: onex held-mails list")
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--grace-seconds", type=click.IntRange(0, 86_400), default=600, help="Younger things are on their way.")
+@one_sentence
+def audit(as_json: bool, grace_seconds: int) -> None:
+    """Compare now what the services say of every learner; exit 1 when something does not agree."""
+    from onex.audit.__main__ import audit_stack  # noqa: PLC0415
+
+    running = Running.of(Home.from_environment())
+    sys.exit(audit_stack(running.urls, running.clients_key, grace_seconds, as_json))
+
+
 @main.group("held-mails")
 def held_mails() -> None:
     """E-mails that may have left before notify's database was set back: release them, or drop them."""

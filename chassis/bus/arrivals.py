@@ -8,9 +8,13 @@ from typing import Any
 
 import msgspec
 
-from chassis.bus.event import Announcement, Envelope, Event, envelope_of, event_of
+from chassis.bus.event import Announcement, Envelope, Event, envelope_of, event_of, topic_of
 from chassis.bus.handlers import Handlers
 from chassis.errors import Defect
+
+
+class Misplaced(Defect):
+    """A record stands in a topic that is not its publisher's: whoever wrote it there, its number counts for nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ def arrival_of(
     """Read a record; `Defect` when it breaks the envelope or its contract."""
     try:
         envelope = envelope_of(headers)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise Defect(f"{type(error).__name__}: {error}") from error
+    if place and (topic := place.rsplit(":", 1)[0]) != topic_of(envelope.source):
+        raise Misplaced(f"it says it is from {envelope.source} and stands in {topic}")
     return arrival_in(envelope, payload, types, place, offset)
 
 

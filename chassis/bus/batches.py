@@ -10,11 +10,14 @@ from chassis.bus.arrivals import Arrival, types_of
 from chassis.bus.event import Event
 from chassis.bus.handlers import Handler, Handlers
 from chassis.bus.parking import in_order
+from chassis.bus.unknown import Language, is_unknown, keep
 from chassis.strands import name_keys
-from chassis.watch import EVENT_AGE_SECONDS, EVENTS_HANDLED, EVENTS_UNKNOWN
+from chassis.watch import EVENT_AGE_SECONDS, EVENTS_HANDLED, EVENTS_UNHANDLED, EVENTS_UNKNOWN
 
 
-def take(arrivals: Sequence[Arrival], handlers: Handlers, is_alone: bool = False) -> list[Arrival]:
+def take(
+    arrivals: Sequence[Arrival], handlers: Handlers, is_alone: bool = False, language: Language = None
+) -> list[Arrival]:
     """Have each arrival's effect exactly once, in the open transaction.
 
     Every event moves its key's `seen`, handled or not; one that was seen is dropped; one that comes after a gap is
@@ -23,13 +26,14 @@ def take(arrivals: Sequence[Arrival], handlers: Handlers, is_alone: bool = False
     """
     name_keys(key for arrival in arrivals for key in arrival.keys)
     due = list(in_order(arrivals, types_of(handlers), is_alone))
-    handle(due, handlers)
+    handle(due, handlers, language)
     return due
 
 
-def handle(due: Sequence[Arrival], handlers: Handlers) -> None:
-    """Hand those whose turn it is to their handlers, in waves, in the open transaction."""
+def handle(due: Sequence[Arrival], handlers: Handlers, language: Language = None) -> None:
+    """Hand those whose turn it is to their handlers, in waves, in the open transaction; keep those of unknown types."""
     name_keys(key for arrival in due for key in arrival.keys)
+    keep(due, language)
     events = [arrival for arrival in due if arrival.event]
     for wave in waves(events, handlers):
         for handler, handled in wave:
@@ -66,13 +70,15 @@ def _wave_for(keys: tuple[str, ...], handler: Handler, latest: Mapping[str, tupl
     return index if len(keys) == 1 and last is handler else index + 1
 
 
-def count(arrivals: Sequence[Arrival]) -> None:
+def count(arrivals: Sequence[Arrival], language: Language = None) -> None:
     """Have the metrics know of these, once they are committed."""
     now = time.time()
     for arrival in arrivals:
         envelope = arrival.envelope
-        if arrival.event is None:
-            EVENTS_UNKNOWN.labels(envelope.source, envelope.type).inc()
+        if is_unknown(arrival, language):
+            EVENTS_UNKNOWN.labels(envelope.source).inc()  # its type may be anything, and a label is for ever
+        elif arrival.event is None:
+            EVENTS_UNHANDLED.labels(envelope.source, envelope.type).inc()
         else:
             EVENTS_HANDLED.labels(envelope.source, envelope.type).inc()
             EVENT_AGE_SECONDS.labels(envelope.type).observe(max(now - envelope.time.timestamp(), 0))

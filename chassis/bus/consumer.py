@@ -20,13 +20,15 @@ from pymongo.errors import WriteError
 
 from chassis import standing
 from chassis.bus import dead_letters
-from chassis.bus.arrivals import Arrival, arrival_of, types_of
+from chassis.bus.arrivals import Arrival, Misplaced, arrival_of, types_of
 from chassis.bus.batches import count, take
 from chassis.bus.event import envelope_of
 from chassis.bus.handlers import Handlers
+from chassis.bus.late import hand_on
 from chassis.bus.positions import Positions
 from chassis.bus.retrying import serve
 from chassis.bus.topics import describe, must_be_cut_alike
+from chassis.bus.unknown import Language
 from chassis.bus.watchdog import Watchdog
 from chassis.database import (
     Row,
@@ -90,10 +92,16 @@ class Record:
 
 
 class Consumer:
-    """One member of the service's group; every effect of a batch and its positions are one transaction."""
+    """One member of the service's group; every effect of a batch and its positions are one transaction.
 
-    def __init__(self, kafka: str, group: str, topics: Sequence[str], handlers: Handlers) -> None:
+    `language`: the types that are announced at all; events of others are kept. None: it knows every type.
+    """
+
+    def __init__(
+        self, kafka: str, group: str, topics: Sequence[str], handlers: Handlers, language: Language = None
+    ) -> None:
         self.handlers = handlers
+        self.language = language
         self.types = types_of(handlers)
         self.positions: dict[str, Position] = {}
         self.checking: dict[str, str] = {}  # place → id the record before our position must have
@@ -130,6 +138,7 @@ class Consumer:
         self.watchdog = Watchdog(self.kafka)
         self._commit_at = 0.0
         self._letters_at = 0.0
+        self._may_have_kept = False
         self._fates: deque[bool] = deque(maxlen=FATES_KEPT)  # whether each of the last events became a dead letter
 
     def _know_partitions(self, topics: Sequence[str]) -> None:
@@ -156,6 +165,7 @@ class Consumer:
             records = self.poll()
             self.watchdog.look(bool(records))
             self._report(records)
+            self._hand_on_kept()
             self.handle(records)
             self._serve_letters()
             self._show_lag()
@@ -210,6 +220,7 @@ class Consumer:
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
         begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
         self.positions, self.checking, self.lags = {}, {}, {}
+        self._may_have_kept = True
         log.info("partitions assigned", count=len(places))
         for place, partition in places.items():
             row = known.get(place)
@@ -271,10 +282,10 @@ class Consumer:
         moved = _moved(batch)
         due = try_transaction(lambda: self._effect(arrivals, moved, is_alone))
         self.positions.update(moved)
-        count(due)
+        count(due, self.language)
 
     def _effect(self, arrivals: Sequence[Arrival], moved: Mapping[str, Position], is_alone: bool) -> list[Arrival]:
-        due = take(arrivals, self.handlers, is_alone)
+        due = take(arrivals, self.handlers, is_alone, self.language)
         self._move(moved)
         return due
 
@@ -329,7 +340,7 @@ class Consumer:
     def _bury(self, record: Record, error: Exception) -> None:
         """Make a dead letter of a record; one that was seen or is a letter already is merely passed by."""
         try:
-            letter = self._put_away(record, error)
+            letter = self._put_away(record, error, is_raw=isinstance(error, Misplaced))
         except (OverflowError, InvalidDocument, WriteError) as unkept:
             log.warning("a record can't be kept by its own names, it is kept as it came", kind=type(unkept).__name__)
             letter = self._put_away(record, error, is_raw=True)
@@ -356,13 +367,19 @@ class Consumer:
         self.positions.update(moved)
         return letter
 
+    def _hand_on_kept(self) -> None:
+        """Once for each assignment, before anything newer: what the owners before us kept and we know the type of."""
+        if self._may_have_kept:
+            hand_on(self.positions, self.handlers, self.language)
+            self._may_have_kept = False
+
     def _serve_letters(self) -> None:
         """Once a second, do what operators asked for dead letters of our partitions."""
         if time.monotonic() < self._letters_at:
             return
         self._letters_at = time.monotonic() + LETTERS_EVERY_SECONDS
         for row in dead_letters.asked_of(self.positions, LETTERS_AT_ONCE):
-            count(serve(row["_id"], self.handlers))
+            count(serve(row["_id"], self.handlers, self.language), self.language)
             self._letters_at = 0.0
 
     def _report(self, records: Sequence[Record]) -> None:
@@ -371,7 +388,7 @@ class Consumer:
             place = f"{partition.topic}:{partition.partition}"
             if end is not None and place in self.positions:
                 self.lags[place] = max(end - self.positions[place].next_offset, 0)
-        OLDEST_UNHANDLED.set(time.time() - record_time(records[0]) if records else 0)
+        OLDEST_UNHANDLED.set(max(time.time() - record_time(records[0]), 0) if records else 0)
 
     def _show_lag(self) -> None:
         """Once a second, tell Kafka and the metrics how far we are."""
@@ -415,7 +432,7 @@ def record_time(record: Record) -> float:
     """When a record's event was announced, in seconds; now when it does not say."""
     try:
         return envelope_of(record.headers).time.timestamp()
-    except (KeyError, ValueError):
+    except ValueError:
         return time.time()
 
 
@@ -426,7 +443,7 @@ def _id_in(headers: Sequence[tuple[str, bytes | None]]) -> str:
 def _name_of(record: Record) -> str:
     try:
         envelope = envelope_of(record.headers)
-    except (KeyError, ValueError):
+    except ValueError:
         return f"record at {record.place}, offset {record.offset}"
     what = f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq})"
     return f"{what} at {record.place}, offset {record.offset}"

@@ -208,5 +208,5 @@ def _told(envelope: Envelope) -> Row:
 def _envelope(headers: Sequence[tuple[str, bytes | None]]) -> Envelope | None:
     try:
         return envelope_of(headers)
-    except (KeyError, ValueError):
+    except ValueError:
         return None

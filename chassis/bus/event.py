@@ -16,6 +16,7 @@ NAMES = uuid.UUID("8b0f1c52-5a0e-5d0c-9d51-0e4f6f6e2019")
 MAX_BODY_BYTES = 512 * 1024
 SOURCE = re.compile(r"[a-z][a-z0-9-]{0,62}")  # it names a field of every strand
 LAST_NUMBER = 2**53 - 1  # what JSON readers keep exactly
+SPECIFICATION = b"1.0"
 NAMED = ("ce_id", "ce_source", "ce_type", "ce_cause")
 
 
@@ -50,6 +51,11 @@ class Event(msgspec.Struct, Generic[Body], frozen=True, kw_only=True):
     @property
     def type(self) -> str:
         return type(self.body).__name__
+
+
+def topic_of(source: str) -> str:
+    """The topic of a publisher."""
+    return f"onex.{source}.v1"
 
 
 def event_id(cause: str, type_name: str, key: str, n: int) -> str:
@@ -97,12 +103,16 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 def envelope_of(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
-    """Read the headers of a record; KeyError or ValueError when one is missing or malformed."""
+    """Read the headers of a record; ValueError when one is missing or malformed."""
     values = dict(headers)
     texts = {name: _text(values, name) for name in ("ce_sequence", *NAMED, "ce_partitionkey", "ce_time")}
     seq = int(texts["ce_sequence"])
-    if not 1 <= seq <= LAST_NUMBER or SOURCE.fullmatch(texts["ce_source"]) is None or "\0" in texts["ce_partitionkey"]:
-        raise ValueError("a number, source or key that nobody gives")
+    if not 1 <= seq <= LAST_NUMBER or SOURCE.fullmatch(texts["ce_source"]) is None:
+        raise ValueError("a number or source that nobody gives")
+    if not texts["ce_partitionkey"] or "\0" in texts["ce_partitionkey"]:
+        raise ValueError("a key that nobody gives")
+    if values.get("ce_specversion") != SPECIFICATION:
+        raise ValueError("ce_specversion is not 1.0, the one read here")
     return Envelope(
         id=texts["ce_id"],
         source=texts["ce_source"],
@@ -110,12 +120,21 @@ def envelope_of(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
         key=texts["ce_partitionkey"],
         seq=seq,
         cause=texts["ce_cause"],
-        time=datetime.fromisoformat(texts["ce_time"]),
+        time=_instant(texts["ce_time"]),
     )
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("ce_time has no zone")
+    return found
 
 
 def _text(values: Mapping[str, bytes | None], name: str) -> str:
     """A header's text; other clients send headers without a value."""
+    if name not in values:
+        raise ValueError(f"there is no {name}")
     value = values[name]
     if value is None:
         raise ValueError(f"{name} has no value")

@@ -84,5 +84,5 @@ def envelope_in(headers: Sequence[tuple[str, bytes | None]]) -> Envelope | None:
     """The envelope of a record; None for one that is no event."""
     try:
         return envelope_of(headers)
-    except (KeyError, ValueError):
+    except ValueError:
         return None

@@ -9,25 +9,30 @@ from chassis.bus.batches import handle, take
 from chassis.bus.dead_letters import DeadLetters, LetterState, arrival_again, broke_again, lift, settle
 from chassis.bus.handlers import Handlers
 from chassis.bus.parking import drained
+from chassis.bus.unknown import Language
 from chassis.database import Row, comes_from_outside, rows_of, run_transaction
 from chassis.strands import strand
 from chassis.watch import log
 
-Deed = Callable[[Row, Handlers, bool], list[Arrival]]
+Deed = Callable[[Row, Handlers, bool, Language], list[Arrival]]
 
 
 class NotHandled(Exception):
     """A rehearsal's end: everything it did is taken back."""
 
 
-def serve(name: str, handlers: Handlers) -> list[Arrival]:
+def serve(name: str, handlers: Handlers, language: Language = None) -> list[Arrival]:
     """Do what an operator asked for one letter; what had its effect. Another defect has it wait for an operator again.
 
     Transient and outages come through: the letter stays asked for.
     """
-    deed = {LetterState.ASKED: try_again, LetterState.DISCARDING: give_up}
+    deeds: dict[str, Deed] = {LetterState.ASKED: try_again, LetterState.DISCARDING: give_up}
+
+    def deed(is_alone: bool) -> list[Arrival]:
+        return _stands(name, lambda row: deeds[row["state"]](row, handlers, is_alone, language))
+
     try:
-        return _with_or_alone(lambda is_alone: _stands(name, lambda row: deed[row["state"]](row, handlers, is_alone)))
+        return _with_or_alone(deed)
     except Exception as error:
         if comes_from_outside(error):
             raise
@@ -49,15 +54,15 @@ def rehearse(name: str, handlers: Handlers) -> None:
         return
 
 
-def try_again(row: Row, handlers: Handlers, is_alone: bool) -> list[Arrival]:
+def try_again(row: Row, handlers: Handlers, is_alone: bool, language: Language = None) -> list[Arrival]:
     """Take a letter's event in as if it had just come."""
     lift(row)
-    due = take([arrival_again(row, types_of(handlers))], handlers, is_alone)
+    due = take([arrival_again(row, types_of(handlers))], handlers, is_alone, language)
     settle(row, LetterState.HANDLED)
     return due
 
 
-def give_up(row: Row, handlers: Handlers, is_alone: bool) -> list[Arrival]:
+def give_up(row: Row, handlers: Handlers, is_alone: bool, language: Language = None) -> list[Arrival]:
     """Let a letter's number count as seen without its effect, and take in what waited behind it."""
     lift(row)
     settle(row, LetterState.DISCARDED)
@@ -66,7 +71,7 @@ def give_up(row: Row, handlers: Handlers, is_alone: bool) -> list[Arrival]:
         return []
     held.seen[row["source"]] = row["seq"]
     due = list(drained(held, row["source"], {}, types_of(handlers), is_alone))
-    handle(due, handlers)
+    handle(due, handlers, language)
     return due
 
 

@@ -9,15 +9,11 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from chassis.bus.event import topic_of as topic_of
 from chassis.errors import Transient
 
 REQUEST_MS = 10_000
 PAUSE_SECONDS = 0.05
-
-
-def topic_of(source: str) -> str:
-    """The topic of a publisher."""
-    return f"onex.{source}.v1"
 
 
 def topics_of(sources: Iterable[str]) -> list[str]:

@@ -28,6 +28,9 @@ PASSED_ON = (
     "SMTP_HOST",
     "SMTP_PORT",
     "MAIL_FROM",
+    "AUDIT_EVERY_SECONDS",
+    "AUDIT_FIRST_SECONDS",
+    "AUDIT_GRACE_SECONDS",
     *WORKERS.values(),
 )
 

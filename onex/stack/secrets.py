@@ -12,7 +12,8 @@ from pathlib import Path
 from onex.stack.home import Home
 
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
-CLIENTS = (*SERVICES, "portal")
+SEALING = (*SERVICES, "portal")
+CLIENTS = (*SEALING, "auditor")
 KEY_BYTES = 32
 
 
@@ -34,7 +35,7 @@ def made() -> dict[str, str]:
     """A new set: a seal key for each service, the pepper, and the clients' secrets."""
     clients_key = _new()
     return {
-        **{f"SEAL_KEY_{name.upper()}": _new() for name in CLIENTS},
+        **{f"SEAL_KEY_{name.upper()}": _new() for name in SEALING},
         "PEPPER": _new(),
         "CLIENTS_KEY": clients_key,
         **{f"CLIENT_SECRET_{name.upper()}": client_secret(clients_key, name) for name in CLIENTS},

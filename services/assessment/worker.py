@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.worker import run
+from contracts.language import TYPES
 from services.assessment.certificates.sheet import sheets
 from services.assessment.handlers import HANDLERS
 from services.assessment.jobs import jobs
@@ -10,4 +11,4 @@ from services.assessment.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("assessment", given, HANDLERS, jobs(sheets(given.directory(), given.master()), given.keep_imports_days))
+    run("assessment", given, HANDLERS, jobs(sheets(given.directory(), given.master()), given.keep_imports_days), TYPES)

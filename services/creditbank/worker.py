@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chassis.worker import run
+from contracts.language import TYPES
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import JOBS
 from services.creditbank.settings import settings
 
 if __name__ == "__main__":
-    run("creditbank", settings(), HANDLERS, JOBS)
+    run("creditbank", settings(), HANDLERS, JOBS, TYPES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.worker import run
+from contracts.language import TYPES
 from services.enrolment.applications.roster import sheets
 from services.enrolment.handlers import HANDLERS
 from services.enrolment.jobs import jobs
@@ -11,4 +12,5 @@ from services.enrolment.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("enrolment", given, HANDLERS, jobs(sheets(Keyring.of(given.seal_key, given.pepper)), given.keep_imports_days))
+    keyring = Keyring.of(given.seal_key, given.pepper)
+    run("enrolment", given, HANDLERS, jobs(sheets(keyring), given.keep_imports_days), TYPES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from chassis.worker import run
+from contracts.language import TYPES
 from services.notify.handlers import HANDLERS
 from services.notify.jobs import jobs
 from services.notify.notices.sender import MailServer
@@ -16,4 +17,4 @@ if __name__ == "__main__":
     given = settings()
     server = MailServer(given.smtp_host, given.smtp_port, given.mail_from)
     opener = partial(given.directory().open_fields, purpose=PURPOSE)
-    run("notify", given, HANDLERS, jobs(opener, server))
+    run("notify", given, HANDLERS, jobs(opener, server), TYPES)

@@ -115,6 +115,7 @@ def test_a_body_that_breaks_its_contract_is_a_defect() -> None:
     sound = arrival(Counted(name="a", amount=1), 1)
     headers = [("ce_id", b"x"), ("ce_source", b"north"), ("ce_type", b"Counted"), ("ce_partitionkey", b"thing:a")]
     headers += [("ce_sequence", b"1"), ("ce_cause", b"c"), ("ce_time", b"2021-03-01T08:00:00Z")]
+    headers += [("ce_specversion", b"1.0")]
     assert arrival_of(headers, sound.payload, {"Counted": Counted}).event is not None
     for broken in (b"{", b'{"name": "a"}', b'{"name": "a", "amount": "many"}', b"\xff"):
         with pytest.raises(Defect):

@@ -140,7 +140,7 @@ def test_a_record_that_is_no_event_is_kept_and_holds_up_nobody(kafka: str, relay
     told(relay, *(Counted(name=f"b{n}", amount=n) for n in range(9)))
     consume_until(kafka, group, lambda: database()["sums"].count_documents({}) == 9 and len(letters()) == 2)
     assert [row["_id"] for row in letters()] == ["onex.north.v1:1|0", "onex.north.v1:1|1"]
-    assert sentence(letters()[0], "en") == "The record breaks its contract: KeyError: 'ce_sequence'."
+    assert sentence(letters()[0], "en") == "The record breaks its contract: ValueError: there is no ce_sequence."
     ask(LetterState.DISCARDING)
     consume_until(kafka, group, lambda: len(letters(state="discarded")) == 2)
 

@@ -72,9 +72,7 @@ def test_what_a_sleeper_sends_late_is_a_repeat_that_readers_drop(
     assert rows_of(Outbox, {"due": True}) == []
 
 
-def test_once_awake_it_holds_nothing_that_was_stolen_and_publishes_nothing_of_it(
-    sleeper: Asleep, thief: Relay
-) -> None:
+def test_once_awake_it_holds_nothing_that_was_stolen_and_publishes_nothing_of_it(sleeper: Asleep, thief: Relay) -> None:
     sleeper.wakes.set()
     announce(Counted(name="a", amount=1))
     assert sleeper.publish_pending() == 1

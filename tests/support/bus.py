@@ -14,7 +14,9 @@ from pymongo import InsertOne
 from chassis.bus import topics
 from chassis.bus.consumer import Consumer
 from chassis.bus.event import Event
+from chassis.bus.handlers import Handlers
 from chassis.bus.outbox import append
+from chassis.bus.unknown import Language
 from chassis.database import rows_of, run_transaction, write
 from tests.support.words import Counted
 
@@ -40,18 +42,26 @@ def announce(*bodies: Any) -> None:
     run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, at most half a minute."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def until(condition: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait for a condition, by default at most half a minute."""
+    deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         pause.wait(0.02)
 
 
-def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
-    """Run a consumer of its own until the condition holds."""
-    consumer = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+def consume_until(
+    kafka: str,
+    group: str,
+    condition: Callable[[], Any],
+    handlers: Handlers | None = None,
+    language: Language = None,
+    seconds: float = DEADLINE_SECONDS,
+) -> None:
+    """Run a consumer of its own until the condition holds; of this small service, or of one with other handlers."""
+    names = topics.topics_of(body.source for body in handlers) if handlers else TOPICS
+    consumer = Consumer(kafka, group, names, handlers or {Counted: on_counted}, language)
     stop = threading.Event()
     failures: list[BaseException] = []
 
@@ -64,7 +74,7 @@ def consume_until(kafka: str, group: str, condition: Callable[[], Any]) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(lambda: condition() or failures)
+        until(lambda: condition() or failures, seconds)
     finally:
         stop.set()
         thread.join()

@@ -19,7 +19,7 @@ from importlinter.cli import lint_imports_command
 
 VERDICT = re.compile(r"^(.+) (KEPT|BROKEN)(?: \(.*\))?$", re.MULTILINE)
 WHOLE = "whole"
-PACKAGES = ("services", "portal", "contracts", "chassis", "onex")
+PACKAGES = ("services", "portal", "contracts", "chassis", "onex", "bench")
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ SEEDS = (
     Seed(KAFKA, "services.training.jobs", "kafka"),
     Seed(KAFKA, "chassis.web.health", "kafka"),
     Seed(WITNESSES, "onex.samples.judging", "contracts.terms"),
+    Seed(WITNESSES, "bench.bare", "chassis.strands"),
     Seed(EVENTS, "services.assessment.results.queries", "contracts.assessment"),
     Seed(COLLECTIONS, "services.enrolment.learners.api", "pymongo"),
     Seed(COLLECTIONS, "portal.pages.staff", "mongoengine"),

@@ -162,6 +162,8 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/lives/{cause}"): _life,
     ("GET", "/dead-letters"): _plain,
     ("GET", "/dead-letters/{letter_id}"): _letter,
+    ("GET", "/unknown-events"): _plain,
+    ("GET", "/unknown-event-figures"): _plain,
     ("POST", "/dead-letter-retries"): _letters({}),
     ("POST", "/dead-letter-discards"): _letters({"reason": "no event at all"}),
     ("POST", "/outbox/resend"): _put({"gaps": [{"key": "learner:nobody", "first": 1, "last": 3}]}),
@@ -241,6 +243,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("assessment", "POST", "/teos/{teo}/certificates/{number}/revocations"): _put(
         {"reason": "issued twice"}, teo=TEO, number="N2"
     ),
+    **{(name, "GET", "/audit"): _plain for name in ("assessment", "creditbank", "notify")},
     ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
     ("creditbank", "GET", "/holdings/totals"): _plain,

@@ -18,7 +18,10 @@ CLIENT_ID = r"[a-z0-9][a-z0-9._-]{0,63}"
 SECRETS_AT_ONCE = 2
 SECRET_BYTES = 32
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
-BUILT_IN: dict[str, Role] = dict.fromkeys((*SERVICES, "portal"), Role.SERVICE) | {"onex": Role.OPERATOR}
+BUILT_IN: dict[str, Role] = dict.fromkeys((*SERVICES, "portal"), Role.SERVICE) | {
+    "onex": Role.OPERATOR,
+    "auditor": Role.AUDITOR,
+}
 DEMO: dict[str, Role] = {
     "demo-registry": Role.REGISTRY,
     "demo-exam-office": Role.EXAM_OFFICE,

@@ -8,16 +8,18 @@ from typing import Any
 from chassis.errors import Refusal
 from chassis.web.access import allow, check_scope, owned
 from chassis.web.blueprint import Blueprint
+from chassis.web.bundles import BundleArgs
 from chassis.web.once import once
 from chassis.web.paging import page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
 from services.assessment.plans import queries as plans
 from services.assessment.plans.domain import plan_id_of
-from services.assessment.results import commands, queries
+from services.assessment.results import audit, commands, queries
 from services.assessment.results.domain import Marks, Result, Sitting, Weighed
 from services.assessment.results.schemas import (
     AnnulmentSchema,
+    AuditedLearnerSchema,
     CorrectionSchema,
     DueSchema,
     OfLearnerArgs,
@@ -130,3 +132,11 @@ def warnings() -> dict[str, Any]:
     teos = owned("teo")
     open_ones = [one for one in queries.warnings() if teos is None or one["teo"] in teos]
     return {"warnings": [{"code": "publicity_without_due_date", **one} for one in open_ones]}
+
+
+@blp.route("/audit", methods=["GET"])
+@allow(Role.AUDITOR, Role.OPERATOR)
+@paged(AuditedLearnerSchema, BundleArgs)
+def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+    """Every learner's results and what was announced of them, by learner; `owner` is a learner's id."""
+    return audit.audited(query)

@@ -267,3 +267,12 @@ def _result_of(row: Row) -> Result:
         carried_from=row["carried_from"],
         submitted_by=row["submitted_by"],
     )
+
+
+def audited_rows(learner: Mapping[str, Any], limit: int) -> list[Row]:
+    """What of results is audited, by learner."""
+    names = ["learner_id", "scheme", "level", "revision", "state", "verdict", "submitted_by"]
+    return rows_of(Results, {"learner_id": dict(learner)}, names, sort=AUDIT_ORDER, limit=limit)
+
+
+AUDIT_ORDER = [("learner_id", 1), ("scheme", 1), ("level", 1)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
+from chassis.web.bundles import AnnouncedSchema
 from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import Verdict
@@ -115,6 +116,26 @@ class WarningsSchema(Schema):
 
 class OfLearnerArgs(PageArgs):
     learner_id = fields.String(required=True, validate=validate.Length(min=1, max=100))
+
+
+class AuditedResultSchema(Schema):
+    """A result as it stands. `announced` says this revision; `final_at`: when it was announced as final."""
+
+    result_id = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    revision = fields.Integer(required=True)
+    state = fields.String(required=True, validate=validate.OneOf([str(one) for one in State]))
+    verdict = fields.String(required=True, validate=validate.OneOf([str(one) for one in Verdict]))
+    announced = fields.Nested(AnnouncedSchema, required=True, allow_none=True)
+    final_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class AuditedLearnerSchema(Schema):
+    """What assessment has of a learner."""
+
+    learner_id = fields.String(required=True)
+    results = fields.List(fields.Nested(AuditedResultSchema), required=True)
 
 
 def shape(one: Result) -> dict[str, Any]:

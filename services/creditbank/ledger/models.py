@@ -224,6 +224,29 @@ def stream_unfounded() -> Iterator[str]:
         yield from sorted(set(page) - {learner_of(row) for row in firsts})
 
 
+def audited_accounts(learner: Mapping[str, Any], limit: int) -> list[Row]:
+    """What of accounts is audited, by learner."""
+    names = ["entries", "holdings", "merged_into"]
+    return rows_of(Accounts, {"_id": dict(learner)}, names, sort=[("_id", 1)], limit=limit)
+
+
+def audited_entries(learner: Mapping[str, Any], limit: int) -> list[Row]:
+    """What of entries is audited, by learner and number. Learners' ids are of one length, so places sort as they do."""
+    if "$in" in learner:
+        ranges = [{"_id": chain_of(one)} for one in learner["$in"]]
+        return rows_of(Entries, {"$or": ranges}, AUDITED, sort=[("_id", 1)], limit=limit)
+    beyond = f"{learner['$gt']};" if learner["$gt"] else ""
+    return rows_of(Entries, {"_id": {"$gt": beyond}}, AUDITED, sort=[("_id", 1)], limit=limit)
+
+
+AUDITED = ["cause", "what", "scheme", "result_id", "revision", "postings"]
+
+
+def merged_into(learner_ids: Collection[str]) -> list[Row]:
+    """The accounts that were handed to these learners."""
+    return rows_of(Accounts, {"merged_into": {"$in": list(learner_ids)}}, ["merged_into"], sort=[("_id", 1)])
+
+
 def keep_schemes(needs: Mapping[str, bool]) -> None:
     """Write what the ledger knows of schemes."""
     rows = [{"_id": code, "needs_certificate_number": needed} for code, needed in needs.items()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chassis import waiters
 from chassis.bus.outbox import caused_by
 from chassis.database import Row
 from chassis.errors import NOT_FOUND
+from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
 from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
@@ -114,6 +116,38 @@ def books() -> dict[str, int]:
     learners = sum(row[pocket] for row in models.sum_holdings() for pocket in POCKETS)
     bank = -models.sum_journal()
     return {"learners_points": learners, "bank_points": bank, "sum": learners + bank}
+
+
+def merged_from(learner_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The learners whose accounts were handed to each of these."""
+    found: dict[str, list[str]] = {}
+    for row in models.merged_into(learner_ids):
+        found.setdefault(row["merged_into"], []).append(row["_id"])
+    return found
+
+
+def audited_holdings(account: Row) -> list[dict[str, Any]]:
+    """What an account holds from each scheme, as an auditor reads it."""
+    return [
+        {"scheme": one["scheme"], **{f"{pocket}_points": one.get(pocket, 0) for pocket in POCKETS}}
+        for one in account["holdings"]
+    ]
+
+
+def audited_entry(row: Row) -> dict[str, Any]:
+    """An entry as an auditor reads it: why, and what it moved from where to where."""
+    postings = [{"source": one["from"], "target": one["to"], "credit_points": one["points"]} for one in row["postings"]]
+    return {
+        "number": int(row["_id"].rpartition(":")[2]),
+        **{name: row[name] for name in ("cause", "what", "scheme")},
+        "result_id": row.get("result_id"),
+        "revision": row.get("revision"),
+        "postings": postings,
+    }
+
+
+ACCOUNTS = Shelf(models.audited_accounts, lambda row: str(row["_id"]))
+ENTRIES = Shelf(models.audited_entries, models.learner_of)
 
 
 def flow() -> list[dict[str, Any]]:

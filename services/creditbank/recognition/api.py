@@ -6,10 +6,11 @@ from typing import Any
 
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
+from chassis.web.bundles import BundleArgs
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from contracts.terms import Role, level_of
-from services.creditbank.recognition import commands, queries
-from services.creditbank.recognition.schemas import PublishedRuleSchema, RuleSchema
+from services.creditbank.recognition import audit, commands, queries
+from services.creditbank.recognition.schemas import AuditedLearnerSchema, PublishedRuleSchema, RuleSchema
 
 blp = Blueprint("recognition", __name__, description="What certificates are worth.")
 
@@ -47,3 +48,11 @@ def _after(cursor: Key | None) -> str:
         case [str(place)]:
             return place
     raise CURSOR_INVALID()
+
+
+@blp.route("/audit", methods=["GET"])
+@allow(Role.AUDITOR, Role.OPERATOR)
+@paged(AuditedLearnerSchema, BundleArgs)
+def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+    """Every learner's account, outcomes and entries, by learner; `owner` is a learner's id."""
+    return audit.audited(query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -116,6 +116,11 @@ def find_waiting(learner_ids: Collection[str]) -> list[str]:
 def find_placed(places: Collection[str]) -> list[Outcome]:
     """The outcomes kept under these names."""
     return [outcome_of(row) for row in rows_of(Outcomes, {"_id": {"$in": list(places)}}, sort=[("_id", 1)])]
+
+
+def audited_rows(learner: Mapping[str, Any], limit: int) -> list[Row]:
+    """Outcomes as they are kept, by learner."""
+    return rows_of(Outcomes, {"learner_id": dict(learner)}, sort=[("learner_id", 1)], limit=limit)
 
 
 def keep_outcomes(outcomes: Iterable[Outcome], known: Collection[tuple[str, str]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.database import Row
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
+from chassis.web.bundles import BundleArgs
 from chassis.web.health import Step
 from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
 from chassis.web.schemas import FlowSchema
@@ -15,9 +16,10 @@ from contracts.terms import Role
 from services.notify.contacts.commands import prefer_language
 from services.notify.contacts.domain import Language
 from services.notify.contacts.queries import languages_of
-from services.notify.notices import commands, queries
+from services.notify.notices import audit, commands, queries
 from services.notify.notices.domain import Channel, NoticeState
 from services.notify.notices.schemas import (
+    AuditedLearnerSchema,
     DecidedSchema,
     HeldMailSchema,
     HeldMailsSchema,
@@ -136,6 +138,14 @@ def release_held(body: dict[str, Any]) -> dict[str, int]:
 def drop_held(body: dict[str, Any]) -> dict[str, int]:
     """Have held e-mails never sent; their notices stay in the mailboxes."""
     return {"count": commands.drop_held(body["ids"], caller().subject)}
+
+
+@blp.route("/audit")
+@allow(Role.AUDITOR, Role.OPERATOR)
+@paged(AuditedLearnerSchema, BundleArgs)
+def read_audit(query: dict[str, Any]) -> dict[str, Any]:
+    """What every learner was told of results and credit, by learner; `owner` is a learner's id."""
+    return audit.audited(query)
 
 
 def life(cause: str) -> list[Step]:

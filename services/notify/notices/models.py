@@ -308,6 +308,15 @@ def rows_caused_by(cause: str) -> list[Row]:
     return rows_of(Notices, {"cause": cause}, sort=[("queued_at", 1)], limit=100)
 
 
+def audited_rows(mailbox: Mapping[str, Any], limit: int) -> list[Row]:
+    """The notices in mailboxes, by mailbox."""
+    where = {"mailbox": dict(mailbox), "channel": Channel.MAILBOX}
+    return rows_of(Notices, where, AUDITED, sort=[("mailbox", 1)], limit=limit)
+
+
+AUDITED = ["cause", "event", "channel", "state", "recipient", "mailbox", "reason", "queued_at", "sent_at"]
+
+
 def counts() -> list[Row]:
     """How many notices of each event stand in each state, read off an index."""
     pipeline: list[Row] = [

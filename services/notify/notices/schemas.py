@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from chassis.web.bundles import HeldUpSchema
 from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from services.notify.contacts.domain import Language
@@ -71,3 +72,27 @@ class PreferenceSchema(Schema):
     """In which language a learner is written to."""
 
     language = _language(required=True)
+
+
+class AuditedNoticeSchema(Schema):
+    """A notice about credit or a result. `cause` is the event it tells of; `waiting_for` or `reason`: why an e-mail has
+    not left."""
+
+    id = fields.String(required=True)
+    cause = fields.String(required=True)
+    event = fields.String(required=True)
+    channel = fields.String(required=True, validate=validate.OneOf([channel.value for channel in Channel]))
+    state = fields.String(required=True, validate=validate.OneOf([state.value for state in NoticeState]))
+    recipient = fields.String(required=True)
+    waiting_for = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    queued_at = fields.AwareDateTime(required=True)
+    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class AuditedLearnerSchema(Schema):
+    """What a learner was told of results and credit."""
+
+    learner_id = fields.String(required=True)
+    held_up = fields.List(fields.Nested(HeldUpSchema), required=True)
+    notices = fields.List(fields.Nested(AuditedNoticeSchema), required=True)

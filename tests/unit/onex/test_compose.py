@@ -146,7 +146,7 @@ def test_the_stacks_own_description_is_read_whole(tmp_path: Path) -> None:
     stack = compose.read(addresses.COMPOSE, known | secrets.made())
 
     pairs = {name for service in secrets.SERVICES for name in (service, f"{service}-worker")}
-    assert set(stack.services) == {"mongo", "kafka", "topics", "mail-sink", "portal"} | pairs
+    assert set(stack.services) == {"mongo", "kafka", "topics", "mail-sink", "portal", "auditor"} | pairs
     assert set(stack.left) == {"prometheus", "grafana"}
     for service in secrets.SERVICES:
         app, worker = stack.services[service], stack.services[f"{service}-worker"]

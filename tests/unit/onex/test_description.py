@@ -33,13 +33,17 @@ def test_prometheus_asks_every_process() -> None:
     answering = {
         f"{name}:{one.ports[0].number}"
         for name, one in services.items()
-        if name == "portal" or name.removesuffix("-worker") in secrets.SERVICES
+        if name in ("portal", "auditor") or name.removesuffix("-worker") in secrets.SERVICES
     }
     assert answering == targets - {"localhost:9090"}
 
 
 def test_alerts_and_panels_name_metrics_that_exist() -> None:
-    sources = [file.read_text() for part in ("chassis", "services", "portal") for file in (ROOT / part).rglob("*.py")]
+    sources = [
+        file.read_text()
+        for part in ("chassis", "services", "portal", "onex/audit")
+        for file in (ROOT / part).rglob("*.py")
+    ]
     exist = set(re.findall(r'"(onex_[a-z_]+)"', "\n".join(sources)))
     alerts = (ROOT / "deploy/prometheus/alerts.yml").read_text()
     panels = json.dumps(json.loads(Path(ROOT / "deploy/grafana/dashboards/onex.json").read_text()))

@@ -1,0 +1,1 @@
+"""Benchmarks: OneX beside pipelines that promise less (DESIGN.md section 9)."""

@@ -1,0 +1,286 @@
+"""Tables, plots and docs/benchmarks.md, all from what a run has written: `python -m bench.report`."""
+
+from __future__ import annotations
+
+import json
+import pstats
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOTS = ROOT / "docs" / "benchmarks"
+TOP = 12
+LEAST_SHARE = 0.02  # threads that took less of a profile are left out
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure of all runs. `aim`: at least, or with `at_most` at most, that median."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+    aim: float | None = None
+    at_most: bool = False
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def verdict(self) -> str:
+        if self.aim is None:
+            return ""
+        is_met = self.median <= self.aim if self.at_most else self.median >= self.aim
+        sign = "≤" if self.at_most else "≥"
+        return f"{sign} {shown(self.aim, self.unit)}: {'met' if is_met else 'missed'}"
+
+    def cells(self) -> tuple[str, ...]:
+        spread = (self.median, min(self.values), max(self.values))
+        return (self.name, *(shown(value, self.unit) for value in spread), self.verdict)
+
+
+def shown(value: float, unit: str) -> str:
+    """A number with its unit, as short as it may be."""
+    if unit == "%":
+        return f"{100 * value:.0f} %"
+    digits = 2 if unit == "×" else 1 if unit == "ms" else 0
+    return f"{value:,.{digits}f} {unit}"
+
+
+def lines(said: Row) -> list[Line]:
+    """Every figure with its reference and its aim (DESIGN.md section 9)."""
+    runs = said["runs"]
+    return [*_rates(runs), *_single(runs), *_paced(runs), *_workers(runs)]
+
+
+def _line(name: str, unit: str, runs: Iterable[Row], figure: Callable[[Row], float | None], **aim: Any) -> list[Line]:
+    values = tuple(value for run in runs if (value := figure(run)) is not None)
+    return [Line(name, unit, values, **aim)] if values else []
+
+
+def _rate(*path: str) -> Callable[[Row], float | None]:
+    def figure(run: Row) -> float | None:
+        for name in path:
+            run = run.get(name, {})
+        return run.get("per_second")
+
+    return figure
+
+
+def _ratio(one: Callable[[Row], float | None], other: Callable[[Row], float | None]) -> Callable[[Row], float | None]:
+    def figure(run: Row) -> float | None:
+        above, below = one(run), other(run)
+        return above / below if above is not None and below else None
+
+    return figure
+
+
+BARE, SAFE, PAIRS, CELERY = _rate("bare"), _rate("safe"), _rate("pairs"), _rate("celery", "batches")
+ONEX, FINAL, SINGLE, WORKERS = (_rate("onex", what) for what in ("batches", "final", "single", "workers"))
+
+
+def _rates(runs: list[Row]) -> list[Line]:
+    return [
+        *_line("OneX: submitted → credited → told", "/s", runs, ONEX),
+        *_line("safe", "/s", runs, SAFE),
+        *_line("bare", "/s", runs, BARE),
+        *_line("Celery with Redis", "/s", runs, CELERY),
+        *_line("OneX of safe", "%", runs, _ratio(ONEX, SAFE), aim=0.75),
+        *_line("OneX of bare", "%", runs, _ratio(ONEX, BARE), aim=0.35),
+        *_line("bare of safe (is the reference fast enough?)", "×", runs, _ratio(BARE, SAFE), aim=1.5),
+        *_line("OneX of Celery", "×", runs, _ratio(ONEX, CELERY)),
+        *_line("OneX, final at once (twice the road for each result)", "/s", runs, FINAL),
+        *_line("OneX, final at once, of safe", "%", runs, _ratio(FINAL, SAFE)),
+    ]
+
+
+def _single(runs: list[Row]) -> list[Line]:
+    return [
+        *_line("OneX, one result at a time", "/s", runs, SINGLE),
+        *_line("raw two-document transactions", "/s", runs, PAIRS),
+        *_line("OneX one at a time, of raw pairs", "%", runs, _ratio(SINGLE, PAIRS), aim=0.4),
+    ]
+
+
+def _latency(quantile: str, *path: str) -> Callable[[Row], float | None]:
+    def figure(run: Row) -> float | None:
+        for name in path:
+            run = run.get(name, {})
+        return run.get(quantile)
+
+    return figure
+
+
+def _paced(runs: list[Row]) -> list[Line]:
+    found = _line("pace of the next lines (30 % of one at a time)", "/s", runs, lambda run: run["onex"].get("rate"))
+    for name, path in (("OneX", ("onex", "paced")), ("chain", ("chain",)), ("Celery", ("celery", "paced"))):
+        for quantile in ("p50", "p99", "max"):
+            found += _line(f"{name}: pass → credit, {quantile}", "ms", runs, _latency(f"{quantile}_ms", *path))
+    onex, chain = _latency("p99_ms", "onex", "paced"), _latency("p99_ms", "chain")
+    return found + _line("OneX p99 of the chain's p99", "×", runs, _ratio(onex, chain), aim=2, at_most=True)
+
+
+def _workers(runs: list[Row]) -> list[Line]:
+    return [
+        *_line("OneX, more workers per service", "/s", runs, WORKERS),
+        *_line("more workers of one", "×", runs, _ratio(WORKERS, ONEX)),
+    ]
+
+
+def processor(said: Row) -> list[Line]:
+    """Processor time for a result, by pipeline and process."""
+    found: list[Line] = []
+    parts = {"bare": ("bare",), "safe": ("safe",), "OneX": ("onex", "batches"), "Celery": ("celery", "batches")}
+    for who, path in parts.items():
+        of_run = [used for run in said["runs"] if (used := _used(run, path))]
+        found += [Line(f"{who}: all", "µs", tuple(sum(used.values()) for used in of_run))] if of_run else []
+        for name in of_run[0] if of_run else ():
+            values = tuple(used.get(name, 0) for used in of_run)
+            found.append(Line(f"{who}: {name.removeprefix(f'{who.lower()} ')}", "µs", values))
+    return found
+
+
+def _used(run: Row, path: tuple[str, ...]) -> Mapping[str, float]:
+    for name in path:
+        run = run.get(name, {})
+    used: Mapping[str, float] = run.get("processor_us", {})
+    return used
+
+
+def table(found: Iterable[Line]) -> Table:
+    """Figures for a terminal."""
+    shown_table = Table("figure", "median", "least", "greatest", "aim")
+    for line in found:
+        shown_table.add_row(*line.cells())
+    return shown_table
+
+
+# --- profiles --------------------------------------------------------------------------------------------------------
+def profiles(folder: Path) -> list[Row]:
+    """The threads that were profiled, each with the functions in which it spent most."""
+    found = []
+    for file in sorted(folder.glob("*.prof")):
+        stats: Any = pstats.Stats(str(file))
+        working = {name: row for name, row in stats.stats.items() if not _is_waiting(name)}
+        seconds = sum(row[2] for row in working.values())
+        ranked = sorted(working.items(), key=lambda one: one[1][2], reverse=True)[:TOP]
+        top = [{"function": _named(name), "calls": row[0], "own": row[2], "all": row[3]} for name, row in ranked]
+        ours = [(name, row) for name, row in working.items() if _is_ours(name[0])]
+        deeds = sorted(ours, key=lambda one: one[1][3], reverse=True)[: 2 * TOP]
+        inside = [{"function": _named(name), "calls": row[0], "all": row[3]} for name, row in deeds]
+        _, service, rest = file.stem.split(".", 2)
+        thread = rest.removeprefix("worker.")
+        found.append({"service": service, "thread": thread, "seconds": seconds, "top": top, "ours": inside})
+    most = sum(one["seconds"] for one in found)
+    return [one for one in found if one["seconds"] > LEAST_SHARE * most]
+
+
+def _is_waiting(name: tuple[str, int, str]) -> bool:
+    """Whether a function merely waits: for a lock, a socket, the clock."""
+    waits = ("acquire", "'poll' of", "select.epoll", "time.sleep", "recv_into", "select.select", "'recv' of")
+    return any(one in name[2] for one in waits)
+
+
+def _is_ours(file: str) -> bool:
+    return any(f"/{part}/" in file for part in ("chassis", "services", "contracts"))
+
+
+def _named(name: tuple[str, int, str]) -> str:
+    """A function by its last folders."""
+    file, line, function = name
+    return function if file == "~" else f"{'/'.join(Path(file).parts[-3:])}:{line} {function}"
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+def write(file: Path) -> None:
+    """Write docs/benchmarks.md and its plots."""
+    said = json.loads(file.read_text())
+    if "runs" not in said:
+        return
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    plots(said)
+    PAGE.write_text(page(said))
+
+
+def page(said: Row) -> str:
+    machine, found = said["machine"], lines(said)
+    missed = [line for line in found if line.verdict.endswith("missed")]
+    told = [f"- {line.name}: {shown(line.median, line.unit)}, where the aim is {line.verdict[:-8]}." for line in missed]
+    head = (ROOT / "bench" / "benchmarks.head.md").read_text()
+    filled = {
+        "results": f"{said['results']:,}", "runs": str(len(said["runs"])), "workers": str(said["workers"]),
+        "cpus": str(machine["cpus"]), "memory": f"{machine['memory_mb']:,}", "on": machine["on"],
+        "python": machine["python"], "at": machine["at"], "load": f"{machine['load']:.1f}",
+        "figures": markdown(found, ("figure", "median", "least", "greatest", "aim")),
+        "processor": markdown(processor(said), ("process", "median", "least", "greatest", "")),
+        "missed": "\n".join(told) or "None.",
+        "absent": said["runs"][-1]["celery"].get("absent", ""),
+        "profile": profile_text(said),
+    }  # fmt: skip
+    for name, text in filled.items():
+        head = head.replace(f"{{{name}}}", text)
+    return head
+
+
+def markdown(found: Iterable[Line], head: tuple[str, ...]) -> str:
+    rows = [head, ("---", "--:", "--:", "--:", "---"), *(line.cells() for line in found)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def profile_text(said: Row) -> str:
+    """Where the time goes, by process and thread."""
+    parts = [f"{said.get('profiled_results', 0):,} results, every thread profiled by cProfile (which itself slows)."]
+    for one in said.get("profile", []):
+        parts.append(f"\n**{one['service']}, {one['thread']}**: {one['seconds']:.1f} s of work\n")
+        parts.append("| own s | calls | function |\n| --: | --: | --- |")
+        parts += [f"| {row['own']:.2f} | {row['calls']:,} | `{row['function']}` |" for row in one["top"]]
+        parts.append("\nOf OneX's own code, with all it calls:\n")
+        parts.append("| all s | calls | function |\n| --: | --: | --- |")
+        parts += [f"| {row['all']:.2f} | {row['calls']:,} | `{row['function']}` |" for row in one["ours"]]
+    return "\n".join(parts)
+
+
+def plots(said: Row) -> None:
+    """Rates, latencies and processor time as pictures."""
+    import matplotlib as mpl  # noqa: PLC0415 -- comes with make bench alone
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    found = {line.name: line for line in lines(said)}
+    names = {
+        "bare": "bare", "safe": "safe", "OneX": "OneX: submitted → credited → told",
+        "OneX, more workers": "OneX, more workers per service", "Celery": "Celery with Redis",
+    }  # fmt: skip
+    bars = {name: found[key] for name, key in names.items() if key in found}
+    _bars(plt, bars, "results a second, end to end", PLOTS / "rates.svg")
+    quantiles = [(who, q) for who in ("chain", "OneX", "Celery") for q in ("p50", "p99")]
+    bars = {f"{who} {q}": line for who, q in quantiles if (line := found.get(f"{who}: pass → credit, {q}"))}
+    _bars(plt, bars, "milliseconds, pass → credit, at 30 % of the single rate", PLOTS / "latency.svg", log=True)
+    used = {line.name: line for line in processor(said) if not line.name.endswith(": all")}
+    _bars(plt, used, "processor µs a result", PLOTS / "processor.svg")
+
+
+def _bars(plt: Any, bars: Mapping[str, Line], title: str, file: Path, log: bool = False) -> None:
+    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.34 * len(bars)))
+    names, values = list(bars), list(bars.values())
+    spread = [[line.median - min(line.values) for line in values], [max(line.values) - line.median for line in values]]
+    axes.barh(names, [line.median for line in values], xerr=spread, color="#4477aa", ecolor="#222222", capsize=2)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{title} (median; least and greatest)")
+    if log:
+        axes.set_xscale("log")
+    figure.savefig(file, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    write(ROOT / "bench" / "results" / "road.json")

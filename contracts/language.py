@@ -1,0 +1,66 @@
+"""The whole published language: every announcement, what it says in Chinese, and the keys it travels on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from chassis.bus.event import Announcement
+from contracts import assessment, creditbank, enrolment, training
+
+DEEDS_ZH: dict[type[Announcement], str] = {
+    enrolment.LearnerRegistered: "学习者已建户。个人信息以其专属密钥加密。",
+    enrolment.LearnerChanged: "学习者信息已变更，事件含变更后的全部信息。",
+    enrolment.LearnersMerged: "两名学习者实为同一人：merged_id 名下的一切归 survivor_id。",
+    enrolment.LearnerErased: "学习者的密钥已销毁，其他服务所存的密文不再可读。",
+    enrolment.StudentRecordChanged: "学籍已变更，事件含变更后的全部内容。",
+    enrolment.EnrolmentApproved: "报名获批，学习者可参加该证书该等级的培训与考核。",
+    enrolment.EnrolmentWithdrawn: "已批准的报名被撤回。",
+    enrolment.FeeSettled: "考试费已缴清或已减免。",
+    enrolment.ProgrammePublished: "发布某入学年级的培养方案（全文）。",
+    enrolment.CalendarPublished: "发布某年的工作日历：落在工作日的假日与调休上班日。",
+    training.TrainingCompleted: "学习者完成某证书某等级的培训。",
+    training.CourseResultFinalised: "课程成绩已确定。",
+    assessment.SchemePublished: "发布证书（当前全文）。",
+    assessment.CandidateRegistered: "学习者已列入考核计划并获得准考证号。",
+    assessment.ResultPublicised: "成绩开始公示，期间可提出异议；due_on 为公示末日，日历未及时为空。",
+    assessment.ResultFinalised: "公示结束，成绩生效。",
+    assessment.ResultCorrected: "成绩已更正；final 说明更正时是否已生效。",
+    assessment.ResultAnnulled: "成绩作废。",
+    assessment.CertificateIssued: "证书编号已登记。",
+    assessment.CertificateRevoked: "证书被培训评价组织撤销。",
+    creditbank.CreditPosted: "账户新增一笔记账；数值为该笔变动与余额，单位为积分（100 积分为 1 学分）。",
+    creditbank.AccountsMerged: "merged_id 的账户已并入该学习者的账户。",
+}
+
+
+def announcements() -> dict[str, type[Announcement]]:
+    """The announcements by the name they travel under; what others are built on is none itself."""
+    leaves = [kind for kind in _told(Announcement) if not list(_told(kind))]
+    names = [kind.__name__ for kind in leaves]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two announcements would travel under one name: {twice}")
+    return dict(sorted(zip(names, leaves, strict=True)))
+
+
+def _told(kind: type[Any]) -> Iterator[type[Any]]:
+    """What the contracts derive from a type; tests derive from it as well."""
+    for child in kind.__subclasses__():
+        if child.__module__.startswith("contracts."):
+            yield child
+            yield from _told(child)
+
+
+class _Fields:
+    """Stands for an announcement whose every field is its own name in braces."""
+
+    def __getattr__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def key_forms(kind: type[Announcement]) -> tuple[str, ...]:
+    """The keys of an announcement as forms over its fields: `learner:{learner_id}`."""
+    return kind.keys(cast("Any", _Fields()))
+
+
+TYPES = frozenset(announcements())

@@ -1,0 +1,26 @@
+"""A short run of the fault suite: every process at risk, the network, the messages; `make faults` is the long one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.faults.breaking import CHEAP
+from tests.faults.run import run
+from tests.support.stack import LIMIT_SECONDS
+
+SEED = 4
+KILLS = 12
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(LIMIT_SECONDS)]
+
+
+def test_a_broken_stack_loses_nothing_and_doubles_nothing() -> None:
+    each_once = [replace(fault, weight=1) for fault in CHEAP]
+    outcome = run(SEED, KILLS, each_once, between=1, name="short")
+    assert outcome.findings == []
+    assert outcome.done["kill"] >= KILLS
+    assert {fault.kind for fault in CHEAP} <= set(outcome.done)
+    assert outcome.told["results submitted"] > 0
+    assert outcome.told["credit points shown"] == outcome.told["credit points due"] > 0
