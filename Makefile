@@ -15,7 +15,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test faults \
-	lock bench bench-env bench-start bench-imports clean
+	lock bench bench-env bench-start bench-imports bench-national clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -109,6 +109,9 @@ bench-start: env  ## Cold and warm start seconds, idle memory
 
 bench-imports: env  ## A roster of 100,000 rows, previewed and committed, beside reading its file
 	@$(PY) bench/imports.py
+
+bench-national: env  ## What a national deployment needs, by arithmetic and a queue model (seconds, no engine)
+	@$(PY) bench/national.py
 
 # --- housekeeping ------------------------------------------------------------------------------------------------------
 LOCKING := .onex/locking/bin

@@ -86,7 +86,7 @@ def announced(mongo: str, databases: Sequence[str]) -> int:
 
 
 def take(mongo: str, databases: Sequence[str], folder: Path, tell: Tell) -> tuple[list[Part], str]:
-    """Write every collection of these databases, all as they were at one instant; the files, and that instant."""
+    """Write every collection of these databases (stamped ones) as all were at one instant; the files, the instant."""
     with speaking_to(mongo) as client, client.start_session(snapshot=True) as session:
         wanted = {name: _collections_of(client, name) for name in databases}
         instant = _begin(client, session, databases[0])
@@ -104,7 +104,7 @@ def _collections_of(client: Client, name: str) -> list[str]:
 
 
 def _begin(client: Client, session: ClientSession, name: str) -> str:
-    """The first read fixes the session's instant for all that follow, in every database."""
+    """The first read of a collection that exists fixes the session's instant for all that follow, in every database."""
     found = client[name].command("find", STAMP, limit=1, session=session)
     return str(found["cursor"]["atClusterTime"].as_datetime().isoformat())
 

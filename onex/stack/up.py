@@ -139,8 +139,8 @@ def _watch(supervisor: Supervisor, made: list[Program], tell: Tell, pool: Thread
     start = Start(list(made), time.monotonic())
     by_name = {program.name: program for program in made}
     while len(start.well) < len(made):
-        processes = supervisor.processes()
-        _start_next(supervisor, start, processes)
+        _start_next(supervisor, start, supervisor.processes())
+        processes = supervisor.processes()  # one that was stopped before has started now
         coming = [by_name[name] for name in start.coming if name not in start.well]
         for program, is_well in zip(coming, pool.map(_is_well, coming, repeat(processes)), strict=True):
             _note(program, is_well, start, processes.get(program.name, {}), tell, supervisor.home)
