@@ -44,8 +44,12 @@ BY_RESULT = {
 }
 BY_LEARNER = {
     "enrolment": {
-        "learners": 1.0, "documents": 1.0, "keys": 1.0, "student_records": 1.0,
-        "outbox": 2.0, "strands": 1.0,
+        "learners": 1.0,
+        "documents": 1.0,
+        "keys": 1.0,
+        "student_records": 1.0,
+        "outbox": 2.0,
+        "strands": 1.0,
     },
     "training": {"strands": 1.0},
     "assessment": {"strands": 1.0},
