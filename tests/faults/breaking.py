@@ -279,7 +279,8 @@ def set_back(arena: Arena, step: Step) -> Iterator[str]:
         with arena.holding("mongo", *arena.processes_of(service)):
             put_back(arena, service, snapshot)
         arena.until(lambda: _is_known(arena, service), f"{service} does not notice that it was set back")
-        arena.tell(f"{service}: {' '.join(arena.onex('recover', service).split())}")
+        said = arena.onex("recover", service).splitlines()
+        arena.tell(f"onex recover {service}: {' '.join(line.strip() for line in said if line[:1].isalpha())}")
         if service == "notify":
             arena.onex("held-mails", "drop", "--all")
         if service == "assessment":
