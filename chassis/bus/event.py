@@ -17,6 +17,9 @@ MAX_BODY_BYTES = 512 * 1024
 SOURCE = re.compile(r"[a-z][a-z0-9-]{0,62}")  # it names a field of every strand
 LAST_NUMBER = 2**53 - 1  # what JSON readers keep exactly
 NAMED = ("ce_id", "ce_source", "ce_type", "ce_cause")
+NEEDED = ("ce_sequence", *NAMED, "ce_partitionkey", "ce_time")
+SPECVERSION = ("ce_specversion", b"1.0")
+CONTENT_TYPE = ("content-type", b"application/json")
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,18 +73,17 @@ def decode_body(payload: bytes, body_type: type[Body]) -> Body:
 def headers_of(row: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """The CloudEvents headers of an outbox row."""
     time: datetime = row["time"]
-    values = {
-        "ce_specversion": "1.0",
-        "ce_id": row["_id"],
-        "ce_source": row["source"],
-        "ce_type": row["type"],
-        "ce_time": time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "ce_partitionkey": row["key"],
-        "ce_sequence": str(row["seq"]),
-        "ce_cause": row["cause"],
-        "content-type": "application/json",
-    }
-    return [(name, value.encode()) for name, value in values.items()]
+    return [
+        SPECVERSION,
+        ("ce_id", row["_id"].encode()),
+        ("ce_source", row["source"].encode()),
+        ("ce_type", row["type"].encode()),
+        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_partitionkey", row["key"].encode()),
+        ("ce_sequence", b"%d" % row["seq"]),
+        ("ce_cause", row["cause"].encode()),
+        CONTENT_TYPE,
+    ]
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -99,19 +101,11 @@ class Envelope(msgspec.Struct, frozen=True):
 def envelope_of(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Read the headers of a record; KeyError or ValueError when one is missing or malformed."""
     values = dict(headers)
-    texts = {name: _text(values, name) for name in ("ce_sequence", *NAMED, "ce_partitionkey", "ce_time")}
-    seq = int(texts["ce_sequence"])
-    if not 1 <= seq <= LAST_NUMBER or SOURCE.fullmatch(texts["ce_source"]) is None or "\0" in texts["ce_partitionkey"]:
+    sequence, name, source, type_name, cause, key, time = [_text(values, header) for header in NEEDED]
+    seq = int(sequence)
+    if not 1 <= seq <= LAST_NUMBER or SOURCE.fullmatch(source) is None or "\0" in key:
         raise ValueError("a number, source or key that nobody gives")
-    return Envelope(
-        id=texts["ce_id"],
-        source=texts["ce_source"],
-        type=texts["ce_type"],
-        key=texts["ce_partitionkey"],
-        seq=seq,
-        cause=texts["ce_cause"],
-        time=datetime.fromisoformat(texts["ce_time"]),
-    )
+    return Envelope(name, source, type_name, key, seq, cause, datetime.fromisoformat(time))
 
 
 def _text(values: Mapping[str, bytes | None], name: str) -> str:
