@@ -29,6 +29,7 @@ Row = dict[str, Any]
 PARTITIONS = 6
 SHARE = 0.3  # of the single rate, for paced latency
 PACED_SECONDS = 15.0
+FASTEST_PACE = 200.0  # a second; at more it takes less time
 CELERY_SHARE = 10  # it is slow: a tenth of the results
 SERVICES = ("assessment", "creditbank", "notify")
 REDIS_ABSENT = "left out: redis-server is not installed (apt-get install redis-server)"
@@ -211,12 +212,14 @@ class OneX:
 
 def run_onex(bench: Bench, client: MongoClient[Row], results: int, workers: int, single: int) -> Row:
     """Every figure of OneX, one after the other on the same databases; each with learners and a plan of its own."""
+    paced_from = results + single
+    paced_to = paced_from + paced_count(FASTEST_PACE)
     phases = {
         "batches": road.Phase("A", 0, results),
         "final": road.Phase("B", 0, results, Level(2), publicity_days=0),
-        "single": road.Phase("C", results, results + single),
-        "paced": road.Phase("D", results + single, results + single + paced_count(1_000)),
-        "workers": road.Phase("E", results + single + paced_count(1_000), 2 * results + single + paced_count(1_000)),
+        "single": road.Phase("C", results, paced_from),
+        "paced": road.Phase("D", paced_from, paced_to),
+        "workers": road.Phase("E", paced_to, paced_to + results),
     }
     road.prepare(bench.mongo, "onex", list(phases.values()))
     onex = OneX(bench, client)
@@ -224,8 +227,7 @@ def run_onex(bench: Bench, client: MongoClient[Row], results: int, workers: int,
     figures: Row = {"batches": onex.submit(phases["batches"]), "final": onex.submit(phases["final"])}
     figures["single"] = onex.submit(phases["single"], batch=1)
     rate = SHARE * figures["single"]["per_second"]
-    first = phases["paced"].first
-    figures["paced"] = onex.paced(road.Phase("D", first, first + paced_count(rate)), rate)
+    figures["paced"] = onex.paced(road.Phase("D", paced_from, paced_from + paced_count(rate)), rate)
     figures["rate"] = rate
     if workers > 1:
         onex.start_workers(workers - 1)
@@ -235,7 +237,7 @@ def run_onex(bench: Bench, client: MongoClient[Row], results: int, workers: int,
 
 
 def paced_count(rate: float) -> int:
-    return max(int(min(rate, 1_000) * PACED_SECONDS), 200)
+    return max(int(min(rate, FASTEST_PACE) * PACED_SECONDS), 200)
 
 
 # --- the small references --------------------------------------------------------------------------------------------
