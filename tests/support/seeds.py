@@ -19,7 +19,7 @@ from importlinter.cli import lint_imports_command
 
 VERDICT = re.compile(r"^(.+) (KEPT|BROKEN)(?: \(.*\))?$", re.MULTILINE)
 WHOLE = "whole"
-PACKAGES = ("services", "portal", "contracts", "chassis", "onex", "bench")
+PACKAGES = ("services", "portal", "contracts", "chassis", "onex", "bench", "tests")  # as in pyproject
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ LEDGER = "Only the ledger touches entries"
 ENVIRONMENT = "The environment enters by the doors"
 KAFKA = "Kafka is spoken only by the bus"
 WITNESSES = "Witnesses share no code with what they judge"
+CHECKER = "The fault checker shares no code with the flow it judges, either"
 EVENTS = "Events come in by handlers and leave by commands"
 COLLECTIONS = "Collections are spoken to by models alone"
 
@@ -114,6 +115,7 @@ SEEDS = (
     Seed(KAFKA, "chassis.web.health", "kafka"),
     Seed(WITNESSES, "onex.samples.judging", "contracts.terms"),
     Seed(WITNESSES, "bench.bare", "chassis.strands"),
+    Seed(CHECKER, "tests.faults.checker", "tests.faults.flow"),
     Seed(EVENTS, "services.assessment.results.queries", "contracts.assessment"),
     Seed(COLLECTIONS, "services.enrolment.learners.api", "pymongo"),
     Seed(COLLECTIONS, "portal.pages.staff", "mongoengine"),
