@@ -36,6 +36,7 @@ from onex.stack.home import ROOT, Home
 from onex.stack.ports import LOOPBACK
 from onex.stack.programs import Program, socket_of
 from onex.stack.supervisor import Supervisor
+from onex.stack.trouble import Trouble
 from tests.faults import records
 from tests.faults.proxy import Gate, Network
 from tests.support.stack import LIMIT_SECONDS, environment, free_offset
@@ -307,9 +308,20 @@ def _raise(home: Home, network: Network, tell: Tell) -> Arena:
     file.write_text(yaml.dump(described, width=10_000))
     (home / "steps").mkdir()
     given = {**os.environ, "DEMO": "1", f"WORKERS_{TWO_WORKERS.upper()}": "2"}
-    with mock.patch.object(programs, "kafka_command", lambda *of: kafka_command(gates, *of)):
+    with mock.patch.object(programs, "kafka_command", lambda *of: kafka_command(gates, *of)), _last_words(tell):
         running = stack.up(home, given, offset, tell, file)
     return Arena(running, network, gates, tell)
+
+
+@contextmanager
+def _last_words(tell: Tell) -> Iterator[None]:
+    """Have the log keep why a stack did not start."""
+    try:
+        yield
+    except Trouble as trouble:
+        for line in (str(trouble), *trouble.lines):
+            tell(line)
+        raise
 
 
 def kafka_command(gates: Mapping[str, Gate], data: Path, *rest: Any) -> list[str]:
