@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def mails(stack: Stack) -> list[str]:
     return sorted(one.name for one in Path(stack.running.variables["MAIL_FOLDER"]).rglob("*") if one.is_file())
 
 
+def message_ids(stack: Stack) -> list[str]:
+    """The Message-ID of each mail that left: an e-mail that leaves again has the one it had."""
+    folder = Path(stack.running.variables["MAIL_FOLDER"])
+    letters = [BytesParser().parsebytes(one.read_bytes(), headersonly=True) for one in folder.rglob("*.eml")]
+    return [str(one["Message-ID"]) for one in letters]
+
+
 def test_a_stack_that_lived_on_is_put_back_and_nothing_is_announced_or_told_twice(
     stack: Stack, college: College, taken: Path
 ) -> None:
@@ -71,6 +79,8 @@ def test_a_stack_that_lived_on_is_put_back_and_nothing_is_announced_or_told_twic
         college.correct(result)
         until(lambda: college.available_points() < before, "the correction did not reach the bank")
         until(lambda: len(college.told(learner)) > told, "the learner was not told")
+        queued = client["onex_notify"]["notices"]
+        until(lambda: not queued.count_documents({"state": "queued"}), "an e-mail has not left yet")
         after, known, said, sent = college.available_points(), college.told(learner), announced(client), mails(stack)
         back = stack.onex("restore", str(taken))
         assert (back.returncode, "each service has recovered" in back.stdout) == (0, True), back.stdout + back.stderr
@@ -82,6 +92,7 @@ def test_a_stack_that_lived_on_is_put_back_and_nothing_is_announced_or_told_twic
         assert college.operator.get("creditbank", "/books")["sum"] == 0
         until(lambda: college.operator.flow("notify")["emails_held"], "no e-mail is held")
         assert mails(stack) == sent
+        assert len(set(message_ids(stack))) == len(sent)
         assert stack.onex("held-mails", "drop", "--all").returncode == 0
     until(lambda: stack.onex("status").returncode == 0, "the stack is not well")
 
