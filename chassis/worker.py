@@ -220,6 +220,7 @@ def _run_job(job: Job, health: Health) -> bool:
     part, lease, lease_seconds = f"job {job.name}", f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)
     try:
         if job.name != REPORT and not _may_run(lease, lease_seconds):
+            health.well(part)  # another worker does it now: whatever stopped us is no trouble of ours any more
             return False
         with kept(lease, lease_seconds), JOB_SECONDS.labels(job.name).time():
             more = bool(job.verb())

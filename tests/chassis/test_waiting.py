@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chassis import waiters, worker
 from chassis.database import database, run_transaction
+from chassis.errors import Transient
 from chassis.leases import hold, holders, release, renew, renew_all
 from chassis.seal import SealBroken, blind_index, key_of, key_text, new_key, open_, seal, unwrap, wrap
 
@@ -146,6 +147,21 @@ def test_a_job_that_takes_longer_than_its_lease_keeps_it(mongo: str, monkeypatch
     health = worker.Health()
     worker._run_job(worker.Job("long", outlive_the_lease, every_seconds=0.1), health)
     assert (ran, health.troubles) == ([True], {})
+
+
+def fail() -> None:
+    raise Transient("the database is away")
+
+
+def test_a_job_that_another_worker_has_taken_over_troubles_us_no_more(mongo: str) -> None:
+    health = worker.Health()
+    job = worker.Job("swept", fail, every_seconds=5)
+    worker._run_job(job, health)
+    assert list(health.troubles) == ["job swept"]
+    release("job:swept")
+    assert hold("job:swept", 30, holder="west")
+    worker._run_job(job, health)
+    assert health.troubles == {}
 
 
 def test_a_lease_is_not_renewed_once_another_holds_it(mongo: str) -> None:

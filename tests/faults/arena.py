@@ -11,6 +11,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -48,6 +50,7 @@ PAUSE_SECONDS = 0.3
 FRESH_SECONDS = 0.25  # how old a look at all processes may be
 PATIENCE_SECONDS = 240.0
 HELD_SECONDS = 900.0
+ANSWER_SECONDS = 5.0
 OUTSIDE = (PyMongoError, KafkaError, OSError, xmlrpc.client.Error, Halt)
 GIVEN_UP = "made to be broken"
 LISTENERS_FROM = 350  # above Kafka's own port: at no distance of whole offsets from what another stack listens on
@@ -164,6 +167,27 @@ class Arena:
         if program.once:
             return bool(info.get("statename") == "EXITED" and info.get("exitstatus") == 0)
         return info.get("statename") in ("RUNNING", "STARTING") and program.is_well()
+
+    def until_well(self, *names: str) -> None:
+        """Wait until processes are ready; one that is not is reported with what it says of itself."""
+        for name in names:
+            try:
+                self.until(lambda name=name: self.is_well(name), f"{name} is not well")  # type: ignore[misc]
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.words_of(name)}") from None
+
+    def words_of(self, name: str) -> str:
+        """What the supervisor says of a process, and what it answers to the question whether it is ready."""
+        state = self.supervisor.processes().get(name, {}).get("statename", "unknown to the supervisor")
+        health = self.programs[name].service.health
+        try:
+            with urllib.request.urlopen(health.test[-1], timeout=ANSWER_SECONDS) as answer:  # type: ignore[union-attr]
+                said = answer.read()
+        except urllib.error.HTTPError as refused:
+            said = refused.read()
+        except (OSError, ValueError, AttributeError) as silent:
+            said = repr(silent).encode()
+        return f"{state}, {said.decode(errors='replace')}"
 
     def infos(self) -> dict[str, dict[str, Any]]:
         """What the supervisor says of each process, or has said a moment ago: many ask at once."""

@@ -175,8 +175,7 @@ class Breaker:
         began = time.monotonic()
         try:
             what = self._apply(step, fault, names, what)
-            for name in concerned(self.of, step):
-                self.of.until(lambda name=name: self.of.is_well(name), f"{name} is not well")  # type: ignore[misc]
+            self.of.until_well(*concerned(self.of, step))
         except Exception:  # noqa: BLE001 -- it is a finding of this run
             self.findings.append(f"{what} did not end well: {traceback.format_exc(limit=-4)}")
         finally:
@@ -208,8 +207,7 @@ def concerned(of: Arena, step: Step) -> list[str]:
 # --- the verdict --------------------------------------------------------------------------------------------------
 def settle(of: Arena, flow: Flow, log: Log, findings: list[str]) -> None:
     """Have the flow finished and the letters decided, and wait until nothing moves."""
-    for name in of.programs:
-        of.until(lambda name=name: of.is_well(name), f"{name} is not well")  # type: ignore[misc]
+    of.until_well(*of.programs)
     log("all processes are well")
     try:
         flow.finish(FINISH_SECONDS)
@@ -317,18 +315,17 @@ def run(
         journal = log.file.with_suffix(".journal")
         journal.unlink(missing_ok=True)
         breaker = Breaker(of, log)
-        with flowing(of, seed, journal, log) as going:
+        with logs_kept(of, log, breaker), flowing(of, seed, journal, log) as going:
             steps = plan(seed, of, others, between)
             breaker.carry_out(steps, [*KILLS, *others], lambda: breaker.done["kill"] >= kills or bool(going.failure))
-            outcome = judge(of, breaker, going, journal, log)
-        keep_logs(of, log, outcome.findings)
-    return outcome
+            return judge(of, breaker, going, journal, log)
 
 
 def judge(of: Arena, breaker: Breaker, going: Flowing, journal: Path, log: Log) -> Outcome:
     """Have everything settle, and hold it against the journal."""
     going.stop()
-    findings = breaker.findings + ([going.failure] if going.failure else [])
+    findings = breaker.findings
+    findings += [going.failure] if going.failure else []
     settle(of, going.flow, log, findings)
     findings += [f"a dead letter that was no poison: {name}: {why}" for name, why in of.strange_letters.items()]
     findings += check(of.mongo, journal)
@@ -342,14 +339,25 @@ def judge(of: Arena, breaker: Breaker, going: Flowing, journal: Path, log: Log) 
     return Outcome(breaker.done, told, findings)
 
 
-def keep_logs(of: Arena, log: Log, findings: Sequence[str]) -> None:
-    """With findings, the logs of the processes are worth a look."""
-    if findings:
-        kept = log.file.with_suffix(".processes")
-        kept.mkdir(exist_ok=True)
-        for file in of.home.logs.glob("*.log*"):
-            (kept / file.name).write_bytes(file.read_bytes())
-        log(f"the logs of all processes are kept in {kept}")
+@contextmanager
+def logs_kept(of: Arena, log: Log, breaker: Breaker) -> Iterator[None]:
+    """Keep the logs of all processes when a run has findings, or does not come to its end."""
+    try:
+        yield
+    except BaseException:
+        keep_logs(of, log)
+        raise
+    if breaker.findings:
+        keep_logs(of, log)
+
+
+def keep_logs(of: Arena, log: Log) -> None:
+    """Copy the logs of all processes beside the run's own."""
+    kept = log.file.with_suffix(".processes")
+    kept.mkdir(exist_ok=True)
+    for file in of.home.logs.glob("*.log*"):
+        (kept / file.name).write_bytes(file.read_bytes())
+    log(f"the logs of all processes are kept in {kept}")
 
 
 def main() -> int:

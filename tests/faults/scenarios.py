@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.arena import Arena, arena
 from tests.faults.breaking import DEAR, Fault, Step
-from tests.faults.run import LOGS, Breaker, Log, Outcome, flowing, judge, keep_logs
+from tests.faults.run import LOGS, Breaker, Log, Outcome, flowing, judge, logs_kept
 
 DEFAULT_MINUTES = 10.0
 WARM_UP_SECONDS = 30.0
@@ -74,8 +74,7 @@ def mongo_outage(breaker: Breaker, seed: int, minutes: float) -> None:
 
 def _until_well(breaker: Breaker) -> None:
     of, began = breaker.of, time.monotonic()
-    for name in of.programs:
-        of.until(lambda name=name: of.is_well(name), f"{name} is not well")  # type: ignore[misc]
+    of.until_well(*of.programs)
     breaker.log(f"all processes are well, {time.monotonic() - began:.1f} s later, without a hand")
 
 
@@ -122,11 +121,10 @@ def run(name: str, seed: int, minutes: float) -> Outcome:
     pause = threading.Event()
     with arena(log) as of:
         breaker = Breaker(of, log)
-        with flowing(of, seed, journal, log) as going:
+        with logs_kept(of, log, breaker), flowing(of, seed, journal, log) as going:
             pause.wait(WARM_UP_SECONDS)
             SCENARIOS[name](breaker, seed, minutes)
             pause.wait(LOAD_SECONDS)
             outcome = judge(of, breaker, going, journal, log)
         log(f"in all, by workers as they run now: {told_of({}, counted(of))}")
-        keep_logs(of, log, outcome.findings)
     return outcome
