@@ -40,8 +40,8 @@ class SetBack(Transient):
 
 
 class Standings(me.Document):
-    """One row. `witnesses`: what is ahead of the database, in sentences; `accepted`: by place, the offset told to Kafka
-    that a recovery took note of; `again_before`: what was announced before may have had its outward effects already."""
+    """One row. `witnesses`: what is ahead of the database, in sentences; `accepted`: by place, turn and offset told to
+    Kafka that a recovery took note of; `again_before`: what was announced before it may have had outward effects."""
 
     meta = {"collection": "standing", "auto_create_index": False, "strict": False}
     name = me.StringField(primary_key=True)
@@ -97,7 +97,7 @@ def ask(by: str) -> bool:
     return _change({"state": Standing.ASKED, "asked_by": by}, where)
 
 
-def recovered(accepted: Mapping[str, int], adopted: Mapping[str, int]) -> None:
+def recovered(accepted: Mapping[str, Sequence[int]], adopted: Mapping[str, int]) -> None:
     """The service goes on; of what was announced before, nobody outside is told without an operator's word."""
     _change(
         {

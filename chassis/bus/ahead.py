@@ -1,12 +1,13 @@
 """Whether others know more of this service than its own database does: then the database was set back.
 
-Two witnesses: its topic, which has what it announced, and the offsets its group told Kafka, which say what it read.
-Either is told only after a commit, and so never runs ahead of a database that was not set back.
+Two witnesses: its topic, which has what it announced, and the offsets its group told Kafka, each with its turn, which
+say what it read. Either is told only after a commit, and so never runs ahead of a database that was not set back; also
+not when a worker that outlived a wiped Kafka tells the new one how far it had read the old: that is an earlier turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,14 +18,15 @@ from chassis import standing
 from chassis.bus.event import Envelope
 from chassis.bus.losses import Acknowledged
 from chassis.bus.outbox import Outbox
-from chassis.bus.positions import Positions
+from chassis.bus.positions import Positions, how_far
 from chassis.bus.reading import between, envelope_in, name_of, places_of, reader_of
-from chassis.bus.topics import admin, describe, topic_of
+from chassis.bus.topics import admin, topic_of
 from chassis.database import rows_of
 from chassis.errors import Transient
 
 CHUNK = 500
 NAMED = 3
+NOTHING = (0, 0)
 Told = tuple[Any, Envelope]  # a record and its envelope
 
 
@@ -78,17 +80,17 @@ def forgotten_in(reader: KafkaConsumer, place: TopicPartition, sources: Sequence
 def read_ahead(kafka: str, group: str, topics: Sequence[str]) -> list[str]:
     """In sentences, the partitions in which Kafka was told of more than the database knows to have read."""
     told = told_to_kafka(kafka, group, topics)
-    read = _read(describe(kafka, topics)) if told else {}
-    accepted = standing.row().get("accepted", {})
+    read = {row["_id"]: how_far(row) for row in rows_of(Positions, {})}
+    accepted = {place: tuple(known) for place, known in standing.row().get("accepted", {}).items()}
     return [
-        f"{place} was read up to {offset}, the database knows of {read.get(place, 0)}"
-        for place, offset in sorted(told.items())
-        if offset > max(read.get(place, 0), accepted.get(place, 0))
+        f"{place} was read up to {far[1]}, the database knows of {read.get(place, NOTHING)[1]}"
+        for place, far in sorted(told.items())
+        if far > max(read.get(place, NOTHING), accepted.get(place, NOTHING))
     ][:NAMED]
 
 
-def told_to_kafka(kafka: str, group: str, topics: Sequence[str]) -> dict[str, int]:
-    """By place, what the group said it reads next."""
+def told_to_kafka(kafka: str, group: str, topics: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """By place, what the group said it reads next: turn and offset."""
     client = admin(kafka)
     try:
         told = client.list_group_offsets([group]).get(group, {})
@@ -96,10 +98,9 @@ def told_to_kafka(kafka: str, group: str, topics: Sequence[str]) -> dict[str, in
         raise Transient(f"Kafka at {kafka} does not tell how far {group} is") from error
     finally:
         client.close()
-    return {name_of(place): one.offset for place, one in told.items() if place.topic in topics}
+    return {name_of(place): (_turn(one.metadata), one.offset) for place, one in told.items() if place.topic in topics}
 
 
-def _read(described: Mapping[str, tuple[str, int]]) -> dict[str, int]:
-    """By place, what the database says is read next, in the topics that are there now."""
-    ids = {topic_id for topic_id, _ in described.values()}
-    return {row["_id"]: row["next_offset"] for row in rows_of(Positions, {"topic_id": {"$in": sorted(ids)}})}
+def _turn(told: str | None) -> int:
+    """The turn told with an offset; the first when somebody else set it."""
+    return int(told) if told and told.isdecimal() else 0

@@ -25,7 +25,7 @@ from chassis.bus.batches import count, take
 from chassis.bus.event import envelope_of
 from chassis.bus.handlers import Handlers
 from chassis.bus.late import hand_on
-from chassis.bus.positions import Positions
+from chassis.bus.positions import Positions, how_far
 from chassis.bus.retrying import serve
 from chassis.bus.topics import describe, must_be_cut_alike
 from chassis.bus.unknown import Language
@@ -79,6 +79,7 @@ class ConsumerStopped(Exception):
 class Position:
     next_offset: int
     last_event: str
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Consumer:
         self.language = language
         self.types = types_of(handlers)
         self.positions: dict[str, Position] = {}
+        self.turns: dict[str, int] = {}  # place → the turn of what is read now
         self.checking: dict[str, str] = {}  # place → id the record before our position must have
         self.lags: dict[str, int] = {}
         self.rebalanced = threading.Event()
@@ -219,21 +221,24 @@ class Consumer:
         known = {row["_id"]: row for row in rows_of(Positions, {"_id": {"$in": list(places)}})}
         ends = self.kafka.end_offsets(list(partitions)) if partitions else {}
         begins = self.kafka.beginning_offsets(list(partitions)) if partitions else {}
-        self.positions, self.checking, self.lags = {}, {}, {}
+        self.positions, self.turns, self.checking, self.lags = {}, {}, {}, {}
         self._may_have_kept = True
         log.info("partitions assigned", count=len(places))
         for place, partition in places.items():
             row = known.get(place)
-            self.positions[place] = Position(row["next_offset"], row["last_event"]) if row else Position(0, "")
+            self.positions[place] = (
+                Position(row["next_offset"], row["last_event"], row.get("turn", 0)) if row else Position(0, "")
+            )
+            self.turns[place] = self.positions[place].turn
             self._seek(place, partition, row or {}, begins[partition], ends[partition])
 
     def _must_not_be_set_back(self) -> None:
         """Positions only grow: where one is below what this worker has moved it to, the database was set back."""
         for row in rows_of(Positions, {"_id": {"$in": list(self.positions)}}):
-            here = self.positions[row["_id"]].next_offset
-            if row["next_offset"] < here and row["topic_id"] == self.topic_ids[row["_id"].rsplit(":", 1)[0]]:
+            here = self.positions[row["_id"]]
+            if how_far(row) < (here.turn, here.next_offset):
                 standing.note_set_back(
-                    [f"{row['_id']} was read up to {here}, the database knows of {row['next_offset']}"]
+                    [f"{row['_id']} was read up to {here.next_offset}, the database knows of {row['next_offset']}"]
                 )
 
     def _must_be_cut_alike(self) -> None:
@@ -255,9 +260,7 @@ class Consumer:
         same_topic = row.get("topic_id") == self.topic_ids.get(partition.topic)
         if not row or not same_topic or end < offset:
             if row:
-                log.warning(
-                    "the topic is not the one that was read before, starting at its earliest record", place=place
-                )
+                self._begin_turn(place, "the topic is not the one that was read before")
             self.kafka.seek(partition, begin)
         elif offset - 1 >= begin:
             self.checking[place] = row["last_event"]
@@ -265,20 +268,33 @@ class Consumer:
         else:
             self.kafka.seek(partition, max(offset, begin))
 
+    def _begin_turn(self, place: str, why: str) -> None:
+        """The records are others than those that were read: what is moved from now on belongs to the next turn."""
+        self.turns[place] = self.positions[place].turn + 1
+        log.warning(f"{why}, starting at its earliest record", place=place)
+
     def _fresh(self, place: str, polled: Sequence[Any]) -> Iterator[Record]:
         """Records to handle; the one re-read after an assignment is checked and left out."""
         for one in polled:
             expected = self.checking.pop(place, None)
-            if expected is None or one.offset >= self.positions[place].next_offset:
+            if self._is_new(place, one):
+                yield Record(place, one.offset, one.headers, one.value or b"")
+            elif expected is None:
+                self._begin_turn(place, "the topic has lost what was read last")
                 yield Record(place, one.offset, one.headers, one.value or b"")
             elif _id_in(one.headers) != expected:
-                log.warning("another record stands where ours stood, starting at the earliest", place=place)
+                self._begin_turn(place, "another record stands in the topic where ours stood")
                 self.kafka.seek_to_beginning(TopicPartition(one.topic, one.partition))
                 return
 
+    def _is_new(self, place: str, one: Any) -> bool:
+        """Whether a record stands after our position, or comes in a new turn."""
+        position = self.positions[place]
+        return one.offset >= position.next_offset or self.turns[place] > position.turn
+
     def _transact(self, batch: Sequence[Record], is_alone: bool = False) -> None:
         arrivals = [self._arrival(record) for record in batch]
-        moved = _moved(batch)
+        moved = self._moved(batch)
         due = try_transaction(lambda: self._effect(arrivals, moved, is_alone))
         self.positions.update(moved)
         count(due, self.language)
@@ -288,6 +304,14 @@ class Consumer:
         self._move(moved)
         return due
 
+    def _moved(self, batch: Sequence[Record]) -> dict[str, Position]:
+        """The positions after these records."""
+        last = {record.place: record for record in batch}
+        return {
+            place: Position(record.offset + 1, _id_in(record.headers), self.turns[place])
+            for place, record in last.items()
+        }
+
     def _move(self, moved: Mapping[str, Position]) -> None:
         """Compare-and-set: a worker that lost its partitions cannot move them."""
         operations = []
@@ -295,6 +319,7 @@ class Consumer:
             before = self.positions[place]
             where = {"_id": place, "next_offset": before.next_offset, "last_event": before.last_event}
             change = {
+                "turn": to.turn,
                 "next_offset": to.next_offset,
                 "last_event": to.last_event,
                 "topic_id": self.topic_ids[place.rsplit(":", 1)[0]],
@@ -355,7 +380,7 @@ class Consumer:
 
     def _put_away(self, record: Record, error: Exception, is_raw: bool = False) -> Row | None:
         """A dead letter, if it is a new one, and the position after it, in one transaction."""
-        moved = _moved([record])
+        moved = self._moved([record])
 
         def body() -> Row | None:
             letter = dead_letters.bury(record.place, record.offset, record.headers, record.payload, error, is_raw)
@@ -406,7 +431,7 @@ class Consumer:
 
     def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
         return {
-            TopicPartition(*_split(place)): OffsetAndMetadata(at.next_offset, "", -1)
+            TopicPartition(*_split(place)): OffsetAndMetadata(at.next_offset, str(at.turn), -1)
             for place, at in self.positions.items()
             if at.last_event
         }
@@ -446,12 +471,6 @@ def _name_of(record: Record) -> str:
         return f"record at {record.place}, offset {record.offset}"
     what = f"{envelope.type} {envelope.id} ({envelope.source}, {envelope.key}, number {envelope.seq})"
     return f"{what} at {record.place}, offset {record.offset}"
-
-
-def _moved(batch: Sequence[Record]) -> dict[str, Position]:
-    """The positions after these records."""
-    last = {record.place: record for record in batch}
-    return {place: Position(record.offset + 1, _id_in(record.headers)) for place, record in last.items()}
 
 
 def _split(place: str) -> tuple[str, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from chassis.bus import losses, topics
 from chassis.bus.losses import Acknowledged, restore
 from chassis.bus.outbox import Outbox
 from chassis.bus.relay import Relay
 from chassis.database import database, rows_of
-from tests.support.bus import TOPICS, amounts, announce, consume_until, until
+from tests.support.bus import TOPICS, amounts, announce, consume_until, lose
 from tests.support.words import Counted
 
 TOPIC = TOPICS[0]
@@ -20,32 +20,6 @@ def announced(relay: Relay, *numbers: int) -> None:
     for n in numbers:
         announce(Counted(name="a", amount=n), Counted(name="b", amount=n))
     relay.publish_pending()
-
-
-def lose(kafka: str, keep: int = 0) -> None:
-    """The broker comes back with an old copy of the topic: only the first records of each partition are left."""
-    kept = [record for number in range(3) for record in _records(kafka, number)[:keep]]
-    client = topics.admin(kafka)
-    client.delete_topics([TOPIC])
-    until(lambda: TOPIC not in client.list_topics())
-    client.close()
-    topics.create(kafka, {TOPIC: {"num_partitions": 3, "replication_factor": 1}})
-    producer = KafkaProducer(bootstrap_servers=kafka)
-    for one in kept:
-        producer.send(TOPIC, one.value, one.key, list(one.headers), one.partition).get(timeout=20)
-    producer.close()
-
-
-def _records(kafka: str, number: int) -> list[object]:
-    reader = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
-    place = TopicPartition(TOPIC, number)
-    reader.assign([place])
-    found: list[object] = []
-    end = reader.end_offsets([place])[place]
-    while len(found) < end:
-        found += [one for some in reader.poll(timeout_ms=500).values() for one in some]
-    reader.close(autocommit=False)
-    return found
 
 
 def test_nothing_is_lost_and_nothing_happens(kafka: str, relay: Relay) -> None:

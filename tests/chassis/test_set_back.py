@@ -9,17 +9,19 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from chassis import standing
-from chassis.bus.ahead import examine
+from chassis.bus.ahead import examine, told_to_kafka
+from chassis.bus.consumer import Consumer
 from chassis.bus.event import envelope_of, headers_of
 from chassis.bus.losses import restore
 from chassis.bus.outbox import Outbox, append
 from chassis.bus.parking import Parked
+from chassis.bus.positions import Positions, how_far
 from chassis.bus.recovery import recover
 from chassis.bus.relay import Relay
 from chassis.database import database, rows_of, run_transaction
 from chassis.standing import SetBack
 from chassis.strands import Strands
-from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until
+from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until, lose, on_counted, until
 from tests.support.words import Counted
 
 Copy = dict[str, list[dict[str, Any]]]
@@ -223,6 +225,44 @@ def send_from_elsewhere(kafka: str) -> None:
     headers = headers_of(row | {"time": datetime.now(UTC)})
     producer.send(TOPICS[0], key=b"thing:a", value=b'{"name":"z","amount":78}', headers=headers).get(timeout=20)
     producer.close()
+
+
+def test_a_worker_that_outlived_a_wiped_kafka_is_no_witness(kafka: str, relay: Relay, group: str) -> None:
+    publish(relay, 1, 2, 3)
+    survivor = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    until(lambda: survivor.handle(survivor.poll()) or amounts() == [1, 2, 3])
+    lose(kafka)
+    publish(relay, 4)
+    consume_until(kafka, f"{group}.new", lambda: amounts() == [1, 2, 3, 4])
+    survivor.close()
+    assert (0, 3) in told_to_kafka(kafka, group, TOPICS).values()
+    assert [how_far(row) for row in rows_of(Positions, {})] == [(1, 1)]
+    examine(kafka, group, TOPICS, SOURCES)
+
+
+def test_a_reader_that_was_set_back_to_an_earlier_turn_is_noticed(kafka: str, relay: Relay, group: str) -> None:
+    publish(relay, 1, 2, 3)
+    consume_until(kafka, group, lambda: amounts() == [1, 2, 3])
+    copy = copied()
+    lose(kafka)
+    publish(relay, 4)
+    consume_until(kafka, group, lambda: amounts() == [1, 2, 3, 4])
+    database()["positions"].delete_many({})
+    database()["positions"].insert_many(copy["positions"])
+    with pytest.raises(SetBack, match="was read up to 1, the database knows of 3"):
+        examine(kafka, group, TOPICS, SOURCES)
+
+
+def test_a_reader_that_kafka_sends_back_begins_a_new_turn(kafka: str, relay: Relay, group: str) -> None:
+    """A tail that is cut under a running reader leaves its offset out of range: the client goes to the earliest."""
+    publish(relay, 1, 2, 3)
+    reader = Consumer(kafka, group, TOPICS, {Counted: on_counted})
+    until(lambda: reader.handle(reader.poll()) or amounts() == [1, 2, 3])
+    reader.kafka.seek_to_beginning()
+    until(lambda: reader.handle(reader.poll()) or reader.turns != dict.fromkeys(reader.turns, 0))
+    reader.close()
+    assert [how_far(row) for row in rows_of(Positions, {})] == [(1, 3)]
+    assert amounts() == [1, 2, 3]
 
 
 def test_losses_and_set_backs_are_not_mistaken_for_each_other(kafka: str, relay: Relay, group: str) -> None:

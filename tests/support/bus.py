@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mongoengine as me
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pymongo import InsertOne
 
 from chassis.bus import topics
@@ -85,3 +86,29 @@ def consume_until(
 
 def amounts(name: str = "a") -> list[int]:
     return [row["amount"] for row in rows_of(Sums, {"name": name}, sort=[("_id", 1)])]
+
+
+def lose(kafka: str, keep: int = 0) -> None:
+    """The broker comes back with an old copy of the topic: only the first records of each partition are left."""
+    kept = [record for number in range(3) for record in _records(kafka, number)[:keep]]
+    client = topics.admin(kafka)
+    client.delete_topics([TOPICS[0]])
+    until(lambda: TOPICS[0] not in client.list_topics())
+    client.close()
+    topics.create(kafka, {TOPICS[0]: {"num_partitions": 3, "replication_factor": 1}})
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for one in kept:
+        producer.send(TOPICS[0], one.value, one.key, list(one.headers), one.partition).get(timeout=20)
+    producer.close()
+
+
+def _records(kafka: str, number: int) -> list[object]:
+    reader = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    place = TopicPartition(TOPICS[0], number)
+    reader.assign([place])
+    found: list[object] = []
+    end = reader.end_offsets([place])[place]
+    while len(found) < end:
+        found += [one for some in reader.poll(timeout_ms=500).values() for one in some]
+    reader.close(autocommit=False)
+    return found
