@@ -212,30 +212,32 @@ def _run_jobs(jobs: Sequence[Job], health: Health, stop: threading.Event) -> Non
     due = dict.fromkeys((job.name for job in jobs), 0.0)
     while not stop.is_set():
         for job in (job for job in jobs if not stop.is_set() and due[job.name] <= time.monotonic()):
-            due[job.name] = (0 if _run_job(job, health) else job.every_seconds) + time.monotonic()
+            due[job.name] = _run_job(job, health) + time.monotonic()
         stop.wait(max(min(due.values()) - time.monotonic(), 0.01))
 
 
-def _run_job(job: Job, health: Health) -> bool:
+def _run_job(job: Job, health: Health) -> float:
+    """Run a job once; in how many seconds it is due again. What was away is asked again soon, also by a daily job."""
     part, lease, lease_seconds = f"job {job.name}", f"job:{job.name}", max(JOB_LEASE_SECONDS, 2 * job.every_seconds)
     try:
         if job.name != REPORT and not _may_run(lease, lease_seconds):
             health.well(part)  # another worker does it now: whatever stopped us is no trouble of ours any more
-            return False
+            return job.every_seconds
         with kept(lease, lease_seconds), JOB_SECONDS.labels(job.name).time():
             more = bool(job.verb())
         health.well(part)
-        return more
+        return 0 if more else job.every_seconds
     except Busy:
-        return True
+        return 0
     except WAITED_OUT as error:
         health.trouble(part, said(error))
         log.warning("a job waits for a part outside", job=job.name, error=said(error))
+        return min(job.every_seconds, LONGEST_PAUSE_SECONDS)
     except Exception as error:  # noqa: BLE001 -- a job's defect ends no other; it is counted, logged, seen in readiness
         JOB_FAILURES.labels(job.name).inc()
         health.trouble(part, "broke, see the log")
         log.error("a job broke", job=job.name, error=said(error), frames=frames_of(error))
-    return False
+    return job.every_seconds
 
 
 def _may_run(lease: str, lease_seconds: float) -> bool:

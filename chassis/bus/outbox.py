@@ -162,6 +162,12 @@ def caused_by(cause: str) -> list[Row]:
     return rows_of(Outbox, {"cause": cause}, {"body": 0}, sort=[("time", 1)], limit=200)
 
 
+def is_known_cause(beginning: str) -> bool:
+    """Whether anything was announced because of a cause that begins so; `beginning` ends with a colon."""
+    where = {"cause": {"$gte": beginning, "$lt": f"{beginning[:-1]};"}}
+    return bool(rows_of(Outbox, where, ["_id"], limit=1))
+
+
 def report_oldest() -> None:
     """Set the metric of the oldest row Kafka does not have."""
     oldest = rows_of(Outbox, {"due": True}, {"time": 1}, sort=[("time", 1)], limit=1)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from chassis.bus.outbox import is_known_cause
 from chassis.database import Row as Stored
 from chassis.database import collection_of, transactional
 from chassis.errors import NOT_FOUND, Ground
@@ -118,7 +119,7 @@ def receive(sheets: Sheets, received: Received) -> int:
     """Keep an upload, sealed, under the next number; it is read by a job."""
     if not received.content:
         raise FILE_EMPTY()
-    number, key = _next_number(), new_key()
+    number, key = _next_number(sheets.service), new_key()
     safe = Safe(number, key)
     parts = list(safe.seal_file(received.content))
     for part in parts:
@@ -132,7 +133,15 @@ def receive(sheets: Sheets, received: Received) -> int:
     return number
 
 
-def _next_number() -> int:
+def _next_number(service: str) -> int:
+    """A number that names no other import, nor one that the database has forgotten and the topic has not."""
+    number = _counted()
+    while is_known_cause(f"import:{service}:{number}:"):
+        number = _counted()
+    return number
+
+
+def _counted() -> int:
     counter = collection_of(ImportNumbers).find_one_and_update(
         {"_id": "imports"}, {"$inc": {"last": 1}}, upsert=True, return_document=ReturnDocument.AFTER
     )

@@ -164,6 +164,13 @@ def test_a_job_that_another_worker_has_taken_over_troubles_us_no_more(mongo: str
     assert health.troubles == {}
 
 
+def test_a_daily_job_whose_database_was_away_is_tried_again_soon(mongo: str) -> None:
+    daily = 86_400.0
+    soon = worker._run_job(worker.Job("swept", fail, every_seconds=daily), worker.Health())
+    assert soon == worker.LONGEST_PAUSE_SECONDS
+    assert worker._run_job(worker.Job("kept", list, every_seconds=daily), worker.Health()) == daily
+
+
 def test_a_lease_is_not_renewed_once_another_holds_it(mongo: str) -> None:
     hold("job:a", -1, holder="east")
     hold("job:a", 30, holder="west")

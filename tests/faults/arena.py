@@ -199,14 +199,14 @@ class Arena:
     def make_topics(self) -> None:
         """Have the stack make the topics that are missing."""
         self.start("topics")
-        self.until(lambda: self.programs["topics"].once and self._has_topics(), "the topics are not made")
+        self.until(self._has_topics, "the topics are not made")
 
     def _has_topics(self) -> bool:
-        """Whether every topic is there; a run that failed is started again."""
+        """Whether the run that makes them ended well and every topic is there; a run that failed is started again."""
         info = self.supervisor.processes()["topics"]
         if info["statename"] == "EXITED" and info["exitstatus"]:
             self.start("topics")
-        return all(records.ends(self.kafka, records.topic_of(name)) for name in SERVICES)
+        return self.is_well("topics") and all(records.ends(self.kafka, records.topic_of(name)) for name in SERVICES)
 
     def _ask(self, verb: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(serverurl=f"unix://{socket_of(self.home)}")

@@ -76,6 +76,17 @@ def test_an_upload_is_previewed_and_has_no_effect_yet() -> None:
     assert effects() == 0
 
 
+def test_a_number_that_the_topic_knows_of_is_not_given_again() -> None:
+    """After a set-back the counter stands where it stood, and the topic has what later imports had announced."""
+    upload(sheets_of(), csv(lending(1)))
+    for number in (2, 3):
+        database()["outbox"].insert_one(
+            {"_id": str(number), "seq": number, "cause": f"import:{sheets_of().service}:{number}:2"}
+        )
+    database()["outbox"].insert_one({"_id": "other", "seq": 4, "cause": "import:elsewhere:4:2"})
+    assert upload(sheets_of(), csv(lending(1))) == 4
+
+
 def test_what_is_committed_takes_effect_once_and_each_row_by_its_own_cause() -> None:
     row = committed(sheets_of(), xlsx([*lending(700), ("错", "X1", 101, "")]))
     assert (row["state"], row["done"], row["processed"]) == ("committed", counts(new=700, refused=1), 701)
