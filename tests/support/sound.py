@@ -154,6 +154,7 @@ PLAN = {"scheme": SCHEME, "level": 1, "session_date": "2021-01-09", "quota": 400
 RULE = {"credit_points": 200, "sessions_from": "2019-04-01"}
 AT_PLAN = {"teo": TEO, "plan": OPEN_PLAN}
 RESULT = f"{TEO}:{FINAL_PLAN}:A4:1"
+PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 
 COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/healthz"): _plain,
@@ -246,6 +247,13 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     **{(name, "GET", "/audit"): _plain for name in ("assessment", "creditbank", "notify")},
     ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
+    ("creditbank", "POST", "/accounts/{learner_id}/credentials"): lambda doors, role, name: Asked(
+        _learner(doors, role, name).path, body={"result_id": PASSED}, media_type="application/json"
+    ),
+    ("creditbank", "GET", "/accounts/{learner_id}/credentials"): _learner,
+    ("creditbank", "GET", "/credential-keys"): _plain,
+    ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
+    ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),
     ("creditbank", "GET", "/holdings/totals"): _plain,
     ("creditbank", "GET", "/books"): _plain,
     ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),

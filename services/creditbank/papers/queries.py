@@ -1,0 +1,78 @@
+"""Reading credentials: a learner's own, what anybody may know by a code, and the status lists."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from chassis.clock import CAMPUS, now
+from chassis.database import Row
+from chassis.errors import NOT_FOUND
+from services.creditbank.papers import models
+from services.creditbank.papers.desk import Desk
+from services.creditbank.papers.domain import Standing, status_list_of
+
+NOTHING_KNOWN = {
+    "standing": Standing.UNKNOWN,
+    **dict.fromkeys(("masked_name", "scheme", "scheme_name", "level", "issued_on", "revoked_on")),
+}
+
+
+def credentials_after(learner_id: str, after: str, limit: int, desk: Desk) -> list[dict[str, Any]]:
+    """A learner's credentials by place, revoked ones too."""
+    return [shown(row, desk) for row in models.rows_after(learner_id, after, limit)]
+
+
+def shown(row: Row, desk: Desk) -> dict[str, Any]:
+    """A credential as its holder sees it."""
+    names = ("result_id", "scheme", "level", "code", "issued_at")
+    return {
+        "credential": row["_id"],
+        **{name: row[name] for name in names},
+        "revoked_at": row.get("revoked_at"),
+        "revoked_because": row.get("revoked_because"),
+        "verify_url": desk.addresses.verify_url(row["code"]),
+        "token": desk.open(row["_id"], row["sealed"]),
+    }
+
+
+def carried_by_code(learner_id: str, place: str, desk: Desk) -> str:
+    """What the square code of a credential holds: the address to verify it at, and behind # the credential itself."""
+    row = models.row_of(place)
+    if row is None or row["learner_id"] != learner_id:
+        raise NOT_FOUND(what="credential", id=place)
+    found = shown(row, desk)
+    return f"{found['verify_url']}#{found['token']}"
+
+
+def verification_of(code: str, desk: Desk) -> dict[str, Any]:
+    """What anybody may know of the credential with this code; what there is none of looks alike."""
+    row = models.row_by_code(code)
+    if row is None:
+        return dict(NOTHING_KNOWN)
+    document = _document(desk.open(row["_id"], row["sealed"]))
+    revoked_at = row.get("revoked_at")
+    return {
+        "standing": Standing.REVOKED if revoked_at else Standing.VALID,
+        "masked_name": document["credentialSubject"]["identifier"][0]["identityHash"],
+        "scheme": row["scheme"],
+        "scheme_name": models.scheme_of(row["scheme"])[0],
+        "level": row["level"],
+        "issued_on": row["issued_at"].astimezone(CAMPUS).date(),
+        "revoked_on": revoked_at.astimezone(CAMPUS).date() if revoked_at else None,
+    }
+
+
+def _document(token: str) -> dict[str, Any]:
+    """What a token of ours says."""
+    body = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return found
+
+
+def status_list(number: int, desk: Desk) -> str:
+    """A status list, signed as of now; Refusal when none of this number was opened."""
+    if not 1 <= number <= models.latest_list():
+        raise NOT_FOUND(what="status list", id=number)
+    return desk.signer().sign(status_list_of(number, models.revoked_indexes(number), desk.addresses, now()))
