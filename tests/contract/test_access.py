@@ -71,5 +71,6 @@ def test_learners_change_nothing_but_what_is_theirs(made: str) -> None:
         ("creditbank", "POST", "`/accounts/<learner_id>/credentials`"): "own",
         ("notify", "POST", "`/mailboxes/<learner_id>/notices/<notice_id>/read`"): "own",
         ("notify", "PUT", "`/mailboxes/<learner_id>/preference`"): "own",
+        ("portal", "POST", "`/credentials`"): "yes",
         ("portal", "POST", "`/mailbox/<notice_id>/read`"): "yes",
     }

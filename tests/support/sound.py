@@ -106,6 +106,13 @@ def _template(_doors: Doors, _role: Role, application: str) -> Asked:
     return Asked({"kind": KINDS[application]})
 
 
+def _credential(doors: Doors, _role: Role, _application: str) -> Asked:
+    """A credential of the learner's, asked for if there is none."""
+    path = f"/accounts/{doors.college.learner}/credentials"
+    made = doors.sound("creditbank", "POST", path, Role.REGISTRY, json={"result_id": PASSED})
+    return Asked({"learner_id": doors.college.learner, "credential": made["credential"]})
+
+
 def _life(doors: Doors, _role: Role, application: str) -> Asked:
     return Asked({"cause": doors.college.causes[application]})
 
@@ -251,6 +258,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
         _learner(doors, role, name).path, body={"result_id": PASSED}, media_type="application/json"
     ),
     ("creditbank", "GET", "/accounts/{learner_id}/credentials"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/credentials/{credential}/square.svg"): _credential,
     ("creditbank", "GET", "/credential-keys"): _plain,
     ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
     ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),

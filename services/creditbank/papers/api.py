@@ -20,8 +20,10 @@ from services.creditbank.papers.schemas import (
     RequestSchema,
     VerificationSchema,
 )
+from services.creditbank.papers.square import square_of
 
 TOKEN = "application/vc+jwt"  # noqa: S105 -- a media type
+SVG = "image/svg+xml"
 TEXT = {"type": "string"}
 
 blp = Blueprint("papers", __name__, description="Credentials that others can verify.")
@@ -58,6 +60,14 @@ def _after(cursor: Key | None) -> str:
         case [str(place)]:
             return place
     raise CURSOR_INVALID()
+
+
+@blp.route("/accounts/<learner_id>/credentials/<credential>/square.svg")
+@allow(Role.LEARNER, Role.REGISTRY, owning=credential_owner)
+@blp.response(200, TEXT, content_type=SVG)
+def get_square(learner_id: str, credential: str) -> Response:
+    """A credential's QR code: the address to verify it at and, behind its #, the credential for whoever is offline."""
+    return Response(square_of(queries.carried_by_code(learner_id, credential, carried())), content_type=SVG)
 
 
 @blp.route("/credential-keys")

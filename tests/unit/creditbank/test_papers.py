@@ -172,6 +172,13 @@ def test_a_correction_that_changes_nothing_vouched_for_revokes_nothing(assessmen
     assert standing(mine["code"]) == Standing.VALID
 
 
+def test_a_correction_to_another_level_revokes_what_was_said_of_the_first(assessment: Assessment) -> None:
+    mine = credential()
+    assessment.tell(corrected("mei", level=3))
+    assert standing(mine["code"]) == Standing.REVOKED
+    assert credential()["level"] == 3
+
+
 def test_anothers_annulment_revokes_nothing(assessment: Assessment) -> None:
     mine = credential()
     assessment.tell(registered("lan"), publicised("lan", "0009"), finalised("lan", "0009"), annulled("lan", "0009"))
