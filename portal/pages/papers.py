@@ -56,6 +56,15 @@ def square(credential: str) -> Page:
     return Response(drawn or b"", 200 if drawn else 404, content_type="image/svg+xml")
 
 
+@pages.route("/account/statement.pdf")
+@signed_in(Role.LEARNER)
+def statement() -> Page:
+    """The statement of the learner's own account, on paper."""
+    path = address("accounts", own_id(), "statement.pdf")
+    drawn = found_or_none(lambda: ask(BANK).download(path))
+    return Response(drawn or b"", 200 if drawn else 404, content_type="application/pdf")
+
+
 @pages.route("/verify")
 @open_page
 def verify() -> Page:

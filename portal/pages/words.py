@@ -41,6 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "certificates": ("职业技能等级证书", "Certificates"),
     "no_certificates": ("尚无证书编号记录。", "No certificate number is on record yet."),
     "unnumbered": ("待证书编号", "waits for its certificate number"),
+    "statement": ("下载对账单（PDF）", "Statement (PDF)"),
     "credentials": ("电子凭证", "Credentials"),
     "credentials_lead": (
         "为已生效的通过成绩申请电子凭证，可出示给用人单位核验；凭证上的姓名已隐去名字。",

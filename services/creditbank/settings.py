@@ -9,7 +9,7 @@ from contracts.directory import Directory
 from services.creditbank.papers.desk import Desk
 from services.creditbank.papers.domain import Addresses
 
-PURPOSE = "credential"
+PURPOSE = "credential or statement"
 
 
 class CreditbankSettings(Settings, frozen=True, kw_only=True):

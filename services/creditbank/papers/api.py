@@ -14,17 +14,20 @@ from contracts.terms import Role
 from services.creditbank.papers import commands, queries
 from services.creditbank.papers.desk import carried
 from services.creditbank.papers.domain import Standing
+from services.creditbank.papers.printing import printed
 from services.creditbank.papers.schemas import (
     CredentialSchema,
     PublicKeysSchema,
     RequestSchema,
+    StatementSchema,
     VerificationSchema,
 )
 from services.creditbank.papers.square import square_of
 
 TOKEN = "application/vc+jwt"  # noqa: S105 -- a media type
+PDF = "application/pdf"
 SVG = "image/svg+xml"
-TEXT = {"type": "string"}
+TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
 
 blp = Blueprint("papers", __name__, description="Credentials that others can verify.")
 
@@ -68,6 +71,22 @@ def _after(cursor: Key | None) -> str:
 def get_square(learner_id: str, credential: str) -> Response:
     """A credential's QR code: the address to verify it at and, behind its #, the credential for whoever is offline."""
     return Response(square_of(queries.carried_by_code(learner_id, credential, carried())), content_type=SVG)
+
+
+@blp.route("/accounts/<learner_id>/statement")
+@allow(Role.LEARNER, Role.REGISTRY, owning=credential_owner)
+@blp.response(200, StatementSchema)
+def get_statement(learner_id: str) -> dict[str, Any]:
+    """A statement of the account with its owner's name, which is opened for it by the audited route."""
+    return queries.statement_of(learner_id, carried())
+
+
+@blp.route("/accounts/<learner_id>/statement.pdf")
+@allow(Role.LEARNER, Role.REGISTRY, owning=credential_owner)
+@blp.response(200, BINARY, content_type=PDF)
+def get_printed_statement(learner_id: str) -> Response:
+    """The statement on paper, in Chinese and English."""
+    return Response(printed(queries.statement_of(learner_id, carried())), content_type=PDF)
 
 
 @blp.route("/credential-keys")

@@ -10,7 +10,6 @@ from chassis.bus import outbox
 from chassis.clock import now
 from chassis.database import Row, transactional
 from chassis.strands import name_keys, survivor_of
-from chassis.web.client import Answered
 from contracts.creditbank import CredentialIssued, CredentialRevoked
 from contracts.terms import Level, mask_name
 from services.creditbank.papers import models
@@ -18,7 +17,6 @@ from services.creditbank.papers.desk import Desk
 from services.creditbank.papers.domain import (
     CODE_BYTES,
     LIST_BITS,
-    NAME_CLOSED,
     OUTCOME_NOT_FINAL,
     RESULT_UNKNOWN,
     Credential,
@@ -44,7 +42,7 @@ def request_credential(learner_id: str, result_id: str, desk: Desk) -> Row:
     _vouched(learner_id, result_id)
     if row := _valid_row(learner_id, result_id):
         return row
-    return issue_credential(learner_id, result_id, _masked_name(learner_id, desk), desk, desk.signer())
+    return issue_credential(learner_id, result_id, mask_name(desk.open_name(learner_id)), desk, desk.signer())
 
 
 @transactional
@@ -101,16 +99,6 @@ def _valid_row(learner_id: str, result_id: str) -> Row | None:
     """The valid credential for a result with its token, if any."""
     valid = [one for one in models.find_valid([learner_id]) if one.result_id == result_id]
     return models.row_of(str(valid[0].place)) if valid else None
-
-
-def _masked_name(learner_id: str, desk: Desk) -> str:
-    try:
-        name = desk.name_of(learner_id)
-    except Answered:
-        raise NAME_CLOSED() from None
-    if not name:
-        raise NAME_CLOSED()
-    return mask_name(name)
 
 
 def _drawn(outcome: Outcome) -> Credential:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app
 
 from chassis import seal
-from services.creditbank.papers.domain import Addresses
+from chassis.web.client import Answered
+from services.creditbank.papers.domain import NAME_CLOSED, Addresses
 from services.creditbank.papers.signing import Signer
 
 KEPT = "creditbank.papers"
@@ -26,6 +27,16 @@ class Desk:
     def signer(self) -> Signer:
         """The signer, with the keys as they are now."""
         return Signer(self.seal_key, self.addresses.papers_url)
+
+    def open_name(self, learner_id: str) -> str:
+        """A learner's name; Refusal when nobody can open it any more."""
+        try:
+            name = self.name_of(learner_id)
+        except Answered:
+            raise NAME_CLOSED() from None
+        if not name:
+            raise NAME_CLOSED()
+        return name
 
     def seal(self, place: str, token: str) -> str:
         """A token as it rests."""

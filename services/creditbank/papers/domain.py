@@ -34,8 +34,8 @@ OUTCOME_NOT_FINAL = Ground(
 )
 NAME_CLOSED = Ground(
     "name_closed",
-    en="This person's name can't be opened any more, so no credential is issued.",
-    zh="该学习者的姓名已无法打开，不能签发凭证。",
+    en="This person's name can't be opened any more, so no paper is made out.",
+    zh="该学习者的姓名已无法打开，不能出具凭证或对账单。",
     status=409,
 )
 

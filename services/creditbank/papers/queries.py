@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from chassis.clock import CAMPUS, now
 from chassis.database import Row
 from chassis.errors import NOT_FOUND
+from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers import models
 from services.creditbank.papers.desk import Desk
 from services.creditbank.papers.domain import Standing, status_list_of
 
+MOST_ENTRIES = 500  # on one statement
 NOTHING_KNOWN = {
     "standing": Standing.UNKNOWN,
     **dict.fromkeys(("masked_name", "scheme", "scheme_name", "level", "issued_on", "revoked_on")),
@@ -69,6 +72,31 @@ def _document(token: str) -> dict[str, Any]:
     body = token.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return found
+
+
+def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
+    """An account with its owner's name, what it holds and what happened to it, the latest first.
+
+    Refusal when nobody opened the account. Entries beyond the latest are counted, and the account's head stands for
+    all of them.
+    """
+    account = ledger.account_of(learner_id)
+    entries = ledger.entries_of(learner_id, None, MOST_ENTRIES)
+    names = {code: models.scheme_of(code)[0] for code in {one["scheme"] for one in (*account["holdings"], *entries)}}
+    return {
+        "learner_id": learner_id,
+        "name": desk.open_name(learner_id),
+        "made_at": now(),
+        "balances": account["balances"],
+        "holdings": [_named(one, names) for one in account["holdings"]],
+        "entry_count": account["entries"],
+        "entries": [_named(one, names) for one in entries],
+        "head": account["head"],
+    }
+
+
+def _named(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {**one, "scheme_name": names[one["scheme"]]}
 
 
 def status_list(number: int, desk: Desk) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from chassis.web.schemas import Schema
+from services.creditbank.ledger.schemas import BalancesSchema, EntrySchema, HoldingSchema
 from services.creditbank.papers.domain import Standing
 
 
@@ -27,6 +28,27 @@ class CredentialSchema(Schema):
     revoked_because = fields.String(required=True, allow_none=True)
     verify_url = fields.String(required=True)
     token = fields.String(required=True, metadata={"description": "Open Badges 3.0, signed: ES256"})
+
+
+class NamedHoldingSchema(HoldingSchema):
+    scheme_name = fields.String(required=True)
+
+
+class NamedEntrySchema(EntrySchema):
+    scheme_name = fields.String(required=True)
+
+
+class StatementSchema(Schema):
+    """An account with its owner's name. Of very many entries the latest are listed; `head` stands for all."""
+
+    learner_id = fields.String(required=True)
+    name = fields.String(required=True)
+    made_at = fields.AwareDateTime(required=True)
+    balances = fields.Nested(BalancesSchema, required=True)
+    holdings = fields.List(fields.Nested(NamedHoldingSchema), required=True)
+    entry_count = fields.Integer(required=True)
+    entries = fields.List(fields.Nested(NamedEntrySchema), required=True)
+    head = fields.String(required=True, metadata={"description": "hash of the last entry, hexadecimal"})
 
 
 class VerificationSchema(Schema):

@@ -106,6 +106,15 @@ def test_unknown_codes_are_answered_alike(http: FlaskClient, assessment: Assessm
     )
 
 
+def test_a_statement_is_the_owners_and_comes_on_paper_too(http: FlaskClient, assessment: Assessment) -> None:
+    found = answered(http.get("/accounts/mei/statement", headers=as_learner()))
+    assert (found["name"], found["balances"]["available"], found["entry_count"]) == ("黄玉梅", 400, 2)
+    paper = http.get("/accounts/mei/statement.pdf", headers=as_learner())
+    assert (paper.status_code, paper.content_type, paper.data[:5]) == (200, "application/pdf", b"%PDF-")
+    for path in ("statement", "statement.pdf"):
+        assert http.get(f"/accounts/mei/{path}", headers=as_learner("lan")).status_code == 403
+
+
 def test_a_list_that_was_never_opened_is_not_there(http: FlaskClient) -> None:
     assert http.get("/status-lists/1").status_code == 200
     assert http.get("/status-lists/2").status_code == 404
