@@ -25,6 +25,7 @@ from services.creditbank.papers.schemas import (
 from services.creditbank.papers.square import square_of
 
 TOKEN = "application/vc+jwt"  # noqa: S105 -- a media type
+ELMO = "application/xml"
 PDF = "application/pdf"
 SVG = "image/svg+xml"
 TEXT, BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
@@ -87,6 +88,14 @@ def get_statement(learner_id: str) -> dict[str, Any]:
 def get_printed_statement(learner_id: str) -> Response:
     """The statement on paper, in Chinese and English."""
     return Response(printed(queries.statement_of(learner_id, carried())), content_type=PDF)
+
+
+@blp.route("/accounts/<learner_id>/elmo.xml")
+@allow(Role.LEARNER, Role.REGISTRY, owning=credential_owner)
+@blp.response(200, BINARY, content_type=ELMO)
+def get_elmo(learner_id: str) -> Response:
+    """The learner's final passes for universities abroad: ELMO 1.7, as EMREX carries it."""
+    return Response(queries.elmo_of(learner_id, carried()), content_type=ELMO)
 
 
 @blp.route("/credential-keys")

@@ -13,7 +13,9 @@ from chassis.errors import NOT_FOUND
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers import models
 from services.creditbank.papers.desk import Desk
-from services.creditbank.papers.domain import Standing, status_list_of
+from services.creditbank.papers.domain import Standing, lapse_of, status_list_of
+from services.creditbank.papers.elmo import Passed, written
+from services.creditbank.recognition.queries import outcomes_of
 
 MOST_ENTRIES = 500  # on one statement
 NOTHING_KNOWN = {
@@ -97,6 +99,18 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
 
 def _named(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {**one, "scheme_name": names[one["scheme"]]}
+
+
+def elmo_of(learner_id: str, desk: Desk) -> bytes:
+    """A learner's final recognised passes as an ELMO file; Refusal when nobody opened the account."""
+    ledger.account_of(learner_id)
+    passes = [
+        Passed(one.result_id, scheme, models.scheme_of(scheme)[0], int(one.level), one.session_date, one.credit_points)
+        for (_, scheme), of_scheme in sorted(outcomes_of([learner_id]).items())
+        for one in sorted(of_scheme.values(), key=lambda one: one.session_date)
+        if lapse_of(one.result_id, one.level, of_scheme) is None
+    ]
+    return written(learner_id, desk.open_name(learner_id), passes, desk.addresses, now())
 
 
 def status_list(number: int, desk: Desk) -> str:
