@@ -14,7 +14,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test faults \
+.PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test conform faults \
 	lock bench bench-env bench-start bench-imports bench-national clean
 
 help:  ## Show this list
@@ -96,6 +96,9 @@ quick: test-env
 
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
 	@$(PYTEST) tests
+
+conform: test-env  ## Our ELMO files against the public schema: ELMO_SCHEMAS=folder with its files
+	@ELMO_SCHEMAS='$(ELMO_SCHEMAS)' $(PYTEST) tests/conformance/elmo.py
 
 bench: bench-env  ## The road of a result beside pipelines that promise less (RESULTS=50000 RUNS=3): docs/benchmarks.md
 	@$(PY) -m bench.run --profile --results 5000

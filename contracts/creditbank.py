@@ -33,6 +33,25 @@ class CreditPosted(OfLearner, frozen=True, kw_only=True):
     what: str = ""
 
 
+class OfCredential(OfLearner, frozen=True, kw_only=True):
+    """`credential` is its place in the status lists; the code it is verified by is its holder's alone."""
+
+    credential: str
+    result_id: str
+    scheme: str
+    level: Level
+
+
+class CredentialIssued(OfCredential, frozen=True, kw_only=True):
+    """A credential vouches for a final pass."""
+
+
+class CredentialRevoked(OfCredential, frozen=True, kw_only=True):
+    """A credential vouches for nothing any more; `what` is the type of the event that took its ground."""
+
+    what: str
+
+
 class AccountsMerged(OfLearner, frozen=True, kw_only=True):
     """The account of `merged_id` was folded into this learner's."""
 

@@ -148,6 +148,23 @@ def topics(partitions: int | None) -> None:
     click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
 
 
+@main.group()
+def papers() -> None:
+    """Papers that travel."""
+
+
+@papers.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="The bank's /credential-keys, as a file.")
+@click.option("--status", type=click.Path(path_type=Path), help="The status list the credential names, as a file.")
+@one_sentence
+def check_paper(file: Path, key: Path, status: Path | None) -> None:
+    """Verify a credential, or what its QR code says, offline; exit 1 when it is not to be believed."""
+    from onex.papers import check  # noqa: PLC0415
+
+    click.echo(json.dumps(check(file, key, status), ensure_ascii=False, indent=1))
+
+
 @main.command()
 @samples_folder
 @one_sentence

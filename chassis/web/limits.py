@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
+from limits import parse
+from werkzeug.exceptions import TooManyRequests
 
 from chassis.web.access import caller_if_any
 from chassis.web.health import QUIET_ROUTES
@@ -26,7 +28,7 @@ def limit(app: Flask, limits: Sequence[str] = LIMITS, storage: str = MEMORY) -> 
 
     `storage`: each process counts for itself in memory, or all together under a MongoDB address.
     """
-    return Limiter(
+    limiter = Limiter(
         key_func=who,
         app=app,
         application_limits=list(limits),
@@ -37,7 +39,26 @@ def limit(app: Flask, limits: Sequence[str] = LIMITS, storage: str = MEMORY) -> 
         on_breach=_note_wait,
         swallow_errors=False,
     )
+    app.extensions["onex.limiter"] = limiter
+    return limiter
 
 
 def _note_wait(breached: RequestLimit) -> None:
     g.retry_after_seconds = max(1, round(breached.reset_at - time.time()))
+
+
+def refuse_guesser(rate: str) -> None:
+    """429 for a caller who has guessed wrong too often lately: `rate` is e.g. `30 per minute`."""
+    limiter: Limiter = current_app.extensions["onex.limiter"]
+    place = (request.endpoint or "", who())
+    if not limiter.limiter.test(parse(rate), *place):
+        g.retry_after_seconds = max(
+            1, round(limiter.limiter.get_window_stats(parse(rate), *place).reset_time - time.time())
+        )
+        raise TooManyRequests
+
+
+def note_guess(rate: str) -> None:
+    """Count a wrong guess of the caller's; right ones are free."""
+    limiter: Limiter = current_app.extensions["onex.limiter"]
+    limiter.limiter.hit(parse(rate), request.endpoint or "", who())

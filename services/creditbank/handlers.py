@@ -18,6 +18,7 @@ from contracts.assessment import (
 )
 from contracts.enrolment import LearnerRegistered, LearnersMerged
 from services.creditbank.ledger.commands import note_schemes, open_accounts
+from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
 from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
 
@@ -30,7 +31,8 @@ STATES = {
 
 def on_results(events: Sequence[Event[OfResult]]) -> None:
     """A result is publicised, final, corrected or annulled: the account shows what it is worth now."""
-    settle([outcome_of(event) for event in events])
+    touched = settle([outcome_of(event) for event in events])
+    review_credentials({learner_id for learner_id, _ in touched})
 
 
 def outcome_of(event: Event[OfResult]) -> Outcome:
@@ -59,7 +61,8 @@ def state_of(body: OfResult) -> OutcomeState:
 
 def on_certificates(events: Sequence[Event[CertificateIssued | CertificateRevoked]]) -> None:
     """A certificate's number is on record, or was revoked: what may be spent depends on it."""
-    mark_certificates([mark_of(event) for event in events])
+    touched = mark_certificates([mark_of(event) for event in events])
+    review_credentials({learner_id for learner_id, _ in touched})
 
 
 def mark_of(event: Event[CertificateIssued | CertificateRevoked]) -> CertificateMark:
@@ -86,11 +89,13 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
     """Two learners are one person with one account. The event comes on both keys; its second copy finds it done."""
     for event in events:
         merge_learners(event.body.survivor_id, event.body.merged_id, cause=event.id, what=event.type)
+        move_credentials(event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
-    """A scheme says whether its points wait for the certificate's number."""
+    """A scheme says whether its points wait for the certificate's number, and what it is called on papers."""
     note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
+    name_schemes({event.body.scheme: (event.body.name, event.body.teo) for event in events})
 
 
 HANDLERS: Handlers = {

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from chassis.seal import key_of
 from chassis.settings import Settings, read
+from chassis.web.client import Client
+from contracts.directory import Directory
+from services.creditbank.papers.desk import Desk
+from services.creditbank.papers.domain import Addresses
+
+PURPOSE = "credential or statement"
 
 
 class CreditbankSettings(Settings, frozen=True, kw_only=True):
-    """What every service reads; the credit bank has nothing of its own yet."""
+    """Where names are opened; where papers are published for machines, and where people verify them.
+
+    `guesses`: how many codes that nobody has a visitor may try.
+    """
+
+    enrolment_url: str = "http://localhost:8101"
+    papers_url: str = "http://localhost:8104"
+    public_url: str = "http://localhost:8080"
+    guesses: str = "30 per minute"
+
+    def directory(self) -> Directory:
+        """The way to learners' names."""
+        return Directory(Client(self.enrolment_url, "enrolment", self.portal_url, "creditbank", self.client_secret))
+
+    def desk(self) -> Desk:
+        """The desk at which papers are written."""
+        directory = self.directory()
+        return Desk(
+            seal_key=key_of(self.seal_key),
+            addresses=Addresses(self.papers_url.rstrip("/"), self.public_url.rstrip("/")),
+            name_of=lambda learner_id: str(directory.particulars(learner_id, PURPOSE)["name"]),
+            guesses=self.guesses,
+        )
 
 
 def settings() -> CreditbankSettings:

@@ -15,7 +15,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import CreditPosted
+from contracts.creditbank import CredentialIssued, CredentialRevoked, CreditPosted
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
@@ -29,7 +29,16 @@ from services.notify.notices.commands import (
 )
 from services.notify.notices.domain import News
 
-Told = EnrolmentApproved | CandidateRegistered | ResultPublicised | ResultFinalised | CreditPosted | CertificateIssued
+Told = (
+    EnrolmentApproved
+    | CandidateRegistered
+    | ResultPublicised
+    | ResultFinalised
+    | CreditPosted
+    | CertificateIssued
+    | CredentialIssued
+    | CredentialRevoked
+)
 
 
 def on_news(events: Sequence[Event[Told]]) -> None:
@@ -86,6 +95,8 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
         "certificate_number": body.certificate_number,
         "issued_on": body.issued_on.isoformat(),
     },
+    CredentialIssued: lambda body: {"credential": body.credential},
+    CredentialRevoked: lambda body: {"credential": body.credential},
 }
 
 
@@ -130,10 +141,7 @@ def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
 
 
 HANDLERS: Handlers = {
-    **dict.fromkeys(
-        (EnrolmentApproved, CandidateRegistered, ResultPublicised, ResultFinalised, CreditPosted, CertificateIssued),
-        on_news,
-    ),
+    **dict.fromkeys(FACTS, on_news),
     LearnerRegistered: on_contacts,
     LearnerChanged: on_contacts,
     LearnersMerged: on_merges,

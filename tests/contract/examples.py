@@ -207,6 +207,17 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         available_balance=0,
         what="LearnersMerged",
     ),
+    creditbank.CredentialIssued(
+        learner_id=LEARNER, credential="1:90417", result_id=RESULT, scheme="dementia-care", level=Level.INTERMEDIATE
+    ),
+    creditbank.CredentialRevoked(
+        learner_id=LEARNER,
+        credential="1:90417",
+        result_id=RESULT,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        what="ResultAnnulled",
+    ),
     creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
 )
 

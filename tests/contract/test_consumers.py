@@ -18,7 +18,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import AccountsMerged, CreditPosted
+from contracts.creditbank import AccountsMerged, CredentialIssued, CredentialRevoked, CreditPosted
 from contracts.enrolment import (
     CalendarPublished,
     EnrolmentApproved,
@@ -60,6 +60,8 @@ CONSUMERS: Mapping[Kind, str] = {
     CertificateIssued: "creditbank notify",
     CertificateRevoked: "creditbank notify",
     CreditPosted: "notify",
+    CredentialIssued: "notify",
+    CredentialRevoked: "notify",
     AccountsMerged: "notify",
 }
 

@@ -11,7 +11,7 @@ import runpy
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -34,6 +34,7 @@ from portal.identity.tokens.domain import Grant, claims_of
 from portal.identity.tokens.mint import Mint
 from services.assessment.certificates.sheet import sheets as assessment_sheets
 from services.assessment.results.commands import close_due_publicity
+from services.creditbank.papers.desk import KEPT as DESK
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.enrolment.applications.roster import sheets as enrolment_sheets
 from services.enrolment.learners.keyring import Keyring
@@ -130,6 +131,7 @@ class Doors:
             "MONGO": self.mongo_url, "PORTAL_URL": self.trusted, "CLIENT_SECRET": "secret", "SEAL_KEY": secret,
             "PEPPER": "pepper", "ENROLMENT_URL": "http://127.0.0.1:1", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1",
             "MAIL_FROM": "onex@example.cn", "LOG_LEVEL": "ERROR",
+            "GUESSES": "1000000 per minute",
         }  # fmt: skip
         made = {}
         with pytest.MonkeyPatch.context() as environment:
@@ -140,12 +142,21 @@ class Doors:
                 environment.setenv("DATABASE", database().name)
                 made[name] = runpy.run_module(f"services.{name}.app")["app"]
                 ensure_indexes(*(one for one in all_documents() if is_of(one, name)))
+        desk = made["creditbank"].extensions[DESK]
+        made["creditbank"].extensions[DESK] = replace(desk, name_of=self._name_of)
         self.imports = {
             "enrolment": enrolment_sheets(Keyring.of(secret, "pepper")),
             "training": training_sheets(InProcessRegister(self, "training"), key_of(secret)),
             "assessment": assessment_sheets(InProcessRegister(self, "assessment"), key_of(secret)),
         }
         return made
+
+    def _name_of(self, learner_id: str) -> str:
+        """A name by enrolment's own route, asked from the credit bank's desk."""
+        more = {"query_string": {"purpose": "credential"}}
+        found = self.sound("enrolment", "GET", f"/learners/{learner_id}/particulars", Role.SERVICE, **more)
+        self.go_to("creditbank")
+        return str(found["name"])
 
     def go_to(self, application: str) -> None:
         """Stand in one application's database: models know one at a time."""

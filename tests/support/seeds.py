@@ -92,6 +92,7 @@ SEEDS = (
     Seed(HOUSE, "portal.pages.staff", "services.creditbank.ledger.queries"),
     Seed(HOUSE, "onex.demo.driver", "portal.identity.demo"),
     Seed(CREDITBANK, "services.creditbank.ledger.commands", "services.creditbank.recognition.domain"),
+    Seed(CREDITBANK, "services.creditbank.recognition.commands", "services.creditbank.papers.domain"),
     Seed(CREDITBANK, "services.creditbank.gossip", is_new=True),
     Seed(ASSESSMENT, "services.assessment.catalogue.queries", "services.assessment.results.queries"),
     Seed(ASSESSMENT, "services.assessment.gossip", is_new=True),

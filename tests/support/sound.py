@@ -106,6 +106,13 @@ def _template(_doors: Doors, _role: Role, application: str) -> Asked:
     return Asked({"kind": KINDS[application]})
 
 
+def _credential(doors: Doors, _role: Role, _application: str) -> Asked:
+    """A credential of the learner's, asked for if there is none."""
+    path = f"/accounts/{doors.college.learner}/credentials"
+    made = doors.sound("creditbank", "POST", path, Role.REGISTRY, json={"result_id": PASSED})
+    return Asked({"learner_id": doors.college.learner, "credential": made["credential"]})
+
+
 def _life(doors: Doors, _role: Role, application: str) -> Asked:
     return Asked({"cause": doors.college.causes[application]})
 
@@ -154,6 +161,7 @@ PLAN = {"scheme": SCHEME, "level": 1, "session_date": "2021-01-09", "quota": 400
 RULE = {"credit_points": 200, "sessions_from": "2019-04-01"}
 AT_PLAN = {"teo": TEO, "plan": OPEN_PLAN}
 RESULT = f"{TEO}:{FINAL_PLAN}:A4:1"
+PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 
 COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/healthz"): _plain,
@@ -246,6 +254,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     **{(name, "GET", "/audit"): _plain for name in ("assessment", "creditbank", "notify")},
     ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
+    ("creditbank", "POST", "/accounts/{learner_id}/credentials"): lambda doors, role, name: Asked(
+        _learner(doors, role, name).path, body={"result_id": PASSED}, media_type="application/json"
+    ),
+    ("creditbank", "GET", "/accounts/{learner_id}/credentials"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/credentials/{credential}/square.svg"): _credential,
+    ("creditbank", "GET", "/accounts/{learner_id}/statement"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/statement.pdf"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/elmo.xml"): _learner,
+    ("creditbank", "GET", "/credential-keys"): _plain,
+    ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
+    ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),
     ("creditbank", "GET", "/holdings/totals"): _plain,
     ("creditbank", "GET", "/books"): _plain,
     ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),

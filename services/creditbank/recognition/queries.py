@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from chassis.clock import today
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
 from services.creditbank.recognition import models
-from services.creditbank.recognition.domain import RuleVersion, chosen
+from services.creditbank.recognition.domain import Known, RuleVersion, chosen
 
 
 def rule_of(scheme: str, level: Level) -> dict[str, Any]:
@@ -17,6 +18,11 @@ def rule_of(scheme: str, level: Level) -> dict[str, Any]:
     if not versions:
         raise NOT_FOUND(what="recognition rule", id=f"{scheme}/{int(level)}")
     return shown(scheme, level, versions)
+
+
+def outcomes_of(learner_ids: Collection[str]) -> Known:
+    """Every outcome of these learners, by learner and scheme, in the open transaction if there is one."""
+    return models.find_outcomes(learner_ids)
 
 
 def rules_after(after: str, limit: int) -> list[dict[str, Any]]:

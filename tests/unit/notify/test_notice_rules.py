@@ -33,6 +33,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "ResultFinalised": {"result_id": "T:P1:A-17:1", "verdict": "failed"},
     "CreditPosted": {"available_points": 200, "available_balance": 450},
     "CertificateIssued": {"certificate_number": "ZLZJ20210001", "issued_on": "2021-10-12"},
+    "CredentialIssued": {"credential": "1:90417"},
+    "CredentialRevoked": {"credential": "1:90417"},
 }
 
 
