@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pypdf
 import pytest
 from fontTools.ttLib import TTFont
 
@@ -49,7 +50,6 @@ def test_there_is_none_of_an_account_that_nobody_opened(mongo: str) -> None:
 
 def text_of(content: bytes) -> str:
     """What a reader copies out of a PDF."""
-    pypdf = pytest.importorskip("pypdf")
     return "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
 
 
