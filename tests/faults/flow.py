@@ -137,22 +137,25 @@ class Flow:
         if not sends_again:
             raise Lost(f"acknowledged and not there: {[one.result_id for one in facts][:5]} {numbers[:5]}")
         under_way = {name for one in self.pending if one.kind == "again" for name in one.touches}
-        for fact in (one for one in facts if one.result_id not in under_way):
-            self.counts["sent again"] += 1
-            again = Submission("again", frozenset({fact.result_id}), partial(self._tell_again, fact))
-            self.pending.append(again)
-        if fresh := [number for number in numbers if number not in under_way]:
-            self.counts["sent again"] += len(fresh)
-            self.pending += self._reports_again([self.certificates[number] for number in fresh])
+        lived = list(self._lived([self.certificates[number] for number in numbers if number not in under_way]))
+        under_way |= {name for one in lived for name in one.touches}
+        told = [(fact, partial(self.tell_again, fact)) for fact in facts if fact.result_id not in under_way]
+        self.counts["sent again"] += len(told) + len(lived)
+        self.pending += [Submission("again", frozenset({fact.result_id}), deed) for fact, deed in told]
+        self.pending += [Submission("again", one.touches, one.advance) for one in lived]
 
-    def _reports_again(self, told: Sequence[tuple[Fact, dict[str, Any]]]) -> Iterator[Submission]:
-        """The reports of these certificates, one for each organisation."""
+    def _lived(self, told: Sequence[tuple[Fact, dict[str, Any]]]) -> Iterator[Relived]:
+        """What these certificates were told of, one for each organisation."""
         for teo in sorted({fact.seat.teo for fact, _ in told}):
-            some = [(fact, row) for fact, row in told if fact.seat.teo == teo]
-            report = Report(self, [fact for fact, _ in some], [row for _, row in some])
-            yield Submission("again", frozenset(row["证书编号"] for _, row in some), report.advance)
+            yield Relived(self, [(fact, row) for fact, row in told if fact.seat.teo == teo])
 
-    def _tell_again(self, fact: Fact) -> bool:
+    def is_over(self, fact: Fact) -> bool:
+        """Whether a result's publicity is over; False also when nobody answers."""
+        plan = next(one for one in self.college.plans if one.code == fact.seat.plan)
+        rows = self._results_of(plan) or []
+        return any(one["result_id"] == fact.result_id and one["state"] != "publicised" for one in rows)
+
+    def tell_again(self, fact: Fact) -> bool:
         """Bring a forgotten result to where it was: submitted, corrected, annulled."""
         answer = self._voice_of(fact.seat).ask("assessment", "POST", f"{fact.seat.path}/results", json=[fact.sitting()])
         if answer is None:
@@ -375,6 +378,27 @@ class Flow:
     def voice_of_teo(self, teo: str) -> Voice:
         """The client of an organisation."""
         return self._voice(f"demo-teo-{teo}")
+
+
+class Relived:
+    """Results with certificates that were forgotten, sent again as they came: the marks, once they are final the
+    numbers, then what became of the results since. The other way round a number would be refused."""
+
+    def __init__(self, flow: Flow, told: Sequence[tuple[Fact, dict[str, Any]]]) -> None:
+        facts, rows = [fact for fact, _ in told], [row for _, row in told]
+        self.touches = frozenset([one.result_id for one in facts] + [row["证书编号"] for row in rows])
+        self.steps: list[Callable[[], bool]] = [
+            *(partial(flow.tell_again, one) for one in facts),
+            *(partial(flow.is_over, one) for one in facts),
+            Report(flow, facts, rows).advance,
+            *(partial(flow.tell_again, flow.facts[one.result_id]) for one in facts),
+        ]
+
+    def advance(self) -> bool:
+        """Go as far as it goes; whether it is all done."""
+        while self.steps and self.steps[0]():
+            self.steps.pop(0)
+        return not self.steps
 
 
 class Report:
