@@ -76,6 +76,7 @@ class Arena:
         self.flow = threading.RLock()  # who has it has the flow stand still
         self.submit_again: Callable[[], None] = lambda: None  # what outside parties do when a service was set back
         self.poisons: set[str] = set()  # the dead letters that were meant
+        self.garbage: set[bytes] = set()  # what records that are no event hold, wherever they came to stand
         self.strange_letters: dict[str, str] = {}  # and those that were not, with the reason
         self._letters = threading.Lock()
         self._look = threading.Lock()
@@ -255,12 +256,17 @@ class Arena:
         found = list(desk.letters(service, state="waiting"))
         for letter in found:
             desk.retry(service, [letter["id"]])
-            if letter["id"] in self.poisons:
+            if letter["id"] in self.poisons or self._is_garbage(service, letter["id"]):
                 desk.discard(service, [letter["id"]], GIVEN_UP)
             else:
                 self.strange_letters[f"{service} {letter['id']}"] = letter["why"]
         desk.operator.addresses.close()
         return len(found)
+
+    def _is_garbage(self, service: str, letter_id: str) -> bool:
+        """Whether a letter is a record that was meant to be no event."""
+        row = self.client[f"onex_{service}"]["dead_letters"].find_one({"_id": letter_id})
+        return row is not None and not row["envelope"] and bytes(row["body"]) in self.garbage
 
 
 def _onex(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -154,9 +154,9 @@ def _each_once(arena: Arena, service: str) -> list[Any]:
 @contextmanager
 def no_event(arena: Arena, step: Step) -> Iterator[str]:
     """A record that is no event."""
-    topic = records.topic_of(step.target)
-    place = arena.patiently(lambda: records.send_garbage(arena.kafka, topic, step.chance))
-    arena.poisons.add(place)
+    topic, garbage = records.topic_of(step.target), step.chance.randbytes(step.seed % 400 + 1)
+    arena.garbage.add(garbage)
+    place = arena.patiently(lambda: records.send_garbage(arena.kafka, topic, garbage))
     yield f"at {place}"
     arena.attend_to_letters()
 

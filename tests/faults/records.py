@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,11 +55,11 @@ def send(kafka: str, records: Sequence[Any]) -> int:
     return len(futures)
 
 
-def send_garbage(kafka: str, topic: str, chance: random.Random) -> str:
-    """Send a record that is no event; where it stands."""
+def send_garbage(kafka: str, topic: str, garbage: bytes) -> str:
+    """Send a record that is no event; where it stands. Tried again it may stand twice."""
     producer = KafkaProducer(bootstrap_servers=kafka, client_id="breaker", acks="all", allow_auto_create_topics=False)
     try:
-        placed = producer.send(topic, value=chance.randbytes(chance.randint(0, 400))).get(SENT_SECONDS)
+        placed = producer.send(topic, value=garbage).get(SENT_SECONDS)
     finally:
         producer.close(timeout=SENT_SECONDS)
     return f"{placed.topic}:{placed.partition}|{placed.offset}"
