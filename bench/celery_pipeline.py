@@ -28,14 +28,14 @@ def database() -> Database[dict[str, Any]]:
     return MongoClient(os.environ["MONGO"], w="majority", journal=True)[os.environ["DATABASE"]]
 
 
-@app.task
+@app.task(name="record")
 def record(number: int) -> None:
     """Keep a result and have it credited."""
     database()["results"].insert_one({"_id": number, "learner": f"L{number:08d}", "theory": 80, "practical": 70})
     deposit.delay(number)
 
 
-@app.task
+@app.task(name="deposit")
 def deposit(number: int) -> None:
     """Credit a result and have it told."""
     learner = f"L{number:08d}"
@@ -44,7 +44,7 @@ def deposit(number: int) -> None:
     notify.delay(number)
 
 
-@app.task
+@app.task(name="notify")
 def notify(number: int) -> None:
     """Queue a notice."""
     database()["notices"].insert_one({"_id": number, "learner": f"L{number:08d}", "state": "queued"})

@@ -79,6 +79,14 @@ class Bench:
             raise SystemExit(f"{name} did not say that it is ready.")
         return stage
 
+    def none_has_failed(self) -> bool:
+        """True; SystemExit when a process has ended with an error. It is not reaped: its figures are still to be read."""
+        for stage in self.stages:
+            ended = os.waitid(os.P_PID, stage.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended and ended.si_status:
+                raise SystemExit(f"The process {stage.name} ended with {ended.si_status}; see its log.")
+        return True
+
     def stop(self) -> None:
         """End every process that is still running."""
         for stage in self.stages:
@@ -118,7 +126,7 @@ def measured(bench: Bench, submitter: Stage, results: int, done: Callable[[], bo
     watched = {stage.name: stage.process.pid for stage in bench.stages} | dict(bench.engines)
     before = {name: processor_seconds(pid) for name, pid in watched.items()}
     submitter.go()
-    until(done, DONE_SECONDS, f"{results} results of {submitter.name} were done")
+    until(lambda: bench.none_has_failed() and done(), DONE_SECONDS, f"{results} results of {submitter.name} were done")
     ended = time.time()
     used = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
     _, began, recorded = submitter.line().split()

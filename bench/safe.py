@@ -27,7 +27,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -75,6 +75,7 @@ def prepare(client: MongoClient[Row], prefix: str, learners: int) -> None:
     for stage in ("record", "deposit", "notify"):
         database = client[f"{prefix}_{stage}"]
         database["strands"].insert_many({"_id": key_of(one), "n": 1, "s": 0} for one in range(learners))
+        database["leases"].insert_one({"_id": "relay"})
         due = {"partialFilterExpression": {"due": True}}
         database["outbox"].create_index([("key", 1), ("seq", 1)], name="due", **due)
         database["outbox"].create_index([("key", 1), ("seq", 1)], unique=True, name="key_seq")
@@ -204,12 +205,10 @@ class Lease:
         asked = time.monotonic()
         until = [{"$set": {"holder": self.holder, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1_000)]}}}]
         over = {"$expr": {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
-        try:
-            self.leases.update_one({"_id": "relay", "$or": [{"holder": self.holder}, over]}, until, upsert=True)
-        except DuplicateKeyError:
-            return False
-        self.renew_at = asked + RENEW_SECONDS
-        return True
+        ours = self.leases.update_one({"_id": "relay", "$or": [{"holder": self.holder}, over]}, until).matched_count
+        if ours:
+            self.renew_at = asked + RENEW_SECONDS
+        return bool(ours)
 
 
 def _fly(database: Database[Row], producer: KafkaProducer, topic: str) -> int:
