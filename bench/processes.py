@@ -11,8 +11,10 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
+from pymongo import MongoClient
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
@@ -80,7 +82,7 @@ class Bench:
         return stage
 
     def none_has_failed(self) -> bool:
-        """True; SystemExit when a process has ended with an error. It is not reaped: its figures are still to be read."""
+        """True; SystemExit when a process has ended with an error. It is not reaped: its figures are to be read."""
         for stage in self.stages:
             ended = os.waitid(os.P_PID, stage.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended and ended.si_status:
@@ -121,13 +123,22 @@ def processor_seconds(pid: int) -> float:
     return own + sum(sum(child.cpu_times()[:2]) for child in children)
 
 
+def documents_written(bench: Bench) -> int:
+    """How many documents the bench's MongoDB has inserted, changed or deleted since it started."""
+    with MongoClient[dict[str, Any]](bench.mongo) as client:
+        counted = client.admin.command("serverStatus")["metrics"]["document"]
+    return int(counted["inserted"] + counted["updated"] + counted["deleted"])
+
+
 def measured(bench: Bench, submitter: Stage, results: int, done: Callable[[], bool]) -> dict[str, object]:
     """Have results submitted and wait until the last is done: seconds, rate, and processor time by process."""
+    written = documents_written(bench)
     watched = {stage.name: stage.process.pid for stage in bench.stages} | dict(bench.engines)
     before = {name: processor_seconds(pid) for name, pid in watched.items()}
     submitter.go()
     until(lambda: bench.none_has_failed() and done(), DONE_SECONDS, f"{results} results of {submitter.name} were done")
     ended = time.time()
+    written = documents_written(bench) - written
     used = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
     _, began, recorded = submitter.line().split()
     bench.stages.remove(submitter)
@@ -139,5 +150,6 @@ def measured(bench: Bench, submitter: Stage, results: int, done: Callable[[], bo
         "per_second": results / seconds,
         "submitted_per_second": results / (float(recorded) - float(began)),
         "began": float(began),
+        "documents": written / results,
         "processor_us": {name: 1e6 * used[name] / results for name in watched},
     }

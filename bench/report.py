@@ -52,14 +52,14 @@ def shown(value: float, unit: str) -> str:
     """A number with its unit, as short as it may be."""
     if unit == "%":
         return f"{100 * value:.0f} %"
-    digits = 2 if unit == "×" else 1 if unit == "ms" else 0
-    return f"{value:,.{digits}f} {unit}"
+    digits = 2 if unit == "×" else 1 if unit in ("ms", "") else 0
+    return f"{value:,.{digits}f} {unit}".rstrip()
 
 
 def lines(said: Row) -> list[Line]:
     """Every figure with its reference and its aim (DESIGN.md section 9)."""
     runs = said["runs"]
-    return [*_rates(runs), *_single(runs), *_paced(runs), *_workers(runs)]
+    return [*_rates(runs), *_single(runs), *_paced(runs), *_workers(runs), *_documents(runs)]
 
 
 def _line(name: str, unit: str, runs: Iterable[Row], figure: Callable[[Row], float | None], **aim: Any) -> list[Line]:
@@ -67,13 +67,22 @@ def _line(name: str, unit: str, runs: Iterable[Row], figure: Callable[[Row], flo
     return [Line(name, unit, values, **aim)] if values else []
 
 
-def _rate(*path: str) -> Callable[[Row], float | None]:
+PATHS = {"bare": ("bare",), "safe": ("safe",), "OneX": ("onex", "batches"), "Celery": ("celery", "batches")}
+
+
+def _figure(what: str, *path: str) -> Callable[[Row], float | None]:
+    """What a run says, at the end of a path."""
+
     def figure(run: Row) -> float | None:
         for name in path:
             run = run.get(name, {})
-        return run.get("per_second")
+        return run.get(what)
 
     return figure
+
+
+def _rate(*path: str) -> Callable[[Row], float | None]:
+    return _figure("per_second", *path)
 
 
 def _ratio(one: Callable[[Row], float | None], other: Callable[[Row], float | None]) -> Callable[[Row], float | None]:
@@ -111,21 +120,12 @@ def _single(runs: list[Row]) -> list[Line]:
     ]
 
 
-def _latency(quantile: str, *path: str) -> Callable[[Row], float | None]:
-    def figure(run: Row) -> float | None:
-        for name in path:
-            run = run.get(name, {})
-        return run.get(quantile)
-
-    return figure
-
-
 def _paced(runs: list[Row]) -> list[Line]:
     found = _line("pace of the next lines (30 % of one at a time)", "/s", runs, lambda run: run["onex"].get("rate"))
     for name, path in (("OneX", ("onex", "paced")), ("chain", ("chain",)), ("Celery", ("celery", "paced"))):
         for quantile in ("p50", "p99", "max"):
-            found += _line(f"{name}: pass → credit, {quantile}", "ms", runs, _latency(f"{quantile}_ms", *path))
-    onex, chain = _latency("p99_ms", "onex", "paced"), _latency("p99_ms", "chain")
+            found += _line(f"{name}: pass → credit, {quantile}", "ms", runs, _figure(f"{quantile}_ms", *path))
+    onex, chain = _figure("p99_ms", "onex", "paced"), _figure("p99_ms", "chain")
     return found + _line("OneX p99 of the chain's p99", "×", runs, _ratio(onex, chain), aim=2, at_most=True)
 
 
@@ -136,11 +136,17 @@ def _workers(runs: list[Row]) -> list[Line]:
     ]
 
 
+def _documents(runs: list[Row]) -> list[Line]:
+    found: list[Line] = []
+    for who, path in PATHS.items():
+        found += _line(f"documents written for a result: {who}", "", runs, _figure("documents", *path))
+    return found
+
+
 def processor(said: Row) -> list[Line]:
     """Processor time for a result, by pipeline and process."""
     found: list[Line] = []
-    parts = {"bare": ("bare",), "safe": ("safe",), "OneX": ("onex", "batches"), "Celery": ("celery", "batches")}
-    for who, path in parts.items():
+    for who, path in PATHS.items():
         of_run = [used for run in said["runs"] if (used := _used(run, path))]
         found += [Line(f"{who}: all", "µs", tuple(sum(used.values()) for used in of_run))] if of_run else []
         for name in of_run[0] if of_run else ():

@@ -45,6 +45,7 @@ from chassis.watch import (
 )
 
 WAITED_OUT = (Transient, PyMongoError, KafkaError, OSError)
+YOUNG_OBJECTS = 50_000
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 JOB_LEASE_SECONDS = 10.0  # how long a job stands still after its worker was killed
@@ -82,6 +83,7 @@ def run(name: str, settings: Settings, handlers: Handlers, jobs: Sequence[Job], 
     connect(settings.mongo, settings.database)
     _wait_out("start", health, stop, lambda: _begin(name, settings, topics))
     gc.freeze()  # what was imported stays: later collections need not look at it
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)  # a batch makes thousands of objects, none of them in a circle
     threads = [
         threading.Thread(
             target=_wait_out,

@@ -53,7 +53,7 @@ class Relay:
             enable_idempotence=True,  # a retry inside the client neither doubles nor reorders
             acks="all",  # promise 2: acknowledged is kept
             max_in_flight_requests_per_connection=5,  # what idempotence allows
-            linger_ms=5,  # a flight is sent in batches, not row by row
+            linger_ms=200,  # a flight is sent in whole batches: its flush ends the waiting
             batch_size=262_144,
             max_request_size=1_048_576,  # above the outbox's own 512 KB
             delivery_timeout_ms=15_000,  # below ACKNOWLEDGE_SECONDS: a future always ends before we stop waiting
