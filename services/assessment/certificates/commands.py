@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chassis.bus import outbox
 from chassis.database import transactional
@@ -11,6 +12,7 @@ from chassis.strands import name_keys
 from contracts.assessment import CertificateIssued, CertificateRevoked
 from services.assessment.certificates import models
 from services.assessment.certificates.domain import Certificate, State, revoked
+from services.assessment.certificates.queries import forgotten_certificates
 
 
 @transactional
@@ -35,14 +37,24 @@ def issue(issued: Sequence[Certificate]) -> None:
 
 @transactional
 def revoke(certificate_id: str, reason: str) -> Certificate:
-    """Take a certificate back; revoked already, it stays so."""
-    for one in models.certificates_by_id([certificate_id]):
+    """Take a certificate back; revoked already, it stays so.
+
+    One that was announced before a set-back and is not known any more is put on record again for it: others have it.
+    """
+    for one in models.certificates_by_id([certificate_id]) or _put_back(certificate_id):
         name_keys([f"learner:{one.learner_id}"])
         if one.state is not State.REVOKED:
             models.set_revoked(revoked(one), reason)
             _announce_revoked(one, reason)
         return revoked(one)
     raise NOT_FOUND(what="certificate", id=certificate_id)
+
+
+def _put_back(certificate_id: str) -> list[Certificate]:
+    found = [one for one in forgotten_certificates() if one.id == certificate_id]
+    again = [replace(one, submitted_by=f"certificate:{one.id}:put-back") for one in found]
+    issue(again)
+    return again
 
 
 def _announce_revoked(one: Certificate, reason: str) -> None:

@@ -100,6 +100,7 @@ class Archive:
     candidates: Mapping[str, Sequence[Candidate]]  # by admission number
     passes: Mapping[tuple[str, str, Level], Result]  # final, by learner, scheme and level
     today: date
+    told: Mapping[str, Result] = field(default_factory=dict)  # final passes, by the certificate a set-back forgot
     by_result: dict[str, Certificate] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +132,10 @@ class Archive:
         return certificate, True
 
     def _pass_of(self, report: Report) -> Result:
-        found = self.passes.get((self._learner_of(report), report.scheme.code, report.level))
+        """The latest pass of whom a report means; for a number that was announced before a set-back, that one's."""
+        subject = (self._learner_of(report), report.scheme.code, report.level)
+        told = self.told.get(report.certificate_id)
+        found = told if told and told.subject == subject else self.passes.get(subject)
         if found is None:
             raise NOT_PASSED(scheme=report.scheme.name, level=report.level.zh)
         return found

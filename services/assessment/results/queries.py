@@ -37,6 +37,11 @@ def final_passes(learner_ids: Collection[str], schemes: Collection[str]) -> dict
     return {one.subject: one for one in sorted(found, key=lambda one: one.sat) if one.verdict == "passed"}
 
 
+def final_passes_by_id(ids: Collection[str]) -> list[Result]:
+    """Of the results with these ids, those that are final passes."""
+    return [one for one in models.results_by_id(ids) if one.state == State.FINAL and one.verdict == "passed"]
+
+
 def warnings() -> list[dict[str, Any]]:
     """Plans whose open results have no due date, since no calendar reaches it: they close by command alone."""
     return models.count_undated()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,11 +14,12 @@ from contracts.enrolment import LearnersMerged
 from services.assessment.certificates.commands import revoke
 from services.assessment.certificates.queries import certificates_of_learner, stages, steps_by_cause
 from services.assessment.certificates.sheet import certificates_sheet
-from services.assessment.plans.models import entitlements_of_learners, read_candidates
+from services.assessment.plans.models import entitlements_of_learners, read_candidates, save_plan
 from services.assessment.plans.sheet import candidates_sheet
 from services.assessment.results.commands import close_due_publicity, close_publicity
 from services.assessment.results.models import read_results
 from tests.support.arrivals import arrival
+from tests.support.forgetting import forget, forgotten
 from tests.unit.assessment.stories import (
     CARE_TEO,
     FINANCE_TEO,
@@ -188,3 +190,31 @@ def test_results_and_certificates_of_a_merged_learner_go_on_under_the_survivor()
         "smart-finance",
         "maternal-infant",
     }
+
+
+def test_a_number_told_before_a_set_back_is_of_the_same_pass_again() -> None:
+    """Another attempt of the same person stands by now, and a report names none."""
+    open_college(AT_ONCE)
+    later = replace(AT_ONCE, code="SF2-later", session_date=AT_ONCE.session_date + timedelta(days=30))
+    save_plan(later)
+    seat(AT_ONCE, "chen")
+    seat(later, "chen", number=2)
+    submit(sitting(AT_ONCE, "A1", 78, 85))
+    rows = [certificate_row(2, "C1", "chen")]
+    assert verdicts(upload(SHEET, rows)) == ["new"]
+    forget(["certificates"], ["CertificateIssued"])
+    submit(sitting(later, "A1", 90, 90))
+    assert verdicts(upload(SHEET, rows, 2)) == ["new"]
+    assert [one.result_id for one in announced(CertificateIssued)] == [f"{AT_ONCE.id}:A1:1"]
+    assert forgotten() == []
+
+
+def test_a_number_told_before_a_set_back_can_be_revoked() -> None:
+    passes("chen")
+    upload(SHEET, [certificate_row(2, "C1", "chen")])
+    forget(["certificates", "results"], ["CertificateIssued", "ResultFinalised", "ResultPublicised"])
+    for _ in range(2):
+        assert revoke(f"{FINANCE_TEO}:C1", "its pass is not known any more").state == "revoked"
+    assert [one.certificate_number for one in announced(CertificateRevoked)] == ["C1"]
+    assert "CertificateIssued" not in forgotten()
+    assert len(announced(CertificateIssued)) == 1
