@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.web.access import allow
+from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import FlowSchema
 from contracts.terms import Role
-from services.creditbank.ledger import queries
-from services.creditbank.ledger.schemas import AccountSchema, BooksSchema, EntrySchema, TotalSchema
+from services.creditbank.ledger import commands, queries
+from services.creditbank.ledger.schemas import AccountSchema, BooksSchema, EntrySchema, FreezingSchema, TotalSchema
 
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 READERS = (Role.LEARNER, Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR, Role.SERVICE)
@@ -47,6 +47,16 @@ def _before(cursor: Key | None) -> int | None:
         case [int(number)] if 0 < number < 10**6:
             return number
     raise CURSOR_INVALID()
+
+
+@blp.route("/accounts/<learner_id>/freeze", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR, owning=account_owner)
+@blp.arguments(FreezingSchema)
+@blp.response(200, AccountSchema)
+def put_freeze(wanted: dict[str, Any], learner_id: str) -> dict[str, Any]:
+    """Freeze an account or lift it: deposits go on, nothing is spent meanwhile. Again changes nothing."""
+    kept = commands.set_frozen(learner_id, by=caller().subject, **wanted)
+    return queries.account_of(kept)
 
 
 @blp.route("/holdings/totals")

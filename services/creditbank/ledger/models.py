@@ -16,13 +16,13 @@ from services.creditbank.ledger.domain import POCKETS, Account, CertificateState
 NUMBER_DIGITS = 6
 UNHASHED = frozenset({"_id", "at", "previous", "hash"})
 PAGE_ROWS = 5_000
-STATE = ["entries", "head", "provisional_points", "available_points", "holdings"]
+STATE = ["entries", "head", "provisional_points", "available_points", "holdings", "is_frozen"]
 SHOWS = {"$or": [{"entries": {"$gt": 0}}, {"holdings.0": {"$exists": True}}]}
 
 
 class Accounts(me.Document):
     """`entries`, `head`: how many entries the account has, and the hash of the last. `holdings`: those with something
-    in them, pockets by name, zero ones left out. The two balances are their sums."""
+    in them, pockets by name, zero ones left out. The two balances are their sums. `is_frozen` stands while true."""
 
     meta = {
         "collection": "accounts",
@@ -37,6 +37,7 @@ class Accounts(me.Document):
     available_points = me.IntField()
     holdings = me.ListField(me.DictField())
     merged_into = me.StringField()
+    is_frozen = me.BooleanField()
 
 
 class Entries(me.Document):
@@ -57,6 +58,9 @@ class Entries(me.Document):
     postings = me.ListField(me.DictField())
     holding_level = me.IntField()
     certificate = me.StringField()
+    is_frozen = me.BooleanField()
+    reason = me.StringField()
+    by = me.StringField()
     previous = me.BinaryField()
     hash = me.BinaryField()
     at = me.DateTimeField()
@@ -79,6 +83,7 @@ def account_of(row: Row) -> Account:
         head=bytes(row["head"]),
         holdings={one["scheme"]: _holding(learner_id, one) for one in row["holdings"]},
         merged_into=row.get("merged_into", ""),
+        is_frozen=row.get("is_frozen", False),
     )
 
 
@@ -96,13 +101,19 @@ def state_of(account: Account) -> Row:
     """What of an account follows from its entries, as it is kept."""
     balance = account.balance()
     holdings = sorted(account.holdings.values(), key=lambda one: one.scheme)
-    return {
+    state: Row = {
         "entries": account.entries,
         "head": account.head,
         "provisional_points": balance.provisional,
         "available_points": balance.available,
         "holdings": [_holding_row(one) for one in holdings if not one.says_nothing()],
     }
+    return state | {"is_frozen": True} if account.is_frozen else state
+
+
+def _change_to(account: Account) -> Row:
+    state = {"$set": state_of(account)}
+    return state if account.is_frozen else state | {"$unset": {"is_frozen": ""}}
 
 
 def _holding_row(holding: Holding) -> Row:
@@ -125,7 +136,7 @@ def add_accounts(accounts: Iterable[Account]) -> None:
 
 def change_accounts(accounts: Iterable[Account]) -> None:
     """Write what entries changed of accounts."""
-    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}) for one in accounts])
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, _change_to(one)) for one in accounts])
 
 
 def mark_merged(learner_id: str, survivor_id: str) -> None:
@@ -135,7 +146,7 @@ def mark_merged(learner_id: str, survivor_id: str) -> None:
 
 def restore_accounts(accounts: Iterable[Account]) -> None:
     """Write what the journal says, whether the account was still there or not."""
-    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}, upsert=True) for one in accounts])
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, _change_to(one), upsert=True) for one in accounts])
 
 
 def place_of(learner_id: str, number: int) -> str:

@@ -7,14 +7,15 @@ from typing import Any
 
 from chassis import waiters
 from chassis.bus.outbox import caused_by
-from chassis.database import Row
+from chassis.database import Row, transactional
 from chassis.errors import NOT_FOUND
+from chassis.strands import survivor_of
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
 from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
 
-ANNOUNCED = "CreditPosted"
+ANNOUNCED = ("CreditPosted", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
 LEARNER = "learner:"
 
 
@@ -30,6 +31,7 @@ def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
     return {
         "learner_id": account.learner_id,
         "merged_into": account.merged_into or None,
+        "is_frozen": account.is_frozen,
         "balances": account.balance()._asdict(),
         "holdings": [
             _holding(one, one.scheme in numbered_schemes)
@@ -48,6 +50,17 @@ def _holding(holding: Holding, needs_number: bool) -> dict[str, Any]:
         "certificate": holding.certificate or None,
         "unnumbered": is_unnumbered(holding, needs_number),
     }
+
+
+@transactional
+def is_frozen(learner_id: str) -> bool:
+    """Whether verbs that spend refuse a person's account, with `ACCOUNT_FROZEN`; in the caller's transaction.
+
+    A verb that names the learner's strand decides before or after a freeze, never beside it.
+    """
+    learner_id = survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
+    account = models.find_accounts([learner_id]).get(learner_id)
+    return account is not None and account.is_frozen
 
 
 def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
@@ -72,11 +85,12 @@ def _entry(row: Row) -> dict[str, Any]:
         "at": row["at"],
         "cause": body["cause"],
         "what": body["what"],
-        "scheme": body["scheme"],
-        "level": body["level"],
+        "scheme": body.get("scheme"),
+        "level": body.get("level"),
         "result_id": body.get("result_id"),
         "revision": body.get("revision"),
         "rule_version": body.get("rule_version"),
+        "reason": body.get("reason"),
         "postings": list(_postings(entry)),
         "provisional_points": change.provisional,
         "available_points": change.available,
@@ -86,7 +100,7 @@ def _entry(row: Row) -> dict[str, Any]:
 
 
 def _postings(entry: Entry) -> list[dict[str, Any]]:
-    learner_id, scheme = entry.learner_id, entry.body["scheme"]
+    learner_id, scheme = entry.learner_id, entry.body.get("scheme", "")
     return [
         {
             "source": full_address(learner_id, scheme, one["from"]),
@@ -139,7 +153,7 @@ def audited_entry(row: Row) -> dict[str, Any]:
     postings = [{"source": one["from"], "target": one["to"], "credit_points": one["points"]} for one in row["postings"]]
     return {
         "number": int(row["_id"].rpartition(":")[2]),
-        **{name: row[name] for name in ("cause", "what", "scheme")},
+        **{name: row.get(name, "") for name in ("cause", "what", "scheme")},
         "result_id": row.get("result_id"),
         "revision": row.get("revision"),
         "postings": postings,
@@ -166,7 +180,7 @@ def flow() -> list[dict[str, Any]]:
 
 def life_of(cause: str) -> list[Step]:
     """The entries an event or command caused."""
-    learner_ids = {row["key"].removeprefix(LEARNER) for row in caused_by(cause) if row["type"] == ANNOUNCED}
+    learner_ids = {row["key"].removeprefix(LEARNER) for row in caused_by(cause) if row["type"] in ANNOUNCED}
     return [_step(row) for row in models.entries_because(sorted(learner_ids), cause)]
 
 

@@ -172,3 +172,29 @@ def test_the_console_fails_when_an_account_is_wrong(
     assert "mei: the account does not show" in capsys.readouterr().out
     assert console.main(["rebuild"]) == 0
     assert console.main(["verify"]) == 0
+
+
+FREEZE = {"is_frozen": True, "reason": "a complaint is looked into"}
+
+
+def test_the_registry_freezes_an_account_and_the_learner_sees_it(http: FlaskClient, assessment: Assessment) -> None:
+    frozen = answered(http.put("/accounts/mei/freeze", json=FREEZE, headers=as_staff(Role.REGISTRY)))
+    assert frozen["is_frozen"] is True
+    assert answered(http.put("/accounts/mei/freeze", json=FREEZE, headers=as_staff())) == frozen
+    latest = answered(http.get("/accounts/mei/entries?limit=1", headers=as_learner()))["items"][0]
+    assert (latest["what"], latest["reason"], latest["scheme"]) == ("AccountFrozen", FREEZE["reason"], None)
+    assert answered(http.get("/accounts/mei", headers=as_learner()))["is_frozen"] is True
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 201, "two\nlines", None])
+def test_a_freeze_without_a_readable_reason_is_refused(
+    http: FlaskClient, assessment: Assessment, reason: str | None
+) -> None:
+    refused = http.put("/accounts/mei/freeze", json=FREEZE | {"reason": reason}, headers=as_staff())
+    assert (refused.status_code, refused.json["code"]) == (422, "fields_invalid")
+    assert answered(http.get("/accounts/mei", headers=as_staff()))["is_frozen"] is False
+
+
+def test_a_learner_freezes_nothing(http: FlaskClient, assessment: Assessment) -> None:
+    refused = http.put("/accounts/mei/freeze", json=FREEZE, headers=as_learner())
+    assert (refused.status_code, refused.json["code"]) == (403, "role_not_allowed")
