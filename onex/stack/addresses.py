@@ -63,6 +63,7 @@ def _folders(home: Home) -> dict[str, str]:
     return {
         "CLOCK_FILE": str(home / "clock"),
         "MAIL_FOLDER": str(home / "mail"),
+        "ROOTS_FOLDER": str(home / "roots"),
         "METRICS": str(home / "metrics"),
     }
 

@@ -195,7 +195,6 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         available_points=400,
         provisional_balance=0,
         available_balance=400,
-        entry_hash="7d" * 32,
     ),
     creditbank.CreditPosted(
         learner_id=LEARNER,
@@ -207,6 +206,18 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         provisional_balance=0,
         available_balance=0,
         what="LearnersMerged",
+    ),
+    creditbank.CreditPosted(
+        learner_id=LEARNER,
+        entry_number=1,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        provisional_points=400,
+        available_points=0,
+        provisional_balance=400,
+        available_balance=0,
+        what="ResultPublicised",
+        entry_hash="7d" * 32,
     ),
     creditbank.AccountFrozen(
         learner_id=LEARNER, entry_number=4, entry_hash="5a" * 32, what="AccountFrozen", reason="查证"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chassis.web.access import allow, caller
@@ -10,7 +11,15 @@ from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import FlowSchema
 from contracts.terms import Role
 from services.creditbank.ledger import commands, queries
-from services.creditbank.ledger.schemas import AccountSchema, BooksSchema, EntrySchema, FreezingSchema, TotalSchema
+from services.creditbank.ledger.schemas import (
+    AccountSchema,
+    BooksSchema,
+    EntrySchema,
+    FreezingSchema,
+    InstantArgs,
+    PastAccountSchema,
+    TotalSchema,
+)
 
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 READERS = (Role.LEARNER, Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR, Role.SERVICE)
@@ -47,6 +56,15 @@ def _before(cursor: Key | None) -> int | None:
         case [int(number)] if 0 < number < 10**6:
             return number
     raise CURSOR_INVALID()
+
+
+@blp.route("/accounts/<learner_id>/balance")
+@allow(*READERS, owning=account_owner)
+@blp.arguments(InstantArgs, location="query")
+@blp.response(200, PastAccountSchema)
+def get_balance(args: dict[str, datetime], learner_id: str) -> dict[str, Any]:
+    """Balances and holdings as they were at a past instant, folded from the account's entries."""
+    return queries.account_at(learner_id, args["at"])
 
 
 @blp.route("/accounts/<learner_id>/freeze", methods=["PUT"])

@@ -13,6 +13,7 @@ from chassis.errors import Ground
 
 ISSUED = "issued"
 POCKETS = ("provisional", "available", "held", "spent")
+ANNOUNCED = ("CreditPosted", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
 Body = dict[str, Any]
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -22,6 +23,13 @@ ACCOUNT_FROZEN = Ground(
     en="This account is frozen: nothing is spent from it. The registry says why, and lifts it.",
     zh="该账户已冻结，暂不能使用学分。原因与解冻请联系教务。",
     status=409,
+)
+
+
+AT_IN_FUTURE = Ground(
+    "at_in_future",
+    en="{at} has not come yet. Ask for a past instant, or read the account as it is now.",
+    zh="{at} 尚未到来。请查询过去的时刻，或直接查看账户当前状态。",
 )
 
 
@@ -276,7 +284,12 @@ def opening(learner_id: str) -> bytes:
 
 def chained(previous: bytes, learner_id: str, number: int, body: Mapping[str, Any]) -> bytes:
     """An entry's own hash: over the hash before it and its canonical content."""
-    return hashlib.sha256(previous + _canonical([learner_id, number, body]).encode()).digest()
+    return digest(previous, _canonical([learner_id, number, body]).encode())
+
+
+def digest(previous: bytes, content: bytes) -> bytes:
+    """The hash of canonical content behind another hash."""
+    return hashlib.sha256(previous + content).digest()
 
 
 def settled(account: Account, settlement: Settlement, given: Holding | None = None) -> Entry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import Any
 
 import mongoengine as me
@@ -12,6 +12,7 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from chassis.database import Row, collection_of, rows_of, write
 from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding
+from services.creditbank.ledger.merkle import Head
 
 NUMBER_DIGITS = 6
 UNHASHED = frozenset({"_id", "at", "previous", "hash"})
@@ -64,6 +65,16 @@ class Entries(me.Document):
     previous = me.BinaryField()
     hash = me.BinaryField()
     at = me.DateTimeField()
+
+
+class RootKeys(me.Document):
+    """The newest signs roots, all verify. `sealed`: the private key as a JWK, under SEAL_KEY."""
+
+    meta = {"collection": "root_keys", "auto_create_index": False, "strict": False}
+    number = me.IntField(primary_key=True)
+    kid = me.StringField()
+    sealed = me.StringField()
+    made_at = me.DateTimeField()
 
 
 class NumberedSchemes(me.Document):
@@ -181,14 +192,21 @@ def learner_of(row: Row) -> str:
 
 
 def entry_of(row: Row) -> Entry:
-    """An entry as it is kept; its change is told by its postings."""
+    """An entry as it is kept; its change is told by its postings. One whose place has no number has number 0."""
+    digits = str(row["_id"])[-NUMBER_DIGITS:]
     return Entry(
         learner_id=learner_of(row),
-        number=int(row["_id"][-NUMBER_DIGITS:]),
+        number=int(digits) if digits.isdecimal() else 0,
         body={name: value for name, value in row.items() if name not in UNHASHED},
-        previous=bytes(row["previous"]),
-        hash=bytes(row["hash"]),
+        previous=_bytes_of(row, "previous"),
+        hash=_bytes_of(row, "hash"),
     )
+
+
+def _bytes_of(row: Row, name: str) -> bytes:
+    """A hash; an empty one where somebody put something else, which follows from nothing."""
+    found = row.get(name)
+    return found if isinstance(found, bytes) else b""
 
 
 def entry_rows(learner_id: str, before: int | None, limit: int) -> list[Row]:
@@ -205,11 +223,11 @@ def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
     return rows_of(Entries, {"$or": ranges, "cause": cause}, sort=[("_id", 1)], limit=200) if ranges else []
 
 
-def stream_chains() -> Iterator[tuple[str, Iterator[Entry]]]:
+def stream_chains() -> Iterator[tuple[str, list[Entry]]]:
     """The whole journal, account by account, each in its order, a page in memory at a time."""
     rows = collection_of(Entries).find({}, batch_size=PAGE_ROWS).sort("_id", 1)
     for learner_id, chain in groupby(rows, key=learner_of):
-        yield learner_id, map(entry_of, chain)
+        yield learner_id, [entry_of(row) for row in chain]
 
 
 def read_chain(learner_id: str) -> list[Entry]:
@@ -217,9 +235,45 @@ def read_chain(learner_id: str) -> list[Entry]:
     return [entry_of(row) for row in rows_of(Entries, {"_id": chain_of(learner_id)}, sort=[("_id", 1)])]
 
 
+def read_chain_until(learner_id: str, at: datetime) -> Iterator[Entry]:
+    """An account's entries up to an instant, in their order, a page in memory at a time."""
+    rows = collection_of(Entries).find({"_id": chain_of(learner_id)}, batch_size=PAGE_ROWS).sort("_id", 1)
+    return map(entry_of, takewhile(lambda row: row["at"] <= at, rows))
+
+
 def find_states(learner_ids: Sequence[str]) -> dict[str, Row]:
     """What of accounts should follow from their entries, as it stands."""
     return {row.pop("_id"): row for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}}, STATE)}
+
+
+def stream_heads() -> Iterator[Head]:
+    """The heads of all accounts that anything happened to, by learner, a page in memory at a time."""
+    names = {"_id": 1, "entries": 1, "head": 1}
+    for row in collection_of(Accounts).find({"entries": {"$gt": 0}}, names, batch_size=PAGE_ROWS).sort("_id", 1):
+        yield Head(row["_id"], row["entries"], bytes(row["head"]))
+
+
+def hashes_at(places: Iterable[tuple[str, int]]) -> dict[str, bytes]:
+    """By learner, the hash of the entry with this number, where there is one."""
+    names = [place_of(*one) for one in places]
+    return {learner_of(row): bytes(row["hash"]) for row in rows_of(Entries, {"_id": {"$in": names}}, ["hash"])}
+
+
+def root_key_rows() -> list[Row]:
+    """The keys that sign roots, oldest first."""
+    return rows_of(RootKeys, {}, sort=[("_id", 1)])
+
+
+def add_root_key(number: int, kid: str, sealed: str, made_at: datetime) -> Row:
+    """Keep a key that signs roots."""
+    row: Row = {"_id": number, "kid": kid, "sealed": sealed, "made_at": made_at}
+    write(RootKeys, [InsertOne(row)])
+    return row
+
+
+def count_entries() -> int:
+    """About how many entries there are, at once."""
+    return collection_of(Entries).estimated_document_count()
 
 
 def count_showing() -> int:
@@ -227,12 +281,17 @@ def count_showing() -> int:
     return collection_of(Accounts).count_documents(SHOWS)
 
 
+def without_entries(learner_ids: Collection[str]) -> list[str]:
+    """Those of these learners whose account has no first entry."""
+    firsts = rows_of(Entries, {"_id": {"$in": [place_of(one, 1) for one in learner_ids]}}, ["_id"])
+    return sorted(set(learner_ids) - {learner_of(row) for row in firsts})
+
+
 def stream_unfounded() -> Iterator[str]:
     """Accounts that show something without a first entry."""
     found = collection_of(Accounts).find(SHOWS, ["_id"], batch_size=PAGE_ROWS)
     while page := [row["_id"] for row in islice(found, PAGE_ROWS)]:
-        firsts = rows_of(Entries, {"_id": {"$in": [place_of(one, 1) for one in page]}}, ["_id"])
-        yield from sorted(set(page) - {learner_of(row) for row in firsts})
+        yield from without_entries(page)
 
 
 def audited_accounts(learner: Mapping[str, Any], limit: int) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chassis import waiters
@@ -13,9 +14,18 @@ from chassis.strands import survivor_of
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
-from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
+from services.creditbank.ledger.domain import (
+    ANNOUNCED,
+    AT_IN_FUTURE,
+    POCKETS,
+    Account,
+    CertificateState,
+    Entry,
+    Holding,
+    fold,
+    full_address,
+)
 
-ANNOUNCED = ("CreditPosted", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
 LEARNER = "learner:"
 
 
@@ -68,6 +78,24 @@ def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
     if holding.available == 0:
         return False
     return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
+
+
+def account_at(learner_id: str, at: datetime) -> dict[str, Any]:
+    """An account as its entries made it by an instant of the machine's clock; before the first one it is empty.
+
+    A merged account shows what it held itself: until the merge its own, after it nothing, and who has it now.
+    Refusal when nobody opened the account, or the instant has not come.
+    """
+    if at > datetime.now(UTC):
+        raise AT_IN_FUTURE(at=at.isoformat())
+    now = models.find_accounts([learner_id]).get(learner_id)
+    if now is None:
+        raise NOT_FOUND(what="account", id=learner_id)
+    account = Account(learner_id, merged_into=now.merged_into)
+    for entry in models.read_chain_until(learner_id, at):
+        fold(account, entry.body, entry.hash)
+    account.holdings = {scheme: one for scheme, one in account.holdings.items() if not one.says_nothing()}
+    return _shown(account, models.schemes_that_need_numbers()) | {"at": at}
 
 
 def entries_of(learner_id: str, before: int | None, limit: int) -> list[dict[str, Any]]:
@@ -130,6 +158,11 @@ def books() -> dict[str, int]:
     learners = sum(row[pocket] for row in models.sum_holdings() for pocket in POCKETS)
     bank = -models.sum_journal()
     return {"learners_points": learners, "bank_points": bank, "sum": learners + bank}
+
+
+def journal_size() -> int:
+    """About how many entries there are."""
+    return models.count_entries()
 
 
 def merged_from(learner_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -50,6 +50,16 @@ class AccountSchema(Schema):
     head = fields.String(required=True, metadata={"description": "hash of the last entry, hexadecimal"})
 
 
+class InstantArgs(Schema):
+    at = fields.AwareDateTime(required=True, metadata={"description": "a past instant with its zone"})
+
+
+class PastAccountSchema(AccountSchema):
+    """The account as its entries made it by then; `head` is the hash of the last of them."""
+
+    at = fields.AwareDateTime(required=True)
+
+
 class FreezingSchema(Schema):
     """Whether an account is to be frozen, and why: the learner reads it."""
 
