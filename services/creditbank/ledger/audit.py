@@ -151,8 +151,10 @@ def rebuild(roots: Roots | None = None, tell: Tell = bool) -> Audit:
     """
     audit, witness = Audit(), _witness(roots)
     for suspects in _suspects(audit, witness, tell):
-        audit.restored += restore(suspects, witness)
-        _judge_again(audit, witness, suspects)
+        restored, left = restore(suspects, witness)
+        audit.restored += restored
+        for fault in left:
+            audit.note(fault)
     return _completed(audit, witness)
 
 
@@ -195,13 +197,15 @@ def fault_of(learner_id: str, head: Head | None, witness: Witness) -> Fault | No
 
 
 @transactional
-def restore(suspects: Sequence[tuple[str, Head | None]], witness: Witness) -> int:
-    """Have accounts show what their entries say; how many did not."""
+def restore(suspects: Sequence[tuple[str, Head | None]], witness: Witness) -> tuple[int, list[Fault]]:
+    """Have accounts show what their entries say; how many did not, and what is wrong with the others."""
     name_keys(KEY + one for one, _ in suspects)
     judged = [_judged(learner_id, head, witness) for learner_id, head in suspects]
-    wrong = [one for one, fault in judged if fault and fault.wrong is Wrong.UNLIKE_JOURNAL and one.entries]
+    faults = [(account, fault) for account, fault in judged if fault]
+    wrong = [one for one, fault in faults if fault.wrong is Wrong.UNLIKE_JOURNAL and one.entries]
     models.restore_accounts(wrong)
-    return len(wrong)
+    restored = {one.learner_id for one in wrong}
+    return len(wrong), [fault for account, fault in faults if account.learner_id not in restored]
 
 
 def _judged(learner_id: str, head: Head | None, witness: Witness) -> tuple[Account, Fault | None]:

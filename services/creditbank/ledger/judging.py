@@ -59,6 +59,8 @@ class Testimony:
         """Whether a chain with these hashes is what was signed and announced, no less and no more."""
         if self.head and (len(hashes) < self.signed or hashes[self.signed - 1] != self.head.hash):
             return False
+        if not self.announced:
+            return len(hashes) == self.signed
         beyond = {number: told for number, told in self.announced.items() if number > self.signed}
         if len(beyond) != len(hashes) - self.signed or any(number > len(hashes) for number in beyond):
             return False

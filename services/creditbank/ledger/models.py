@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, islice, takewhile
+from operator import attrgetter
 from typing import Any
 
 import mongoengine as me
@@ -226,8 +227,20 @@ def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
 def stream_chains() -> Iterator[tuple[str, list[Entry]]]:
     """The whole journal, account by account, each in its order, a page in memory at a time."""
     rows = collection_of(Entries).find({}, batch_size=PAGE_ROWS).sort("_id", 1)
-    for learner_id, chain in groupby(rows, key=learner_of):
-        yield learner_id, [entry_of(row) for row in chain]
+    for learner_id, chain in groupby(map(_taken, rows), key=attrgetter("learner_id")):
+        yield learner_id, list(chain)
+
+
+def _taken(row: Row) -> Entry:
+    """An entry as `entry_of` gives it, made of the row itself, which nobody else reads: half the time."""
+    place = row.pop("_id")
+    previous, own = row.pop("previous", b""), row.pop("hash", b"")
+    row.pop("at", None)
+    if not (
+        type(place) is str and type(previous) is bytes and type(own) is bytes and place[-NUMBER_DIGITS:].isdecimal()
+    ):
+        return entry_of(row | {"_id": place, "previous": previous, "hash": own})
+    return Entry(place[: -NUMBER_DIGITS - 1], int(place[-NUMBER_DIGITS:]), row, previous, own)
 
 
 def read_chain(learner_id: str) -> list[Entry]:

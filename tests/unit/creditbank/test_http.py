@@ -270,7 +270,7 @@ def test_the_balance_at_any_past_time_is_what_the_entries_had_made_of_it(
 def test_a_merged_account_shows_what_it_held_until_it_was_handed_over(
     http: FlaskClient, assessment: Assessment, raw_mongo: Any, mongo: str
 ) -> None:
-    assessment.tell(finalised("lan", level=2))
+    assessment.tell(finalised("lan", "0003", level=2))
     assessment.tell(merged("mei", "lan"))
     moved_to(raw_mongo, mongo, {"lan:000001": 2, "lan:000002": 10, "mei:000001": 1, "mei:000002": 1, "mei:000003": 1})
     moved_to(raw_mongo, mongo, {"mei:000004": 10})
