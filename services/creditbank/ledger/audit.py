@@ -32,7 +32,8 @@ from services.creditbank.ledger.judging import (
 from services.creditbank.ledger.merkle import Head
 from services.creditbank.ledger.roots import Root, RootBroken, Roots
 
-CHUNK_ACCOUNTS = 500
+CHUNK_ACCOUNTS = 2_000
+RESTORED_TOGETHER = 200  # accounts in one transaction, which has ten seconds
 NAMED_FAULTS = 100
 MARGIN = timedelta(minutes=10)  # an announcement carries the time of its transaction's beginning, by its own clock
 KEY = "learner:"
@@ -53,13 +54,13 @@ class Audit:
     faults: list[Fault] = field(default_factory=list)
     _wrong: set[str] = field(default_factory=set, repr=False)
 
-    def note(self, fault: Fault) -> None:
-        if fault.account in self._wrong:
-            return
-        self._wrong.add(fault.account)
-        self.faulty += 1
-        if len(self.faults) < NAMED_FAULTS:
-            self.faults.append(fault)
+    def note_all(self, faults: Iterable[Fault]) -> None:
+        """Count each account that is wrong once, and name the first ones."""
+        for fault in faults:
+            if fault.account not in self._wrong:
+                self.faulty += 1
+                self.faults += [fault] if len(self.faults) < NAMED_FAULTS else []
+            self._wrong.add(fault.account)
 
     def shown(self) -> dict[str, Any]:
         """The audit as a document; each fault in a sentence as well."""
@@ -151,10 +152,10 @@ def rebuild(roots: Roots | None = None, tell: Tell = bool) -> Audit:
     """
     audit, witness = Audit(), _witness(roots)
     for suspects in _suspects(audit, witness, tell):
-        restored, left = restore(suspects, witness)
-        audit.restored += restored
-        for fault in left:
-            audit.note(fault)
+        for some in _chunks(iter(suspects), RESTORED_TOGETHER):
+            restored, left = restore(some, witness)
+            audit.restored += restored
+            audit.note_all(left)
     return _completed(audit, witness)
 
 
@@ -185,9 +186,7 @@ def _completed(audit: Audit, witness: Witness) -> Audit:
 
 
 def _judge_again(audit: Audit, witness: Witness, suspects: Iterable[tuple[str, Head | None]]) -> None:
-    for learner_id, head in suspects:
-        if fault := fault_of(learner_id, head, witness):
-            audit.note(fault)
+    audit.note_all(fault for one, head in suspects if (fault := fault_of(one, head, witness)))
 
 
 @transactional
@@ -286,6 +285,6 @@ def _gives_hash(entry: Entry, number: int) -> bool:
     return digest(entry.previous, _fast(content)) == entry.hash or is_sealed(entry, number)
 
 
-def _chunks(items: Iterator[One]) -> Iterator[list[One]]:
-    while chunk := list(islice(items, CHUNK_ACCOUNTS)):
+def _chunks(items: Iterator[One], size: int = CHUNK_ACCOUNTS) -> Iterator[list[One]]:
+    while chunk := list(islice(items, size)):
         yield chunk

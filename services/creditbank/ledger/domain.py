@@ -119,8 +119,7 @@ class Freezing:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that happened to an account, with the points it moved, chained to the entry before."""
 
     learner_id: str
