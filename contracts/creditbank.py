@@ -16,21 +16,41 @@ class OfLearner(Announcement, frozen=True, kw_only=True):
         return (f"learner:{self.learner_id}",)
 
 
-class CreditPosted(OfLearner, frozen=True, kw_only=True):
+class OfEntry(OfLearner, frozen=True, kw_only=True):
+    """`entry_number` and `entry_hash` (hexadecimal) are the entry's place and seal in the account's chain: whoever
+    keeps them can testify against a journal written anew."""
+
+    entry_number: int
+    entry_hash: str = ""
+    what: str = ""
+
+
+class CreditPosted(OfEntry, frozen=True, kw_only=True):
     """An entry was added to an account. Points are the entry's change, in credit_points (100 are one credit).
 
     `cause` of the event is the event that was settled, `what` its type or the command's. An entry without postings has
     zero in both pockets.
     """
 
-    entry_number: int
     scheme: str
     level: Level
     provisional_points: int
     available_points: int
     provisional_balance: int
     available_balance: int
-    what: str = ""
+
+
+class AccountFrozen(OfEntry, frozen=True, kw_only=True):
+    """Nothing is spent from this account until it is unfrozen; deposits go on. `reason` is staff's; empty when the
+    freeze came with a merged account, which `what` says."""
+
+    reason: str = ""
+
+
+class AccountUnfrozen(OfEntry, frozen=True, kw_only=True):
+    """The account may be spent from again."""
+
+    reason: str = ""
 
 
 class OfCredential(OfLearner, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ DEEDS_ZH: dict[type[Announcement], str] = {
     assessment.CertificateIssued: "证书编号已登记。",
     assessment.CertificateRevoked: "证书被培训评价组织撤销。",
     creditbank.CreditPosted: "账户新增一笔记账；数值为该笔变动与余额，单位为积分（100 积分为 1 学分）。",
+    creditbank.AccountFrozen: "账户已冻结：照常存入，暂停使用。entry_number 与 entry_hash 为该笔记账的序号与哈希。",
+    creditbank.AccountUnfrozen: "账户已解冻，可照常使用学分。",
     creditbank.CredentialIssued: "为一项已生效的通过成绩签发了凭证；credential 为其在状态列表中的位置。",
     creditbank.CredentialRevoked: "凭证已撤销；what 为使其失去依据的事件类型。",
     creditbank.AccountsMerged: "merged_id 的账户已并入该学习者的账户。",

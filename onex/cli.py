@@ -165,6 +165,52 @@ def check_paper(file: Path, key: Path, status: Path | None) -> None:
     click.echo(json.dumps(check(file, key, status), ensure_ascii=False, indent=1))
 
 
+@main.group()
+def ledger() -> None:
+    """The credit bank's ledger: is it whole, and can that be proved?"""
+
+
+@ledger.command("verify")
+@one_sentence
+def verify_ledger() -> None:
+    """Hold the journal against its hashes, the last root, what was announced and the accounts; exit 1 names faults."""
+    sys.exit(console("verify"))
+
+
+@ledger.command("rebuild")
+@one_sentence
+def rebuild_ledger() -> None:
+    """Write accounts that differ from their journal as the journal says them; broken chains are left as they are."""
+    sys.exit(console("rebuild"))
+
+
+@ledger.command("root")
+@click.option("--anew", default="", metavar="REASON", help="Although the journal contradicts the last root; is signed.")
+@one_sentence
+def export_root(anew: str) -> None:
+    """Sign a root over all accounts' heads and keep it off the database; a worker does so once a day."""
+    sys.exit(console("root", *(["--anew", anew] if anew else [])))
+
+
+@ledger.command("prove")
+@click.argument("learner")
+@one_sentence
+def prove_account(learner: str) -> None:
+    """Print a proof that a learner's account stands under the latest root."""
+    sys.exit(console("prove", "--", learner))
+
+
+@ledger.command("check-proof")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="keys.json, as the bank exported it.")
+@one_sentence
+def check_proof(file: Path, key: Path) -> None:
+    """Check a proof offline, with the public key alone; exit 1 when it shows nothing."""
+    from onex.ledger import check_proof as check  # noqa: PLC0415
+
+    click.echo(json.dumps(check(file, key), ensure_ascii=False, indent=1))
+
+
 @main.command()
 @samples_folder
 @one_sentence
@@ -379,6 +425,13 @@ def add_user(name: str, roles: tuple[str, ...], owns: tuple[str, ...], password:
 
     Accounts(Running.of(Home.from_environment())).add_user(name, password, roles, owns)
     tell(f"{name} may sign in as {', '.join(roles)}")
+
+
+def console(*arguments: str) -> int:
+    """Run a verb of the credit bank's console on the stack that runs."""
+    from onex.ledger import run_console  # noqa: PLC0415
+
+    return run_console(Home.from_environment(), arguments)
 
 
 def workbench() -> Workbench:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from chassis.bus.outbox import Outbox
-from chassis.database import Row, rows_of
+from chassis.database import Row, collection_of, rows_of
 from chassis.strands import Strands
 
+PAGE_ROWS = 5_000
 DEAD, GAP = "dead_letter", "gap"
 Announced = dict[str, Any]
 
@@ -20,9 +23,19 @@ def because_of(causes: Iterable[str], types: Iterable[str]) -> list[Row]:
     return _read({"cause": {"$in": sorted(set(causes))}}, types)
 
 
-def on_keys(keys: Iterable[str], types: Iterable[str]) -> list[Row]:
-    """What was announced of these types on these keys; `said` is the body."""
-    return _read({"key": {"$in": sorted(set(keys))}}, types)
+def on_keys(keys: Iterable[str], types: Iterable[str], since: datetime | None = None) -> list[Row]:
+    """What was announced of these types on these keys, lately if an instant is given; `said` is the body."""
+    lately = {"time": {"$gte": since}} if since else {}
+    return _read({"key": {"$in": sorted(set(keys))}} | lately, types)
+
+
+def stream_keys(types: Iterable[str], since: datetime | None = None) -> Iterator[list[str]]:
+    """The keys on which anything of these types was announced, lately if an instant is given, page by page."""
+    lately = {"time": {"$gte": since}} if since else {}
+    where = {"type": {"$in": sorted(types)}, "forgotten": {"$ne": True}} | lately
+    rows = collection_of(Outbox).find(where, {"_id": 0, "key": 1}, batch_size=PAGE_ROWS)
+    while page := {row["key"] for row in islice(rows, PAGE_ROWS)}:
+        yield sorted(page)
 
 
 def _read(where: Mapping[str, Any], types: Iterable[str]) -> list[Row]:

@@ -28,6 +28,7 @@ PASSED_ON = (
     "SMTP_HOST",
     "SMTP_PORT",
     "MAIL_FROM",
+    "ROOTS_FOLDER",
     "AUDIT_EVERY_SECONDS",
     "AUDIT_FIRST_SECONDS",
     "AUDIT_GRACE_SECONDS",
@@ -63,6 +64,7 @@ def _folders(home: Home) -> dict[str, str]:
     return {
         "CLOCK_FILE": str(home / "clock"),
         "MAIL_FOLDER": str(home / "mail"),
+        "ROOTS_FOLDER": str(home / "roots"),
         "METRICS": str(home / "metrics"),
     }
 

@@ -199,7 +199,7 @@ def down(home: Home, tell: Tell) -> bool:
 
 
 KEPT_IN_HOME = (
-    *("mongo", "kafka", "mail", "metrics", "logs", "clock", "secrets.env", "stack.json", "supervisor.conf"),
+    *("mongo", "kafka", "mail", "roots", "metrics", "logs", "clock", "secrets.env", "stack.json", "supervisor.conf"),
     *("stack.id", "restoring"),
 )
 

@@ -1,9 +1,11 @@
-"""What time brings to the credit bank: what waits is tried again, for ever."""
+"""What time brings to the credit bank: what waits is tried again, for ever; each day the ledger's root is signed."""
 
 from __future__ import annotations
 
 from chassis import waiters
 from chassis.worker import Job
+from services.creditbank.ledger.export import DailyRoot
+from services.creditbank.ledger.roots import Roots
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 
 
@@ -12,4 +14,9 @@ def settle_waiting() -> bool:
     return waiters.sweep(OUTCOME, settle_again)
 
 
-JOBS = [Job("settle_waiting", settle_waiting, every_seconds=1.0)]
+def jobs(roots: Roots) -> list[Job]:
+    """The table of jobs; `roots` is where the ledger's roots are exported."""
+    return [
+        Job("settle_waiting", settle_waiting, every_seconds=1.0),
+        Job("daily_root", DailyRoot(roots), every_seconds=60.0),
+    ]

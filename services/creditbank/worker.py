@@ -1,12 +1,13 @@
-"""The credit bank's worker: settles results, opens accounts, announces what was posted."""
+"""The credit bank's worker: settles results, opens accounts, announces what was posted, signs the ledger's root."""
 
 from __future__ import annotations
 
 from chassis.worker import run
 from contracts.language import TYPES
 from services.creditbank.handlers import HANDLERS
-from services.creditbank.jobs import JOBS
+from services.creditbank.jobs import jobs
 from services.creditbank.settings import settings
 
 if __name__ == "__main__":
-    run("creditbank", settings(), HANDLERS, JOBS, TYPES)
+    given = settings()
+    run("creditbank", given, HANDLERS, jobs(given.roots()), TYPES)

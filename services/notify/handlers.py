@@ -15,7 +15,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import AccountFrozen, AccountUnfrozen, CredentialIssued, CredentialRevoked, CreditPosted
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
@@ -38,7 +38,10 @@ Told = (
     | CertificateIssued
     | CredentialIssued
     | CredentialRevoked
+    | AccountFrozen
+    | AccountUnfrozen
 )
+Entered = CreditPosted | AccountFrozen | AccountUnfrozen
 
 
 def on_news(events: Sequence[Event[Told]]) -> None:
@@ -49,8 +52,8 @@ def on_news(events: Sequence[Event[Told]]) -> None:
 
 
 def is_of_merge(body: Told) -> bool:
-    """Whether points only moved between two accounts of one person, which is no news to them."""
-    return isinstance(body, CreditPosted) and body.what == LearnersMerged.__name__
+    """Whether something only went from one account of a person to another, which is no news to them."""
+    return isinstance(body, Entered) and body.what == LearnersMerged.__name__
 
 
 def news_of(event: Event[Told]) -> News:
@@ -61,8 +64,8 @@ def news_of(event: Event[Told]) -> News:
         event=event.type,
         recipient=body.learner_id,
         mailbox=person_of(event.key),
-        scheme=body.scheme,
-        level=body.level,
+        scheme=getattr(body, "scheme", ""),
+        level=getattr(body, "level", None),
         announced_at=event.time,
         facts=FACTS[type(body)](body),
     )
@@ -97,6 +100,8 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     },
     CredentialIssued: lambda body: {"credential": body.credential},
     CredentialRevoked: lambda body: {"credential": body.credential},
+    AccountFrozen: lambda body: {"reason": body.reason},
+    AccountUnfrozen: lambda body: {"reason": body.reason},
 }
 
 

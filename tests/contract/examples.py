@@ -261,6 +261,22 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         available_balance=0,
         what="LearnersMerged",
     ),
+    creditbank.CreditPosted(
+        learner_id=LEARNER,
+        entry_number=1,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        provisional_points=400,
+        available_points=0,
+        provisional_balance=400,
+        available_balance=0,
+        what="ResultPublicised",
+        entry_hash="7d" * 32,
+    ),
+    creditbank.AccountFrozen(
+        learner_id=LEARNER, entry_number=4, entry_hash="5a" * 32, what="AccountFrozen", reason="查证"
+    ),
+    creditbank.AccountUnfrozen(learner_id=LEARNER, entry_number=5, entry_hash="6b" * 32, what="AccountUnfrozen"),
     creditbank.CredentialIssued(
         learner_id=LEARNER, credential="1:90417", result_id=RESULT, scheme="dementia-care", level=Level.INTERMEDIATE
     ),

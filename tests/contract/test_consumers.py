@@ -18,7 +18,14 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import AccountsMerged, CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import (
+    AccountFrozen,
+    AccountsMerged,
+    AccountUnfrozen,
+    CredentialIssued,
+    CredentialRevoked,
+    CreditPosted,
+)
 from contracts.enrolment import (
     CalendarPublished,
     EnrolmentApproved,
@@ -60,6 +67,8 @@ CONSUMERS: Mapping[Kind, str] = {
     CertificateIssued: "creditbank notify",
     CertificateRevoked: "creditbank notify",
     CreditPosted: "notify",
+    AccountFrozen: "notify",
+    AccountUnfrozen: "notify",
     CredentialIssued: "notify",
     CredentialRevoked: "notify",
     AccountsMerged: "notify",

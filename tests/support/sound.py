@@ -268,6 +268,14 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     **{(name, "GET", "/audit"): _plain for name in ("assessment", "creditbank", "notify")},
     ("creditbank", "GET", "/accounts/{learner_id}"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/entries"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/balance"): lambda doors, role, name: Asked(
+        {"learner_id": doors.college.learner}, {"at": "2024-06-30T16:00:00+08:00"}
+    ),
+    ("creditbank", "PUT", "/accounts/{learner_id}/freeze"): lambda doors, role, name: Asked(
+        {"learner_id": doors.college.learner},
+        body={"is_frozen": role == Role.REGISTRY, "reason": "under review"},
+        media_type="application/json",
+    ),
     ("creditbank", "POST", "/accounts/{learner_id}/credentials"): lambda doors, role, name: Asked(
         _learner(doors, role, name).path, body={"result_id": PASSED}, media_type="application/json"
     ),

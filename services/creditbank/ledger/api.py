@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from chassis.web.access import allow
+from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import FlowSchema
 from contracts.terms import Role
-from services.creditbank.ledger import queries
-from services.creditbank.ledger.schemas import AccountSchema, BooksSchema, EntrySchema, TotalSchema
+from services.creditbank.ledger import commands, queries
+from services.creditbank.ledger.schemas import (
+    AccountSchema,
+    BooksSchema,
+    EntrySchema,
+    FreezingSchema,
+    InstantArgs,
+    PastAccountSchema,
+    TotalSchema,
+)
 
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 READERS = (Role.LEARNER, Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR, Role.SERVICE)
@@ -47,6 +56,25 @@ def _before(cursor: Key | None) -> int | None:
         case [int(number)] if 0 < number < 10**6:
             return number
     raise CURSOR_INVALID()
+
+
+@blp.route("/accounts/<learner_id>/balance")
+@allow(*READERS, owning=account_owner)
+@blp.arguments(InstantArgs, location="query")
+@blp.response(200, PastAccountSchema)
+def get_balance(args: dict[str, datetime], learner_id: str) -> dict[str, Any]:
+    """Balances and holdings as they were at a past instant, folded from the account's entries."""
+    return queries.account_at(learner_id, args["at"])
+
+
+@blp.route("/accounts/<learner_id>/freeze", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR, owning=account_owner)
+@blp.arguments(FreezingSchema)
+@blp.response(200, AccountSchema)
+def put_freeze(wanted: dict[str, Any], learner_id: str) -> dict[str, Any]:
+    """Freeze an account or lift it: deposits go on, nothing is spent meanwhile. Again changes nothing."""
+    kept = commands.set_frozen(learner_id, by=caller().subject, **wanted)
+    return queries.account_of(kept)
 
 
 @blp.route("/holdings/totals")

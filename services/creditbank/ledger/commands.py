@@ -6,19 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from chassis.bus import outbox
 from chassis.database import transactional
-from chassis.strands import name_keys
-from contracts.creditbank import AccountsMerged, CreditPosted
+from chassis.errors import NOT_FOUND
+from chassis.strands import name_keys, survivor_of
+from contracts.creditbank import AccountFrozen, AccountsMerged, AccountUnfrozen, CreditPosted
 from contracts.terms import Level
 from services.creditbank.ledger import models
 from services.creditbank.ledger.domain import (
     Account,
     Entry,
+    Freezing,
     Holding,
     Reason,
     Settlement,
     Worth,
     emptied,
     enter,
+    freeze,
     settled,
 )
 
@@ -65,7 +68,7 @@ def merge_accounts(survivor_id: str, merged_id: str, settlements: Sequence[Settl
     survivor, merged = accounts[survivor_id], accounts[merged_id]
     if merged.merged_into:
         return False
-    entries = []
+    entries = list(_kept_frozen(survivor, merged, cause))
     for one in _with_rest(merged, survivor, settlements, cause):
         given = merged.holdings.get(one.reason.scheme, Holding(merged_id, one.reason.scheme))
         if entry := settled(survivor, one, given=given):
@@ -91,6 +94,41 @@ def _with_rest(
         yield Settlement(survivor.learner_id, reason, earned, level, own.certificate or given.certificate, True)
 
 
+def _kept_frozen(survivor: Account, merged: Account, cause: str) -> Iterable[Entry]:
+    """A freeze of either account is one of both together."""
+    if merged.is_frozen and (entry := freeze(survivor, Freezing(cause, "LearnersMerged", True, "", ""))):
+        yield entry
+        _announce_freezing(entry)
+
+
+@transactional
+def set_frozen(learner_id: str, is_frozen: bool, reason: str, by: str) -> str:
+    """Freeze a person's account or lift it, for a reason; again changes nothing. Whose account it is now.
+
+    Refusal when nobody opened the account.
+    """
+    key = survivor_of(f"learner:{learner_id}")
+    learner_id = key.removeprefix("learner:")
+    accounts = models.find_accounts([learner_id])
+    if not accounts:
+        raise NOT_FOUND(what="account", id=learner_id)
+    account = accounts[learner_id]
+    cause = f"freezing:{learner_id}:{account.entries + 1}"
+    what = (AccountFrozen if is_frozen else AccountUnfrozen).__name__
+    if entry := freeze(account, Freezing(cause, what, is_frozen, reason, by)):
+        _announce_freezing(entry)
+        _keep(accounts, [entry])
+    return learner_id
+
+
+def _announce_freezing(entry: Entry) -> None:
+    body = entry.body
+    kind = AccountFrozen if body["is_frozen"] else AccountUnfrozen
+    said = {"reason": body["reason"], "what": body["what"]}
+    told = kind(learner_id=entry.learner_id, entry_number=entry.number, entry_hash=entry.hash.hex(), **said)
+    outbox.append(told, cause=body["cause"])
+
+
 def _announced(account: Account, entry: Entry) -> Entry:
     _announce(account, entry)
     return entry
@@ -108,6 +146,7 @@ def _announce(account: Account, entry: Entry) -> None:
         provisional_balance=balance.provisional,
         available_balance=balance.available,
         what=entry.body["what"],
+        entry_hash=entry.hash.hex(),
     )
     outbox.append(announcement, cause=entry.body["cause"])
 

@@ -9,10 +9,28 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from chassis.errors import Ground
+
 ISSUED = "issued"
 POCKETS = ("provisional", "available", "held", "spent")
+ANNOUNCED = ("CreditPosted", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
 Body = dict[str, Any]
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+ACCOUNT_FROZEN = Ground(
+    "account_frozen",
+    en="This account is frozen: nothing is spent from it. The registry says why, and lifts it.",
+    zh="该账户已冻结，暂不能使用学分。原因与解冻请联系教务。",
+    status=409,
+)
+
+
+AT_IN_FUTURE = Ground(
+    "at_in_future",
+    en="{at} has not come yet. Ask for a past instant, or read the account as it is now.",
+    zh="{at} 尚未到来。请查询过去的时刻，或直接查看账户当前状态。",
+)
 
 
 class CertificateState(StrEnum):
@@ -91,7 +109,17 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Freezing:
+    """That an account is frozen from now on, or is no more: why, and on whose word."""
+
+    cause: str
+    what: str
+    is_frozen: bool
+    reason: str
+    by: str
+
+
+class Entry(NamedTuple):
     """One thing that happened to an account, with the points it moved, chained to the entry before."""
 
     learner_id: str
@@ -111,13 +139,17 @@ class Entry:
 
 @dataclass(slots=True)
 class Account:
-    """A personal learning account 个人学习账户: its holdings and the end of its chain of entries."""
+    """A personal learning account 个人学习账户: its holdings and the end of its chain of entries.
+
+    A frozen one takes deposits and spends nothing.
+    """
 
     learner_id: str
     entries: int = 0
     head: bytes = b""
     holdings: dict[str, Holding] = field(default_factory=dict)
     merged_into: str = ""
+    is_frozen: bool = False
 
     def __post_init__(self) -> None:
         self.head = self.head or opening(self.learner_id)
@@ -194,7 +226,18 @@ def enter(
     account: Account, reason: Reason, postings: Iterable[Posting], level: int, certificate: str = CertificateState.NONE
 ) -> Entry:
     """Add an entry to an account: apply its postings to the holding and lengthen the chain."""
-    body = body_of(reason, postings, level, certificate)
+    return _lengthened(account, body_of(reason, postings, level, certificate))
+
+
+def freeze(account: Account, freezing: Freezing) -> Entry | None:
+    """Freeze an account or lift it, with an entry that moves nothing; None when it is so already."""
+    if account.is_frozen == freezing.is_frozen:
+        return None
+    body: Body = {"cause": freezing.cause, "what": freezing.what, "postings": [], "is_frozen": freezing.is_frozen}
+    return _lengthened(account, body | {"reason": freezing.reason, "by": freezing.by})
+
+
+def _lengthened(account: Account, body: Body) -> Entry:
     number, previous = account.entries + 1, account.head
     fold(account, body, chained(previous, account.learner_id, number, body))
     return Entry(account.learner_id, number, body, previous, account.head)
@@ -217,6 +260,11 @@ def body_of(reason: Reason, postings: Iterable[Posting], level: int, certificate
 
 def fold(account: Account, body: Mapping[str, Any], head: bytes) -> None:
     """Apply what an entry says to its account."""
+    account.entries += 1
+    account.head = head
+    if "is_frozen" in body:
+        account.is_frozen = body["is_frozen"]
+        return
     holding = account.holding(body["scheme"])
     for posting in body["postings"]:
         source, target, points = posting["from"], posting["to"], posting["points"]
@@ -226,8 +274,6 @@ def fold(account: Account, body: Mapping[str, Any], head: bytes) -> None:
             setattr(holding, target, getattr(holding, target) + points)
     holding.level = body["holding_level"]
     holding.certificate = body.get("certificate", CertificateState.NONE)
-    account.entries += 1
-    account.head = head
 
 
 def opening(learner_id: str) -> bytes:
@@ -237,7 +283,12 @@ def opening(learner_id: str) -> bytes:
 
 def chained(previous: bytes, learner_id: str, number: int, body: Mapping[str, Any]) -> bytes:
     """An entry's own hash: over the hash before it and its canonical content."""
-    return hashlib.sha256(previous + _canonical([learner_id, number, body]).encode()).digest()
+    return digest(previous, _canonical([learner_id, number, body]).encode())
+
+
+def digest(previous: bytes, content: bytes) -> bytes:
+    """The hash of canonical content behind another hash."""
+    return hashlib.sha256(previous + content).digest()
 
 
 def settled(account: Account, settlement: Settlement, given: Holding | None = None) -> Entry | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
+from operator import attrgetter
 from typing import Any
 
 import mongoengine as me
@@ -12,17 +13,18 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from chassis.database import Row, collection_of, rows_of, write
 from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding
+from services.creditbank.ledger.merkle import Head
 
 NUMBER_DIGITS = 6
 UNHASHED = frozenset({"_id", "at", "previous", "hash"})
 PAGE_ROWS = 5_000
-STATE = ["entries", "head", "provisional_points", "available_points", "holdings"]
+STATE = ["entries", "head", "provisional_points", "available_points", "holdings", "is_frozen"]
 SHOWS = {"$or": [{"entries": {"$gt": 0}}, {"holdings.0": {"$exists": True}}]}
 
 
 class Accounts(me.Document):
     """`entries`, `head`: how many entries the account has, and the hash of the last. `holdings`: those with something
-    in them, pockets by name, zero ones left out. The two balances are their sums."""
+    in them, pockets by name, zero ones left out. The two balances are their sums. `is_frozen` stands while true."""
 
     meta = {
         "collection": "accounts",
@@ -37,6 +39,7 @@ class Accounts(me.Document):
     available_points = me.IntField()
     holdings = me.ListField(me.DictField())
     merged_into = me.StringField()
+    is_frozen = me.BooleanField()
 
 
 class Entries(me.Document):
@@ -57,9 +60,22 @@ class Entries(me.Document):
     postings = me.ListField(me.DictField())
     holding_level = me.IntField()
     certificate = me.StringField()
+    is_frozen = me.BooleanField()
+    reason = me.StringField()
+    by = me.StringField()
     previous = me.BinaryField()
     hash = me.BinaryField()
     at = me.DateTimeField()
+
+
+class RootKeys(me.Document):
+    """The newest signs roots, all verify. `sealed`: the private key as a JWK, under SEAL_KEY."""
+
+    meta = {"collection": "root_keys", "auto_create_index": False, "strict": False}
+    number = me.IntField(primary_key=True)
+    kid = me.StringField()
+    sealed = me.StringField()
+    made_at = me.DateTimeField()
 
 
 class NumberedSchemes(me.Document):
@@ -79,6 +95,7 @@ def account_of(row: Row) -> Account:
         head=bytes(row["head"]),
         holdings={one["scheme"]: _holding(learner_id, one) for one in row["holdings"]},
         merged_into=row.get("merged_into", ""),
+        is_frozen=row.get("is_frozen", False),
     )
 
 
@@ -96,13 +113,19 @@ def state_of(account: Account) -> Row:
     """What of an account follows from its entries, as it is kept."""
     balance = account.balance()
     holdings = sorted(account.holdings.values(), key=lambda one: one.scheme)
-    return {
+    state: Row = {
         "entries": account.entries,
         "head": account.head,
         "provisional_points": balance.provisional,
         "available_points": balance.available,
         "holdings": [_holding_row(one) for one in holdings if not one.says_nothing()],
     }
+    return state | {"is_frozen": True} if account.is_frozen else state
+
+
+def _change_to(account: Account) -> Row:
+    state = {"$set": state_of(account)}
+    return state if account.is_frozen else state | {"$unset": {"is_frozen": ""}}
 
 
 def _holding_row(holding: Holding) -> Row:
@@ -125,7 +148,7 @@ def add_accounts(accounts: Iterable[Account]) -> None:
 
 def change_accounts(accounts: Iterable[Account]) -> None:
     """Write what entries changed of accounts."""
-    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}) for one in accounts])
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, _change_to(one)) for one in accounts])
 
 
 def mark_merged(learner_id: str, survivor_id: str) -> None:
@@ -135,7 +158,7 @@ def mark_merged(learner_id: str, survivor_id: str) -> None:
 
 def restore_accounts(accounts: Iterable[Account]) -> None:
     """Write what the journal says, whether the account was still there or not."""
-    write(Accounts, [UpdateOne({"_id": one.learner_id}, {"$set": state_of(one)}, upsert=True) for one in accounts])
+    write(Accounts, [UpdateOne({"_id": one.learner_id}, _change_to(one), upsert=True) for one in accounts])
 
 
 def place_of(learner_id: str, number: int) -> str:
@@ -170,14 +193,21 @@ def learner_of(row: Row) -> str:
 
 
 def entry_of(row: Row) -> Entry:
-    """An entry as it is kept; its change is told by its postings."""
+    """An entry as it is kept; its change is told by its postings. One whose place has no number has number 0."""
+    digits = str(row["_id"])[-NUMBER_DIGITS:]
     return Entry(
         learner_id=learner_of(row),
-        number=int(row["_id"][-NUMBER_DIGITS:]),
+        number=int(digits) if digits.isdecimal() else 0,
         body={name: value for name, value in row.items() if name not in UNHASHED},
-        previous=bytes(row["previous"]),
-        hash=bytes(row["hash"]),
+        previous=_bytes_of(row, "previous"),
+        hash=_bytes_of(row, "hash"),
     )
+
+
+def _bytes_of(row: Row, name: str) -> bytes:
+    """A hash; an empty one where somebody put something else, which follows from nothing."""
+    found = row.get(name)
+    return found if isinstance(found, bytes) else b""
 
 
 def entry_rows(learner_id: str, before: int | None, limit: int) -> list[Row]:
@@ -194,11 +224,23 @@ def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
     return rows_of(Entries, {"$or": ranges, "cause": cause}, sort=[("_id", 1)], limit=200) if ranges else []
 
 
-def stream_chains() -> Iterator[tuple[str, Iterator[Entry]]]:
+def stream_chains() -> Iterator[tuple[str, list[Entry]]]:
     """The whole journal, account by account, each in its order, a page in memory at a time."""
     rows = collection_of(Entries).find({}, batch_size=PAGE_ROWS).sort("_id", 1)
-    for learner_id, chain in groupby(rows, key=learner_of):
-        yield learner_id, map(entry_of, chain)
+    for learner_id, chain in groupby(map(_taken, rows), key=attrgetter("learner_id")):
+        yield learner_id, list(chain)
+
+
+def _taken(row: Row) -> Entry:
+    """An entry as `entry_of` gives it, made of the row itself, which nobody else reads: half the time."""
+    place = row.pop("_id")
+    previous, own = row.pop("previous", b""), row.pop("hash", b"")
+    row.pop("at", None)
+    if not (
+        type(place) is str and type(previous) is bytes and type(own) is bytes and place[-NUMBER_DIGITS:].isdecimal()
+    ):
+        return entry_of(row | {"_id": place, "previous": previous, "hash": own})
+    return Entry(place[: -NUMBER_DIGITS - 1], int(place[-NUMBER_DIGITS:]), row, previous, own)
 
 
 def read_chain(learner_id: str) -> list[Entry]:
@@ -206,9 +248,45 @@ def read_chain(learner_id: str) -> list[Entry]:
     return [entry_of(row) for row in rows_of(Entries, {"_id": chain_of(learner_id)}, sort=[("_id", 1)])]
 
 
+def read_chain_until(learner_id: str, at: datetime) -> Iterator[Entry]:
+    """An account's entries up to an instant, in their order, a page in memory at a time."""
+    rows = collection_of(Entries).find({"_id": chain_of(learner_id)}, batch_size=PAGE_ROWS).sort("_id", 1)
+    return map(entry_of, takewhile(lambda row: row["at"] <= at, rows))
+
+
 def find_states(learner_ids: Sequence[str]) -> dict[str, Row]:
     """What of accounts should follow from their entries, as it stands."""
     return {row.pop("_id"): row for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}}, STATE)}
+
+
+def stream_heads() -> Iterator[Head]:
+    """The heads of all accounts that anything happened to, by learner, a page in memory at a time."""
+    names = {"_id": 1, "entries": 1, "head": 1}
+    for row in collection_of(Accounts).find({"entries": {"$gt": 0}}, names, batch_size=PAGE_ROWS).sort("_id", 1):
+        yield Head(row["_id"], row["entries"], bytes(row["head"]))
+
+
+def hashes_at(places: Iterable[tuple[str, int]]) -> dict[str, bytes]:
+    """By learner, the hash of the entry with this number, where there is one."""
+    names = [place_of(*one) for one in places]
+    return {learner_of(row): bytes(row["hash"]) for row in rows_of(Entries, {"_id": {"$in": names}}, ["hash"])}
+
+
+def root_key_rows() -> list[Row]:
+    """The keys that sign roots, oldest first."""
+    return rows_of(RootKeys, {}, sort=[("_id", 1)])
+
+
+def add_root_key(number: int, kid: str, sealed: str, made_at: datetime) -> Row:
+    """Keep a key that signs roots."""
+    row: Row = {"_id": number, "kid": kid, "sealed": sealed, "made_at": made_at}
+    write(RootKeys, [InsertOne(row)])
+    return row
+
+
+def count_entries() -> int:
+    """About how many entries there are, at once."""
+    return collection_of(Entries).estimated_document_count()
 
 
 def count_showing() -> int:
@@ -216,12 +294,17 @@ def count_showing() -> int:
     return collection_of(Accounts).count_documents(SHOWS)
 
 
+def without_entries(learner_ids: Collection[str]) -> list[str]:
+    """Those of these learners whose account has no first entry."""
+    firsts = rows_of(Entries, {"_id": {"$in": [place_of(one, 1) for one in learner_ids]}}, ["_id"])
+    return sorted(set(learner_ids) - {learner_of(row) for row in firsts})
+
+
 def stream_unfounded() -> Iterator[str]:
     """Accounts that show something without a first entry."""
     found = collection_of(Accounts).find(SHOWS, ["_id"], batch_size=PAGE_ROWS)
     while page := [row["_id"] for row in islice(found, PAGE_ROWS)]:
-        firsts = rows_of(Entries, {"_id": {"$in": [place_of(one, 1) for one in page]}}, ["_id"])
-        yield from sorted(set(page) - {learner_of(row) for row in firsts})
+        yield from without_entries(page)
 
 
 def audited_accounts(learner: Mapping[str, Any], limit: int) -> list[Row]:

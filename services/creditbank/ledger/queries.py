@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chassis import waiters
 from chassis.bus.outbox import caused_by
-from chassis.database import Row
+from chassis.database import Row, transactional
 from chassis.errors import NOT_FOUND
+from chassis.strands import survivor_of
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
-from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
+from services.creditbank.ledger.domain import (
+    ANNOUNCED,
+    AT_IN_FUTURE,
+    POCKETS,
+    Account,
+    CertificateState,
+    Entry,
+    Holding,
+    fold,
+    full_address,
+)
 
-ANNOUNCED = "CreditPosted"
 LEARNER = "learner:"
 
 
@@ -30,6 +41,7 @@ def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
     return {
         "learner_id": account.learner_id,
         "merged_into": account.merged_into or None,
+        "is_frozen": account.is_frozen,
         "balances": account.balance()._asdict(),
         "holdings": [
             _holding(one, one.scheme in numbered_schemes)
@@ -50,11 +62,40 @@ def _holding(holding: Holding, needs_number: bool) -> dict[str, Any]:
     }
 
 
+@transactional
+def is_frozen(learner_id: str) -> bool:
+    """Whether verbs that spend refuse a person's account, with `ACCOUNT_FROZEN`; in the caller's transaction.
+
+    A verb that names the learner's strand decides before or after a freeze, never beside it.
+    """
+    learner_id = survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
+    account = models.find_accounts([learner_id]).get(learner_id)
+    return account is not None and account.is_frozen
+
+
 def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
     """Whether what is available must not be spent yet: its certificate's number is wanted, or was revoked."""
     if holding.available == 0:
         return False
     return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
+
+
+def account_at(learner_id: str, at: datetime) -> dict[str, Any]:
+    """An account as its entries made it by an instant of the machine's clock; before the first one it is empty.
+
+    A merged account shows what it held itself: until the merge its own, after it nothing, and who has it now.
+    Refusal when nobody opened the account, or the instant has not come.
+    """
+    if at > datetime.now(UTC):
+        raise AT_IN_FUTURE(at=at.isoformat())
+    now = models.find_accounts([learner_id]).get(learner_id)
+    if now is None:
+        raise NOT_FOUND(what="account", id=learner_id)
+    account = Account(learner_id, merged_into=now.merged_into)
+    for entry in models.read_chain_until(learner_id, at):
+        fold(account, entry.body, entry.hash)
+    account.holdings = {scheme: one for scheme, one in account.holdings.items() if not one.says_nothing()}
+    return _shown(account, models.schemes_that_need_numbers()) | {"at": at}
 
 
 def entries_of(learner_id: str, before: int | None, limit: int) -> list[dict[str, Any]]:
@@ -72,11 +113,12 @@ def _entry(row: Row) -> dict[str, Any]:
         "at": row["at"],
         "cause": body["cause"],
         "what": body["what"],
-        "scheme": body["scheme"],
-        "level": body["level"],
+        "scheme": body.get("scheme"),
+        "level": body.get("level"),
         "result_id": body.get("result_id"),
         "revision": body.get("revision"),
         "rule_version": body.get("rule_version"),
+        "reason": body.get("reason"),
         "postings": list(_postings(entry)),
         "provisional_points": change.provisional,
         "available_points": change.available,
@@ -86,7 +128,7 @@ def _entry(row: Row) -> dict[str, Any]:
 
 
 def _postings(entry: Entry) -> list[dict[str, Any]]:
-    learner_id, scheme = entry.learner_id, entry.body["scheme"]
+    learner_id, scheme = entry.learner_id, entry.body.get("scheme", "")
     return [
         {
             "source": full_address(learner_id, scheme, one["from"]),
@@ -118,6 +160,11 @@ def books() -> dict[str, int]:
     return {"learners_points": learners, "bank_points": bank, "sum": learners + bank}
 
 
+def journal_size() -> int:
+    """About how many entries there are."""
+    return models.count_entries()
+
+
 def merged_from(learner_ids: Sequence[str]) -> dict[str, list[str]]:
     """The learners whose accounts were handed to each of these."""
     found: dict[str, list[str]] = {}
@@ -139,7 +186,7 @@ def audited_entry(row: Row) -> dict[str, Any]:
     postings = [{"source": one["from"], "target": one["to"], "credit_points": one["points"]} for one in row["postings"]]
     return {
         "number": int(row["_id"].rpartition(":")[2]),
-        **{name: row[name] for name in ("cause", "what", "scheme")},
+        **{name: row.get(name, "") for name in ("cause", "what", "scheme")},
         "result_id": row.get("result_id"),
         "revision": row.get("revision"),
         "postings": postings,
@@ -166,7 +213,7 @@ def flow() -> list[dict[str, Any]]:
 
 def life_of(cause: str) -> list[Step]:
     """The entries an event or command caused."""
-    learner_ids = {row["key"].removeprefix(LEARNER) for row in caused_by(cause) if row["type"] == ANNOUNCED}
+    learner_ids = {row["key"].removeprefix(LEARNER) for row in caused_by(cause) if row["type"] in ANNOUNCED}
     return [_step(row) for row in models.entries_because(sorted(learner_ids), cause)]
 
 

@@ -44,6 +44,8 @@ WORDS = {
     "CertificateIssued": "证书入库 Certificate recorded",
     "CertificateRevoked": "证书撤销 Certificate revoked",
     "LearnersMerged": "账户合并 Accounts merged",
+    "AccountFrozen": "账户冻结 Account frozen",
+    "AccountUnfrozen": "账户解冻 Account unfrozen",
 }
 
 
@@ -131,7 +133,7 @@ def _holding(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _entry(one: Mapping[str, Any]) -> tuple[str, ...]:
-    certificate = f"{printable(one['scheme_name'])} {Level(one['level']).zh}"
+    certificate = f"{printable(one['scheme_name'])} {Level(one['level']).zh}" if one["scheme"] else "—"
     points = (f"{one[name]:+d}" for name in ("provisional_points", "available_points"))
     return (str(one["number"]), _moment(one["at"]), WORDS.get(one["what"], one["what"]), certificate, *points)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.clock import CAMPUS, now
@@ -84,7 +84,7 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
     """
     account = ledger.account_of(learner_id)
     entries = ledger.entries_of(learner_id, None, MOST_ENTRIES)
-    names = {code: models.scheme_of(code)[0] for code in {one["scheme"] for one in (*account["holdings"], *entries)}}
+    names = {code: models.scheme_of(code)[0] for code in _schemes(account["holdings"], entries)}
     return {
         "learner_id": learner_id,
         "name": desk.open_name(learner_id),
@@ -98,7 +98,12 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
 
 
 def _named(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {**one, "scheme_name": names[one["scheme"]]}
+    return {**one, "scheme_name": names.get(one["scheme"])}
+
+
+def _schemes(*lists: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What holdings and entries are about; a freeze is about no scheme."""
+    return {one["scheme"] for of_account in lists for one in of_account if one["scheme"]}
 
 
 def elmo_of(learner_id: str, desk: Desk) -> bytes:

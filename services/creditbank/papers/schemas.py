@@ -35,7 +35,7 @@ class NamedHoldingSchema(HoldingSchema):
 
 
 class NamedEntrySchema(EntrySchema):
-    scheme_name = fields.String(required=True)
+    scheme_name = fields.String(required=True, allow_none=True)
 
 
 class StatementSchema(Schema):

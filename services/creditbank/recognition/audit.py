@@ -11,6 +11,7 @@ from chassis.bus import announced
 from chassis.database import Row
 from chassis.web.bundles import Bundle, Shelf, bundles
 from services.creditbank.ledger import queries as ledger
+from services.creditbank.ledger.domain import ANNOUNCED
 from services.creditbank.recognition import models
 from services.creditbank.recognition.commands import OUTCOME
 
@@ -47,7 +48,7 @@ def _around(found: Sequence[Bundle]) -> Around:
     merges = announced.on_keys(map(_key, survivors), ["AccountsMerged"]) if survivors else []
     waiting = [row["_id"] for _, shelves in found for row in shelves["outcomes"] if row.get("is_waiting")]
     return Around(
-        posted={(row["key"], row["said"]["entry_number"]): row for row in announced.on_keys(keys, ["CreditPosted"])},
+        posted={(row["key"], row["said"]["entry_number"]): row for row in announced.on_keys(keys, ANNOUNCED)},
         merges={(row["said"]["learner_id"], row["said"]["merged_id"]): row for row in merges},
         facts=waiters.facts_of(OUTCOME, waiting) if waiting else {},
         held_up=announced.held_up(keys),

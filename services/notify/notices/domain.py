@@ -35,14 +35,14 @@ class NoticeState(StrEnum):
 @dataclass(frozen=True)
 class News:
     """Something that happened to a learner. `cause` is the event's id, `announced_at` its time; `mailbox` the learner
-    they are now."""
+    they are now; without `scheme` and `level` it is about the account as a whole."""
 
     cause: str
     event: str
     recipient: str
     mailbox: str
     scheme: str
-    level: Level
+    level: Level | None
     announced_at: datetime
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -127,7 +127,7 @@ def missing_fact(news: News, known: Known) -> str:
     """What has to arrive before an e-mail can be written; empty when all is there."""
     if news.mailbox not in known.contacts:
         return contact_fact(news.mailbox)
-    return "" if news.scheme in known.schemes else scheme_fact(news.scheme)
+    return "" if not news.scheme or news.scheme in known.schemes else scheme_fact(news.scheme)
 
 
 def contact_fact(learner_id: str) -> str:

@@ -113,7 +113,7 @@ def _row(one: Notice, now: datetime) -> Row:
         "recipient": news.recipient,
         "mailbox": news.mailbox,
         "scheme": news.scheme,
-        "level": int(news.level),
+        "level": int(news.level) if news.level else None,
         "facts": dict(news.facts),
         "announced_at": news.announced_at,
         "queued_at": now,
@@ -134,7 +134,7 @@ def news_of(row: Row) -> News:
         recipient=row["recipient"],
         mailbox=row["mailbox"],
         scheme=row["scheme"],
-        level=Level(row["level"]),
+        level=Level(row["level"]) if row["level"] else None,
         announced_at=row.get("announced_at") or row["queued_at"],
         facts=row["facts"],
     )

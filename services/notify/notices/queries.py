@@ -25,7 +25,8 @@ def told_of(rows: Sequence[Row]) -> list[Told]:
 
 
 def _told(row: Row, scheme_name: str, early: int | None) -> Told:
-    return Told(row["event"], scheme_name, Level(row["level"]), row["facts"], row.get("points", early))
+    level = Level(row["level"]) if row["level"] else None
+    return Told(row["event"], scheme_name, level, row["facts"], row.get("points", early))
 
 
 def mailbox_page(

@@ -12,6 +12,8 @@ from chassis.web.schemas import Schema
 from services.notify.contacts.domain import Language
 from services.notify.notices.domain import Channel, NoticeState
 
+SCHEME = {"description": "empty, and no level, where the news is about the account as a whole"}
+
 
 def _language(**options: Any) -> fields.String:
     return fields.String(validate=validate.OneOf([language.value for language in Language]), **options)
@@ -27,8 +29,8 @@ class NoticeSchema(Schema):
     id = fields.String(required=True)
     event = fields.String(required=True)
     cause = fields.String(required=True)
-    scheme = fields.String(required=True)
-    level = fields.Integer(required=True)
+    scheme = fields.String(required=True, metadata=SCHEME)
+    level = fields.Integer(required=True, allow_none=True)
     title = fields.String(required=True)
     text = fields.String(required=True)
     queued_at = fields.AwareDateTime(required=True)
@@ -53,8 +55,8 @@ class HeldMailSchema(Schema):
     cause = fields.String(required=True)
     event = fields.String(required=True)
     mailbox = fields.String(required=True, metadata={"description": "the learner it is for"})
-    scheme = fields.String(required=True)
-    level = fields.Integer(required=True)
+    scheme = fields.String(required=True, metadata=SCHEME)
+    level = fields.Integer(required=True, allow_none=True)
     announced_at = fields.AwareDateTime(required=True)
 
 

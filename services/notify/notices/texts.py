@@ -39,7 +39,7 @@ class Told:
 
     event: str
     scheme_name: str
-    level: Level
+    level: Level | None
     facts: Mapping[str, Any]
     points: int | None = None
 
@@ -61,7 +61,8 @@ def _words(told: Told, language: Language) -> dict[str, str]:
     site = str(facts.get("site") or "")
     return {
         "scheme": told.scheme_name,
-        "level": told.level.zh if language is Language.ZH else told.level.en,
+        "level": _level(told.level, language),
+        "reason": str(facts.get("reason", "")),
         "credits": credits_of(abs(told.points if told.points is not None else facts.get("available_points", 0))),
         "balance": credits_of(facts.get("available_balance", 0)),
         "due_on": _day(facts.get("due_on"), language) or LATER[language],
@@ -71,6 +72,12 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "certificate_number": str(facts.get("certificate_number", "")),
         "issued_on": _day(facts.get("issued_on"), language),
     }
+
+
+def _level(level: Level | None, language: Language) -> str:
+    if level is None:
+        return ""
+    return level.zh if language is Language.ZH else level.en
 
 
 def credits_of(credit_points: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from flask.testing import FlaskClient
 
 from chassis.web.tokens import Tokens
 from contracts.terms import Role
+from onex.ledger import check_proof
 from services.creditbank import console
 from tests.chassis.web.tokens import TestIssuer
-from tests.unit.creditbank.stories import Assessment, finalised, publicised, publish_annex, registered
+from tests.unit.creditbank.stories import Assessment, finalised, merged, publicised, publish_annex, registered
 
 ISSUER = TestIssuer()
 RULE = {"credit_points": 400, "sessions_from": "2019-04-01", "note": "decided by the board"}
@@ -161,7 +164,40 @@ def test_the_console_verifies_and_rebuilds(assessment: Assessment, capsys: pytes
     told = json.loads(capsys.readouterr().out)
     assert (told["accounts"], told["entries"], told["faults"]) == (1, 3, [])
     assert console.main(["rebuild"]) == 0
-    assert console.main([]) == 2
+    with pytest.raises(SystemExit) as asked_wrongly:
+        console.main([])
+    assert asked_wrongly.value.code == 2
+
+
+def test_the_console_exports_a_root_and_proves_an_account(
+    assessment: Assessment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ROOTS_FOLDER", str(tmp_path / "roots"))
+    assert console.main(["prove", "mei"]) == 1
+    assert "No root has been exported yet" in capsys.readouterr().out
+    assert console.main(["root"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["accounts"], told["entries"], told["folder"]) == (1, 3, str(tmp_path / "roots"))
+    assert console.main(["prove", "--", "mei"]) == 0
+    proof = tmp_path / "proof.json"
+    proof.write_text(capsys.readouterr().out)
+    assert check_proof(proof, tmp_path / "roots" / "keys.json")["root"] == told["root"]
+
+
+def test_the_console_names_what_contradicts_the_last_root(
+    assessment: Assessment,
+    raw_mongo: Any,
+    mongo: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ROOTS_FOLDER", str(tmp_path / "roots"))
+    assert console.main(["root"]) == 0
+    raw_mongo[mongo]["entries"].delete_one({"_id": "mei:000003"})
+    assert console.main(["root"]) == 1
+    assert "mei: entry 3 is missing; it stands in the root of" in capsys.readouterr().out
+    assert console.main(["root", "--anew", "the test deleted it"]) == 0
 
 
 def test_the_console_fails_when_an_account_is_wrong(
@@ -172,3 +208,99 @@ def test_the_console_fails_when_an_account_is_wrong(
     assert "mei: the account does not show" in capsys.readouterr().out
     assert console.main(["rebuild"]) == 0
     assert console.main(["verify"]) == 0
+
+
+FREEZE = {"is_frozen": True, "reason": "a complaint is looked into"}
+
+
+def test_the_registry_freezes_an_account_and_the_learner_sees_it(http: FlaskClient, assessment: Assessment) -> None:
+    frozen = answered(http.put("/accounts/mei/freeze", json=FREEZE, headers=as_staff(Role.REGISTRY)))
+    assert frozen["is_frozen"] is True
+    assert answered(http.put("/accounts/mei/freeze", json=FREEZE, headers=as_staff())) == frozen
+    latest = answered(http.get("/accounts/mei/entries?limit=1", headers=as_learner()))["items"][0]
+    assert (latest["what"], latest["reason"], latest["scheme"]) == ("AccountFrozen", FREEZE["reason"], None)
+    assert answered(http.get("/accounts/mei", headers=as_learner()))["is_frozen"] is True
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 201, "two\nlines", None])
+def test_a_freeze_without_a_readable_reason_is_refused(
+    http: FlaskClient, assessment: Assessment, reason: str | None
+) -> None:
+    refused = http.put("/accounts/mei/freeze", json=FREEZE | {"reason": reason}, headers=as_staff())
+    assert (refused.status_code, refused.json["code"]) == (422, "fields_invalid")
+    assert answered(http.get("/accounts/mei", headers=as_staff()))["is_frozen"] is False
+
+
+def test_a_learner_freezes_nothing(http: FlaskClient, assessment: Assessment) -> None:
+    refused = http.put("/accounts/mei/freeze", json=FREEZE, headers=as_learner())
+    assert (refused.status_code, refused.json["code"]) == (403, "role_not_allowed")
+
+
+def balance_at(http: FlaskClient, learner: str, at: datetime, headers: dict[str, str]) -> Any:
+    return http.get(f"/accounts/{learner}/balance", query_string={"at": at.isoformat()}, headers=headers)
+
+
+def moved_to(raw_mongo: Any, mongo: str, days: dict[str, int]) -> None:
+    """Have entries been made on days of March 2021, by place."""
+    for place, day in days.items():
+        raw_mongo[mongo]["entries"].update_one({"_id": place}, {"$set": {"at": datetime(2021, 3, day, tzinfo=UTC)}})
+
+
+def march(day: int) -> datetime:
+    return datetime(2021, 3, day, 12, tzinfo=UTC)
+
+
+def test_the_balance_at_any_past_time_is_what_the_entries_had_made_of_it(
+    http: FlaskClient, assessment: Assessment, raw_mongo: Any, mongo: str
+) -> None:
+    moved_to(raw_mongo, mongo, {"mei:000001": 2, "mei:000002": 4, "mei:000003": 6})
+    shown = [answered(balance_at(http, "mei", march(day), as_learner())) for day in (1, 2, 5, 30)]
+    assert [(one["entries"], one["balances"]["provisional"], one["balances"]["available"]) for one in shown] == [
+        (0, 0, 0),
+        (1, 200, 0),
+        (2, 0, 200),
+        (3, 400, 200),
+    ]
+    assert (shown[0]["holdings"], shown[1]["holdings"][0]["provisional_points"]) == ([], 200)
+    assert shown[3]["head"] == answered(http.get("/accounts/mei", headers=as_learner()))["head"]
+    exactly = answered(balance_at(http, "mei", datetime(2021, 3, 4, tzinfo=UTC), as_learner()))
+    assert exactly["entries"] == 2
+
+
+def test_a_merged_account_shows_what_it_held_until_it_was_handed_over(
+    http: FlaskClient, assessment: Assessment, raw_mongo: Any, mongo: str
+) -> None:
+    assessment.tell(finalised("lan", "0003", level=2))
+    assessment.tell(merged("mei", "lan"))
+    moved_to(raw_mongo, mongo, {"lan:000001": 2, "lan:000002": 10, "mei:000001": 1, "mei:000002": 1, "mei:000003": 1})
+    moved_to(raw_mongo, mongo, {"mei:000004": 10})
+    before = answered(balance_at(http, "lan", march(5), as_staff()))
+    assert (before["balances"]["available"], before["merged_into"]) == (400, "mei")
+    after = answered(balance_at(http, "lan", march(11), as_staff()))
+    assert (after["balances"], after["holdings"]) == ({"provisional": 0, "available": 0}, [])
+    survivor = [answered(balance_at(http, "mei", march(day), as_staff()))["balances"] for day in (5, 11)]
+    assert survivor == [{"provisional": 400, "available": 200}, {"provisional": 200, "available": 400}]
+
+
+def test_whose_balance_it_was_is_asked_by_its_learner_and_staff_alone(
+    http: FlaskClient, assessment: Assessment
+) -> None:
+    other = balance_at(http, "mei", march(1), as_learner("lan"))
+    assert (other.status_code, other.json["code"]) == (403, "outside_your_scope")
+    assert balance_at(http, "nobody", march(1), as_staff()).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("", "fields_invalid"),
+        ("at=yesterday", "fields_invalid"),
+        ("at=2021-03-01T00:00:00", "fields_invalid"),
+        ("at=2999-01-01T00:00:00Z", "at_in_future"),
+    ],
+)
+def test_an_instant_that_is_none_or_has_not_come_is_refused(
+    http: FlaskClient, assessment: Assessment, query: str, code: str
+) -> None:
+    refused = http.get(f"/accounts/mei/balance?{query}", headers=as_learner())
+    assert (refused.status_code, refused.json["code"]) == (422, code)

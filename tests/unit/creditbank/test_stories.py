@@ -11,7 +11,7 @@ from contracts.creditbank import CreditPosted
 from contracts.terms import Level, Verdict
 from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries
-from services.creditbank.ledger.audit import rebuild, verify
+from services.creditbank.ledger.audit import rebuild
 from services.creditbank.recognition.commands import publish_rule
 from tests.unit.creditbank.stories import (
     PILOT,
@@ -108,6 +108,7 @@ def test_every_entry_is_announced_with_its_change_and_the_balances(assessment: A
         CreditPosted(
             learner_id="mei",
             entry_number=number,
+            entry_hash=entries("mei")[number - 1]["hash"],
             scheme="cloud-ops",
             level=Level.INTERMEDIATE,
             provisional_points=provisional,
@@ -326,30 +327,6 @@ def test_the_bank_counts_what_stands_at_each_stage(assessment: Assessment) -> No
         {"scheme": "cloud-ops", "level": 3, "holdings": 1, "provisional_points": 0, "available_points": 600},
     ]
     assert queries.books() == {"learners_points": 1000, "bank_points": -1000, "sum": 0}
-
-
-@pytest.mark.parametrize(
-    ("collection", "where", "change", "fault"),
-    [
-        ("entries", {"_id": "mei:000001"}, {"$set": {"postings.0.points": 401}}, "mei: entry 1 was changed"),
-        ("entries", {"_id": "mei:000001"}, {"$set": {"note": "added later"}}, "mei: entry 1 was changed"),
-        ("accounts", {"_id": "mei"}, {"$set": {"available_points": 401}}, "mei: the account does not show"),
-        ("accounts", {"_id": "mei"}, {"$set": {"holdings": []}}, "mei: the account does not show"),
-        ("accounts", {"_id": "lan"}, {"$set": {"entries": 1}}, "lan: the account does not show"),
-    ],
-)
-def test_what_was_tampered_with_is_named(
-    assessment: Assessment, collection: str, where: dict[str, str], change: dict[str, object], fault: str
-) -> None:
-    assessment.tell(publicised("mei"), finalised("mei"))
-    database()[collection].update_one(where, change)
-    assert [one[: len(fault)] for one in verify().faults] == [fault]
-
-
-def test_a_lost_entry_is_named(assessment: Assessment) -> None:
-    assessment.tell(publicised("mei"), finalised("mei"))
-    database()["entries"].delete_one({"_id": "mei:000001"})
-    assert verify().faults == ["mei: entry 1 is missing, or another stands in its place"]
 
 
 def test_rebuilding_folds_the_journal_to_the_same_heads(assessment: Assessment) -> None:

@@ -124,3 +124,26 @@ def test_the_life_of_an_event_shows_its_notices(http: FlaskClient) -> None:
 def test_a_language_nobody_speaks_is_refused(http: FlaskClient) -> None:
     answer = http.put("/mailboxes/ann/preference", json={"language": "fr"}, headers=as_ann())
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("what", "zh", "en"),
+    [
+        ("AccountFrozen", "你的学分账户已冻结，原因：a complaint", "Your credit account is frozen: a complaint"),
+        ("AccountUnfrozen", "你的学分账户已解冻", "Your credit account is no longer frozen"),
+    ],
+)
+def test_a_freeze_and_its_end_are_told_with_their_reason(http: FlaskClient, what: str, zh: str, en: str) -> None:
+    told.deliver(told.frozen("ann", 1, what))
+    for language, text in (("zh", zh), ("en", en)):
+        page = http.get(f"/mailboxes/ann/notices?language={language}", headers=as_ann())
+        assert texts(page)[0] == what
+        first = page.json["items"][0]
+        assert first["text"].startswith(text)
+        assert (first["scheme"], first["level"]) == ("", None)
+
+
+def test_a_freeze_that_came_with_a_merge_is_told_once(http: FlaskClient) -> None:
+    told.deliver(told.frozen("ann", 1), told.frozen("ann", 2, what="LearnersMerged", reason=""))
+    page = http.get("/mailboxes/ann/notices", headers=as_ann())
+    assert texts(page).count("AccountFrozen") == 1

@@ -17,7 +17,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import CreditPosted
+from contracts.creditbank import AccountFrozen, AccountUnfrozen, CreditPosted
 from contracts.enrolment import EnrolmentApproved, LearnerRegistered
 from contracts.terms import LearnerKind, Level, Verdict
 from services.notify.handlers import HANDLERS
@@ -147,3 +147,8 @@ def notices(**where: Any) -> list[Row]:
 def stand() -> list[tuple[str, str, str, int | None]]:
     """Every notice as it stands, without instants."""
     return sorted((row["mailbox"], row["event"], row["state"], row.get("points")) for row in notices())
+
+
+def frozen(learner: str, seq: int, what: str = "AccountFrozen", reason: str = "a complaint is looked into") -> Arrival:
+    kind = AccountUnfrozen if what == "AccountUnfrozen" else AccountFrozen
+    return arrival(kind(learner_id=learner, entry_number=seq, what=what, reason=reason), seq)
