@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from chassis.bus import outbox
@@ -12,7 +12,6 @@ from chassis.strands import name_keys
 from contracts.assessment import CertificateIssued, CertificateRevoked
 from services.assessment.certificates import models
 from services.assessment.certificates.domain import Certificate, State, revoked
-from services.assessment.certificates.queries import forgotten_certificates
 
 
 @transactional
@@ -48,6 +47,20 @@ def revoke(certificate_id: str, reason: str) -> Certificate:
             _announce_revoked(one, reason)
         return revoked(one)
     raise NOT_FOUND(what="certificate", id=certificate_id)
+
+
+def forgotten_certificates() -> Iterator[Certificate]:
+    """The certificates that the topic alone knew after a set-back, as they were announced."""
+    for body in outbox.forgotten_of(CertificateIssued):
+        yield Certificate(
+            teo=body.teo,
+            number=body.certificate_number,
+            learner_id=body.learner_id,
+            scheme=body.scheme,
+            level=body.level,
+            result_id=body.result_id,
+            issued_on=body.issued_on,
+        )
 
 
 def _put_back(certificate_id: str) -> list[Certificate]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from chassis import clock
-from chassis.bus import outbox
 from chassis.web.health import Step
 from chassis.web.paging import Key, after
-from contracts.assessment import CertificateIssued
 from services.assessment.certificates import models
 from services.assessment.certificates.domain import Archive, Certificate, Report
 from services.assessment.plans import queries as plans
@@ -22,8 +20,8 @@ def certificates_of_learner(learner_id: str, cursor: Key | None, limit: int) -> 
     return models.read_certificates({"learner_id": learner_id} | after(cursor, "_id"), limit + 1)
 
 
-def archive_of(reports: Sequence[Report]) -> Archive:
-    """What is on record that bears on some reports, in a handful of queries."""
+def archive_of(reports: Sequence[Report], forgotten: Iterable[Certificate]) -> Archive:
+    """What is on record that bears on some reports; `forgotten`: what no longer is, since a set-back."""
     numbered: dict[str, list[Candidate]] = {}
     for one in plans.candidates_numbered({one.admission_number for one in reports if one.admission_number}):
         numbered.setdefault(one.admission_number, []).append(one)
@@ -31,29 +29,15 @@ def archive_of(reports: Sequence[Report]) -> Archive:
     learners |= {one.learner_id for found in numbered.values() for one in found}
     passes = results.final_passes(learners, {one.scheme.code for one in reports})
     known = models.certificates_like({one.certificate_id for one in reports}, {one.id for one in passes.values()})
-    return Archive({one.id: one for one in known}, numbered, passes, clock.today(), _told_before(reports))
+    return Archive({one.id: one for one in known}, numbered, passes, clock.today(), _told_before(reports, forgotten))
 
 
-def _told_before(reports: Sequence[Report]) -> dict[str, Result]:
+def _told_before(reports: Sequence[Report], forgotten: Iterable[Certificate]) -> dict[str, Result]:
     """The final passes of those certificates that were announced before a set-back and are not known any more."""
     wanted = {one.certificate_id for one in reports}
-    named = {one.id: one.result_id for one in forgotten_certificates() if one.id in wanted}
+    named = {one.id: one.result_id for one in forgotten if one.id in wanted}
     passes = {one.id: one for one in results.final_passes_by_id(named.values())} if named else {}
     return {name: passes[result_id] for name, result_id in named.items() if result_id in passes}
-
-
-def forgotten_certificates() -> Iterator[Certificate]:
-    """The certificates that the topic alone knew after a set-back, as they were announced."""
-    for body in outbox.forgotten_of(CertificateIssued):
-        yield Certificate(
-            teo=body.teo,
-            number=body.certificate_number,
-            learner_id=body.learner_id,
-            scheme=body.scheme,
-            level=body.level,
-            result_id=body.result_id,
-            issued_on=body.issued_on,
-        )
 
 
 def stages() -> list[dict[str, str | int]]:

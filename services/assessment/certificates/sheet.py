@@ -15,7 +15,7 @@ from chassis.web.access import OUTSIDE_YOUR_SCOPE
 from contracts.terms import LEARNER_UNKNOWN, SCHEME_UNKNOWN, Role, level_of
 from services.assessment.catalogue import queries as catalogue
 from services.assessment.catalogue.domain import Scheme, by_words, check_level, key_word
-from services.assessment.certificates.commands import issue
+from services.assessment.certificates.commands import forgotten_certificates, issue
 from services.assessment.certificates.domain import Archive, Report
 from services.assessment.certificates.queries import archive_of
 from services.assessment.plans.domain import SCHEME_MISMATCH
@@ -79,7 +79,8 @@ def known(rows: Sequence[Row]) -> Known:
     """The certificates, candidates and passes that bear on some rows."""
     schemes = catalogue.schemes()
     words = Words(schemes, by_words(schemes.values()), by_words(catalogue.teos()))
-    return Known(words, archive_of([report for _, report in sift(partial(report_of, words), rows).accepted]))
+    reports = [report for _, report in sift(partial(report_of, words), rows).accepted]
+    return Known(words, archive_of(reports, forgotten_certificates()))
 
 
 def examine(rows: Sequence[Row], known: Known) -> list[Examined]:
