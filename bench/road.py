@@ -19,8 +19,9 @@ from chassis.database import all_documents, connect, ensure_indexes, run_transac
 from chassis.errors import Refusal
 from chassis.strands import name_keys
 from contracts.terms import Level
+from contracts.workdays import Year
 from services.assessment.catalogue.commands import keep_calendar, put_scheme, put_teo
-from services.assessment.catalogue.domain import Scheme, Teo, Weighted, Year
+from services.assessment.catalogue.domain import Scheme, Teo, Weighted
 from services.assessment.plans.domain import Candidate, Plan
 from services.assessment.plans.models import save_candidates, save_plan
 from services.assessment.results.commands import record_results
