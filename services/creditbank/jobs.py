@@ -1,9 +1,12 @@
-"""What time brings to the credit bank: what waits is tried again, for ever."""
+"""What time brings to the credit bank: what waits is tried again, for ever; simulations and rerates go on."""
 
 from __future__ import annotations
 
 from chassis import waiters
+from chassis.database import transactional
 from chassis.worker import Job
+from services.creditbank.papers.commands import review_credentials
+from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 
 
@@ -12,4 +15,18 @@ def settle_waiting() -> bool:
     return waiters.sweep(OUTCOME, settle_again)
 
 
-JOBS = [Job("settle_waiting", settle_waiting, every_seconds=1.0)]
+@transactional
+def rerate_some() -> bool:
+    """Move the next outcomes of a rerate under way; True when there are more."""
+    moved = proposals.rerate_some()
+    if moved is None:
+        return False
+    review_credentials({learner_id for learner_id, _ in moved.touched})
+    return True
+
+
+JOBS = [
+    Job("settle_waiting", settle_waiting, every_seconds=1.0),
+    Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
+    Job("rerate_outcomes", rerate_some, every_seconds=1.0),
+]
