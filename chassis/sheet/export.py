@@ -17,7 +17,6 @@ TOO_LONG_TO_SAVE = Ground(
     "too_long_to_save",
     en="A sheet holds {limit} lines, and this table has {count}. Narrow it with a filter, or read it page by page.",
     zh="一张表最多 {limit} 行，此表有 {count} 行。请缩小筛选范围，或通过接口分页读取。",
-    status=413,
 )
 
 

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from chassis.database import Row
+from chassis.errors import NOT_FOUND
 from services.creditbank.proposals import models
-from services.creditbank.proposals.domain import NOT_SIMULATED, Kind, Proposal, Simulation, Tally
+from services.creditbank.proposals.domain import Kind, Proposal, Simulation, Tally
 
 DIRECTIONS: dict[str, dict[str, int]] = {"any": {}, "gains": {"$gt": 0}, "loses": {"$lt": 0}}
 POCKETS = ("provisional", "available")
@@ -45,7 +46,7 @@ def simulation_of(number: int) -> dict[str, Any]:
 
 def _simulation(proposal: Proposal) -> Simulation:
     if proposal.simulation is None:
-        raise NOT_SIMULATED(number=proposal.number)
+        raise NOT_FOUND(what="simulation of proposal", id=proposal.number)
     return proposal.simulation
 
 

@@ -134,6 +134,12 @@ def test_an_edited_draft_is_simulated_and_approved_anew(http: FlaskClient) -> No
     assert (refused.status_code, refused.json["code"]) == (409, "proposal_not_simulated")
 
 
+@pytest.mark.parametrize("what", ["simulation", "simulation/holdings", "simulation.xlsx"])
+def test_a_simulation_that_nobody_asked_for_is_not_there(http: FlaskClient, what: str) -> None:
+    missing = http.get(f"{PLACE}/{proposed(http)}/{what}", headers=by())
+    assert (missing.status_code, missing.json["code"]) == (404, "not_found")
+
+
 def test_what_is_withdrawn_is_over(http: FlaskClient) -> None:
     number = proposed(http)
     assert http.delete(f"{PLACE}/{number}", headers=by()).status_code == 204
