@@ -41,7 +41,9 @@ LIKE_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 FRAME_SHEET = "xl/worksheets/sheet1.xml"
 ROWS_GO_HERE = re.compile(rb"<sheetData>.*</sheetData>|<sheetData\s*/>", re.DOTALL)
+DIMENSION = re.compile(rb"<dimension[^>]*/>")  # the frame's own, which some readers believe
 BUFFER_CHARACTERS = 1 << 18
+USUAL_WIDTH, VERDICT_WIDTHS = 16, (14, 70)
 
 Styles = Mapping[str, int]
 Judged = Iterator[tuple[int, Judgement]]
@@ -66,12 +68,12 @@ def workbook_back(table: Table, judged: Judged, language: Language) -> IO[bytes]
     letters = tuple(get_column_letter(place) for place in range(1, width + 3))
     layout = Layout(language, width, dropped, letters, styles)
     content = io.BytesIO()
-    _fill(frame, content, _buffered(_rows(table, judged, layout)))
+    fill(frame, content, buffered(_rows(table, judged, layout)))
     content.seek(0)
     return content
 
 
-def _fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
+def fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
     """The frame's package again, with these rows in its sheet."""
     with (
         zipfile.ZipFile(frame) as source,
@@ -80,7 +82,7 @@ def _fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
         _copy_others(source, target)
         before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), maxsplit=1)
         with target.open(FRAME_SHEET, "w", force_zip64=True) as sheet:
-            sheet.write(before + b"<sheetData>")
+            sheet.write(DIMENSION.sub(b"", before) + b"<sheetData>")
             sheet.writelines(text.encode() for text in texts)
             sheet.write(b"</sheetData>" + after)
 
@@ -92,9 +94,26 @@ def _copy_others(source: zipfile.ZipFile, target: zipfile.ZipFile) -> None:
 
 
 def _frame(table: Table, width: int) -> tuple[IO[bytes], Styles]:
-    """A workbook with everything but the rows, and the numbers of its styles."""
+    """The frame of a workbook back, with room for two columns more."""
+    return plain_frame(width, max(table.height, table.header_line), table.header_line, VERDICT_WIDTHS)
+
+
+def plain_frame(
+    width: int, last_line: int, header_line: int = 1, further: Sequence[int] = ()
+) -> tuple[IO[bytes], Styles]:
+    """A workbook with everything but the rows, and the numbers of its styles; `further` columns have these widths."""
     book = Workbook()
     sheet: Any = book.active
+    styles = _styles(sheet)
+    widths = [USUAL_WIDTH] * width + list(further)
+    for place, wide in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(place)].width = wide
+    sheet.freeze_panes = f"A{header_line + 1}"
+    sheet.auto_filter.ref = f"A{header_line}:{get_column_letter(len(widths))}{last_line}"
+    return _saved(book), styles
+
+
+def _styles(sheet: Any) -> dict[str, int]:
     cells = [sheet.cell(1, place) for place in range(1, 10)]
     names = ["general", "text", "quoted", "date", "instant", *COLOURS]
     for name, cell in zip(names, cells, strict=True):
@@ -102,15 +121,7 @@ def _frame(table: Table, width: int) -> tuple[IO[bytes], Styles]:
     styles = {name: cell.style_id for name, cell in zip(names, cells, strict=True)}
     header = sheet.cell(2, 1)
     header.font, header.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
-    styles["header"] = header.style_id
-    for place in range(1, width + 1):
-        sheet.column_dimensions[get_column_letter(place)].width = 16
-    sheet.column_dimensions[get_column_letter(width + 1)].width = 14
-    sheet.column_dimensions[get_column_letter(width + 2)].width = 70
-    sheet.freeze_panes = f"A{table.header_line + 1}"
-    last = max(table.height, table.header_line)
-    sheet.auto_filter.ref = f"A{table.header_line}:{get_column_letter(width + 2)}{last}"
-    return _saved(book), styles
+    return styles | {"header": header.style_id}
 
 
 def _style(name: str, cell: XlsxCell) -> None:
@@ -192,7 +203,7 @@ def text_xml(text: str, place: str, style: int) -> str:
     return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
 
 
-def _buffered(texts: Iterator[str]) -> Iterator[str]:
+def buffered(texts: Iterator[str]) -> Iterator[str]:
     """The same text in larger pieces."""
     held: list[str] = []
     size = 0

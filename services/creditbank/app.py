@@ -13,6 +13,7 @@ from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
 from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
+from services.creditbank.proposals import api as proposals
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
 
@@ -20,7 +21,7 @@ RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OP
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, papers.blp, LETTERS, RECOVERING, RESENDING, REPLAYING]
+BLUEPRINTS = [ledger.blp, recognition.blp, proposals.blp, papers.blp, LETTERS, RECOVERING, RESENDING, REPLAYING]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

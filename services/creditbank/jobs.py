@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from chassis import waiters
+from chassis.database import transactional
 from chassis.worker import Job
 from services.creditbank.ledger.export import DailyRoot
 from services.creditbank.ledger.roots import Roots
+from services.creditbank.papers.commands import review_credentials
+from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 
 
@@ -14,9 +17,21 @@ def settle_waiting() -> bool:
     return waiters.sweep(OUTCOME, settle_again)
 
 
+@transactional
+def rerate_some() -> bool:
+    """Move the next outcomes of a rerate under way; True when there are more."""
+    moved = proposals.rerate_some()
+    if moved is None:
+        return False
+    review_credentials({learner_id for learner_id, _ in moved.touched})
+    return True
+
+
 def jobs(roots: Roots) -> list[Job]:
     """The table of jobs; `roots` is where the ledger's roots are exported."""
     return [
         Job("settle_waiting", settle_waiting, every_seconds=1.0),
+        Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
+        Job("rerate_outcomes", rerate_some, every_seconds=1.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
     ]

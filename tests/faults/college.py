@@ -96,6 +96,7 @@ class College:
         for one in self.samples.annex("recognition"):
             if one["scheme"] in SCHEMES:
                 rule = {"credit_points": one["credit_points"] + DEARER_BY, "sessions_from": DEARER_FROM, "note": "new"}
+                rule["is_folklore_default"] = True
                 operator.put("creditbank", f"/recognition-rules/{one['scheme']}/{one['level']}", rule)
         for plan in self.plans:
             body = {

@@ -294,7 +294,7 @@ def _annex(doors: Doors) -> None:
         put("assessment", f"/teos/{TEO}/plans/{plan}", body)
     put("training", "/classes/C1", CLASS_BODY)
     for level in (1, 2, 3):
-        rule = {"credit_points": 200 * level, "sessions_from": "2019-04-01"}
+        rule = {"credit_points": 200 * level, "sessions_from": "2019-04-01", "is_folklore_default": True}
         put("creditbank", f"/recognition-rules/{SCHEME}/{level}", rule)
     doors.campus.pump()
 

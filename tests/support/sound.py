@@ -11,6 +11,7 @@ from chassis.database import run_transaction
 from chassis.errors import Defect
 from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
+from services.creditbank.proposals.commands import simulate_some
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -158,8 +159,49 @@ def _token(_doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked(body=form | {"client_secret": secret}, media_type="application/x-www-form-urlencoded")
 
 
+def proposed(doors: Doors) -> int:
+    """A proposal to move outcomes to the version that there is."""
+    body = {"rerate": {"targets": [{"scheme": SCHEME, "level": 1, "version": 1}]}}
+    return int(doors.sound("creditbank", "POST", "/recognition-proposals", Role.REGISTRY, json=body)["number"])
+
+
+def simulated(doors: Doors) -> int:
+    """A proposal that has been simulated."""
+    number = proposed(doors)
+    doors.sound("creditbank", "POST", f"/recognition-proposals/{number}/simulations", Role.REGISTRY)
+    doors.go_to("creditbank")
+    while simulate_some():
+        pass
+    return number
+
+
+def agreed(doors: Doors) -> int:
+    """A proposal that two have approved."""
+    number = simulated(doors)
+    for role in (Role.REGISTRY, Role.OPERATOR):
+        place = f"/recognition-proposals/{number}/approvals"
+        doors.sound("creditbank", "POST", place, role, json={"simulation": 1})
+    return number
+
+
+def _numbered(make: Callable[[Doors], int], body: Any = None) -> Recipe:
+    media_type = "application/json" if body else ""
+    return lambda doors, _role, _name: Asked({"number": make(doors)}, body=body, media_type=media_type)
+
+
+PROPOSAL = {
+    "version": {
+        "scheme": SCHEME,
+        "level": 2,
+        "credit_points": 300,
+        "sessions_from": "2021-01-01",
+        "sessions_until": "2030-12-31",
+        "policy": {"code": "P1", "title": "学分认定办法", "number": "1"},
+    }
+}
+MOVING = {"rerate": {"targets": [{"scheme": SCHEME, "level": 2, "version": 1}]}}
 PLAN = {"scheme": SCHEME, "level": 1, "session_date": "2021-01-09", "quota": 400, "publicity_days": 5}
-RULE = {"credit_points": 200, "sessions_from": "2019-04-01"}
+RULE = {"credit_points": 200, "sessions_from": "2019-04-01", "is_folklore_default": True}
 AT_PLAN = {"teo": TEO, "plan": OPEN_PLAN}
 RESULT = f"{TEO}:{FINAL_PLAN}:A4:1"
 MARK = {
@@ -292,6 +334,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),
     ("creditbank", "GET", "/recognition-rules/{scheme}/{level}"): _path(scheme=SCHEME, level="1"),
     ("creditbank", "GET", "/recognition-rules"): _plain,
+    ("creditbank", "POST", "/recognition-proposals"): _put(PROPOSAL),
+    ("creditbank", "GET", "/recognition-proposals"): _plain,
+    ("creditbank", "GET", "/recognition-proposals/{number}"): _numbered(proposed),
+    ("creditbank", "PUT", "/recognition-proposals/{number}"): _numbered(proposed, MOVING),
+    ("creditbank", "DELETE", "/recognition-proposals/{number}"): _numbered(proposed),
+    ("creditbank", "POST", "/recognition-proposals/{number}/simulations"): _numbered(proposed),
+    ("creditbank", "GET", "/recognition-proposals/{number}/simulation"): _numbered(simulated),
+    ("creditbank", "GET", "/recognition-proposals/{number}/simulation/holdings"): _numbered(simulated),
+    ("creditbank", "GET", "/recognition-proposals/{number}/simulation.xlsx"): _numbered(simulated),
+    ("creditbank", "POST", "/recognition-proposals/{number}/approvals"): _numbered(simulated, {"simulation": 1}),
+    ("creditbank", "POST", "/recognition-proposals/{number}/enactment"): _numbered(agreed),
     ("notify", "GET", "/mailboxes/{learner_id}/notices"): _learner,
     ("notify", "POST", "/mailboxes/{learner_id}/notices/{notice_id}/read"): lambda doors, role, name: Asked(
         {**_learner(doors, role, name).path, "notice_id": doors.college.notice}

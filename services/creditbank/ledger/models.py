@@ -141,6 +141,11 @@ def find_accounts(learner_ids: Collection[str]) -> dict[str, Account]:
     return {row["_id"]: account_of(row) for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}})}
 
 
+def find_opened(learner_ids: Collection[str]) -> set[str]:
+    """Which of these learners have an account."""
+    return {row["_id"] for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}}, ["_id"])}
+
+
 def add_accounts(accounts: Iterable[Account]) -> None:
     """Add new accounts."""
     write(Accounts, [InsertOne({"_id": one.learner_id} | state_of(one)) for one in accounts])

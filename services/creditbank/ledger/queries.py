@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,11 @@ def account_of(learner_id: str) -> dict[str, Any]:
     if account is None:
         raise NOT_FOUND(what="account", id=learner_id)
     return _shown(account, models.schemes_that_need_numbers())
+
+
+def opened(learner_ids: Collection[str]) -> set[str]:
+    """Who of these learners has an account."""
+    return models.find_opened(learner_ids)
 
 
 def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ blp = Blueprint("recognition", __name__, description="What certificates are wort
 @blp.arguments(RuleSchema)
 @blp.response(200, PublishedRuleSchema)
 def put_rule(given: dict[str, Any], scheme: str, level: str) -> dict[str, Any]:
-    """Publish what a level is worth; what is recognised keeps its version, and the same again changes nothing."""
+    """Publish a folklore default, as long as nobody decided the rule; what is recognised keeps its version, and the
+    same again changes nothing. Any other rule is proposed, simulated and approved by two."""
     return queries.shown(scheme, level_of(level), commands.publish_rule(scheme, level_of(level), **given))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from chassis import waiters
 from chassis.database import transactional
@@ -20,8 +20,12 @@ from services.creditbank.recognition.domain import (
     Review,
     Rulebook,
     RuleVersion,
+    Targets,
     account_fact,
+    decided,
     handed_over,
+    rerated,
+    retired,
     review,
     review_marks,
     rule_fact,
@@ -31,8 +35,16 @@ from services.creditbank.recognition.domain import (
 )
 
 OUTCOME = "outcome"  # what waits: an outcome for its rule, or for its learner's account
+RERATED = "Rerated"  # what happened to an account whose pins were moved
 Touched = set[tuple[str, str]]
 Act = TypeVar("Act", Outcome, CertificateMark)
+
+
+class Moved(NamedTuple):
+    """How many outcomes a rerate moved, and the (learner, scheme) pairs that touched."""
+
+    outcomes: int
+    touched: Touched
 
 
 @transactional
@@ -92,22 +104,55 @@ def publish_rule(
     credit_points: int,
     sessions_from: date,
     note: str = "",
-    is_folklore_default: bool = False,
+    is_folklore_default: bool = True,
 ) -> list[RuleVersion]:
-    """Publish what a level is worth for sessions from a date on; every version of the rule. Pinned outcomes stay.
-
-    What waited for the rule is woken: it names the same strand, so of a rule and a pass that arrive at once one
-    sees the other.
-    """
-    fact = rule_fact(scheme_of(scheme), level)
-    name_keys([fact])
-    versions = models.find_rules([(scheme, int(level))]).get((scheme, int(level)), [])
+    """Publish a default: what a level is worth for sessions from a date on, as long as nobody has decided it; every
+    version of the rule. Refusal for anything but a default, and when the rule was decided (ADR 16)."""
+    versions = _versions(scheme_of(scheme), level)
     proposed = RuleVersion(0, credit_points, sessions_from, note, is_folklore_default)
     if rule := superseding(versions, proposed):
-        models.add_version(scheme, level, rule)
-        waiters.wake(fact)
         versions = [*versions, rule]
+        _publish(scheme, level, versions)
     return versions
+
+
+@transactional
+def publish_decided(scheme: str, level: int, proposed: RuleVersion, supersedes: Collection[int]) -> int:
+    """Publish a version that two people approved, and retire those that give way to it; its number. Pins stay."""
+    versions = decided(_versions(scheme, level), proposed, supersedes)
+    _publish(scheme, level, versions)
+    return versions[-1].version
+
+
+@transactional
+def retire_version(scheme: str, level: int, version: int, retired_from: date) -> None:
+    """Have a version hold no more for sessions from a day on. Pins stay."""
+    _publish(scheme, level, retired(_versions(scheme, level), version, retired_from))
+
+
+def _versions(scheme: str, level: int) -> list[RuleVersion]:
+    """A rule's versions, its strand named."""
+    name_keys([rule_fact(scheme, level)])
+    return models.find_rules([(scheme, int(level))]).get((scheme, int(level)), [])
+
+
+def _publish(scheme: str, level: int, versions: Sequence[RuleVersion]) -> None:
+    """What waited for the rule is woken: it names the same strand, so of a rule and a pass that arrive at once one
+    sees the other."""
+    models.keep_versions(scheme, level, versions)
+    waiters.wake(rule_fact(scheme, level))
+
+
+@transactional
+def move_pins(learner_ids: Collection[str], targets: Targets, rerate: int) -> Moved:
+    """Move these learners' outcomes to the versions a rerate names, and post what that changes."""
+    name_keys(f"learner:{one}" for one in learner_ids)
+    known = models.find_outcomes(learner_ids)
+    before = _before(known)
+    found = rerated(known, models.find_rules(targets), targets, rerate, RERATED)
+    ledger.post_difference(found.settlements)
+    models.keep_outcomes(found.changed.values(), known=before.keys())
+    return Moved(len(found.changed), {(one.learner_id, one.scheme) for one in found.changed.values()})
 
 
 def _of_survivors(acts: Sequence[Act]) -> list[Act]:

@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from chassis.errors import Ground
 from contracts.terms import Verdict
@@ -19,6 +20,56 @@ SCHEME_MALFORMED = Ground(
     en="'{scheme}' can't be a scheme's code: write small letters, digits and hyphens, 64 at most.",
     zh="“{scheme}”不能作为证书代码：请使用小写字母、数字和连字符，最多 64 个字符。",
 )
+NOT_DECIDED = Ground(
+    "rule_not_decided",
+    en="Only a folklore default is published at once. Propose the rule: it is simulated, then approved by two people.",
+    zh="仅民间默认值可直接发布。请提交规则议案，经模拟测算并由两人审批后发布。",
+)
+ALREADY_DECIDED = Ground(
+    "rule_already_decided",
+    en="Version {version} of this rule was decided. A default no longer takes its place: propose a new version.",
+    zh="该规则第 {version} 版已经正式审定，不能再以默认值代替，请提交新版本议案。",
+    status=409,
+)
+WITHOUT_END = Ground(
+    "rule_without_end",
+    en="The rule says no last day of sessions. Fill in sessions_until.",
+    zh="规则缺少考试日期的截止日，请填写 sessions_until。",
+)
+WITHOUT_POLICY = Ground(
+    "rule_without_policy",
+    en="The rule rests on no policy document. Fill in the document's code, title and number or address.",
+    zh="规则未注明所依据的政策文件，请填写文件代码、标题，以及文号或网址。",
+)
+ENDS_BEFORE = Ground(
+    "rule_ends_before_it_begins",
+    en="The rule's last day {until} lies before its first, {sessions_from}. Correct one of them.",
+    zh="规则截止日 {until} 早于起始日 {sessions_from}，请更正。",
+)
+OVERLAPS = Ground(
+    "rule_overlaps",
+    en="Version {version} already holds for sessions from {sessions_from} to {until}. Choose other days, or name it in "
+    "supersedes.",
+    zh="第 {version} 版已适用于 {sessions_from} 至 {until} 的考试，请另选日期，或在 supersedes 中注明取代该版本。",
+    status=409,
+)
+LEAVES_GAP = Ground(
+    "rule_leaves_gap",
+    en="Nothing would say what sessions from {first} to {last} are worth. Cover these days, if with 0.",
+    zh="{first} 至 {last} 的考试将无规则可依。请一并覆盖这些日期，不计学分时填 0。",
+    status=409,
+)
+VERSION_UNKNOWN = Ground(
+    "rule_version_unknown",
+    en="The rule {scheme}/{level} has no version {version}. Look at its versions.",
+    zh="规则 {scheme}/{level} 没有第 {version} 版，请查看其各版本。",
+)
+RETIRED_OUTSIDE = Ground(
+    "retired_outside",
+    en="Version {version} holds for sessions from {sessions_from} to {until}. Retire it from one of these days on.",
+    zh="第 {version} 版适用于 {sessions_from} 至 {until}，请在此期间内选择停用日。",
+)
+A_DAY = timedelta(days=1)
 
 
 class OutcomeState(StrEnum):
@@ -30,18 +81,52 @@ class OutcomeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """The document that a decided rule rests on: its code here, and how people find it."""
+
+    code: str = ""
+    title: str = ""
+    number: str = ""
+    url: str = ""
+
+
+NO_POLICY = Policy()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleVersion:
-    """What a scheme's level is worth for sessions from a date on. Of two with one date the later version holds."""
+    """What a scheme's level is worth for sessions of some days, the first and the last included.
+
+    Folklore defaults have no end and may lie over each other: of two the later one holds. `retired_from`: for sessions
+    from that day on it holds no more; nothing else of a version ever changes.
+    """
 
     version: int
     credit_points: int
     sessions_from: date
     note: str = ""
     is_folklore_default: bool = False
+    sessions_until: date | None = None
+    policy: Policy = NO_POLICY
+    retired_from: date | None = None
 
     def says(self, other: RuleVersion) -> bool:
         """Whether it says the same as another, apart from its number."""
         return replace(self, version=other.version) == other
+
+    @property
+    def last_day(self) -> date:
+        """The last day of sessions that it holds for; before its first if it holds for none."""
+        until = self.sessions_until or date.max
+        return min(until, self.retired_from - A_DAY) if self.retired_from else until
+
+    def holds_on(self, session_date: date) -> bool:
+        return self.sessions_from <= session_date <= self.last_day
+
+    def meets(self, other: RuleVersion) -> bool:
+        """Whether there is a day for which both hold."""
+        first, last = max(self.sessions_from, other.sessions_from), min(self.last_day, other.last_day)
+        return first <= last
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +134,8 @@ class Outcome:
     """A result as the bank knows it: its latest revision, and the rule version it was pinned to when first recognised.
 
     `cause` and `what` are the event that made it so. `certificate_numbers`: every one issued for it, or revoked by it
-    where it is a revocation. `is_waiting`: not on the account yet, for want of a fact.
+    where it is a revocation. `is_waiting`: not on the account yet, for want of a fact. `rerated`: the number of the
+    rerate that moved its pin last.
     """
 
     learner_id: str
@@ -66,6 +152,7 @@ class Outcome:
     credit_points: int = 0
     certificate_numbers: frozenset[str] = frozenset()
     is_waiting: bool = False
+    rerated: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -97,6 +184,7 @@ class CertificateMark:
 
 Known = dict[tuple[str, str], dict[str, Outcome]]  # by (learner, scheme), then by result
 Rulebook = Mapping[tuple[str, int], Sequence[RuleVersion]]  # by (scheme, level)
+Targets = Mapping[tuple[str, int], int]  # by (scheme, level), the version that a rerate moves pins to
 
 
 @dataclass(slots=True)
@@ -110,17 +198,81 @@ class Review:
 
 def chosen(versions: Iterable[RuleVersion], session_date: date) -> RuleVersion | None:
     """The rule version that holds for a session."""
-    holding = [one for one in versions if one.sessions_from <= session_date]
+    holding = [one for one in versions if one.holds_on(session_date)]
     return max(holding, key=lambda one: (one.sessions_from, one.version), default=None)
 
 
 def superseding(versions: Sequence[RuleVersion], proposed: RuleVersion) -> RuleVersion | None:
-    """The proposed rule as the next version; None when it already holds for its date, word for word."""
-    same_date = [one for one in versions if one.sessions_from == proposed.sessions_from]
-    latest = max(same_date, key=lambda one: one.version, default=None)
-    if latest and latest.says(proposed):
+    """A proposed default as the next version; None when it already holds for its date, word for word.
+
+    Refusal when it is none, or when the rule was decided meanwhile.
+    """
+    if not proposed.is_folklore_default:
+        raise NOT_DECIDED()
+    defaults = [one for one in versions if one.is_folklore_default and one.sessions_from == proposed.sessions_from]
+    latest = max(defaults, key=lambda one: one.version, default=None)
+    if latest and replace(latest, retired_from=None).says(proposed):
         return None
-    return replace(proposed, version=max((one.version for one in versions), default=0) + 1)
+    if standing := [one.version for one in versions if not one.is_folklore_default]:
+        raise ALREADY_DECIDED(version=max(standing))
+    return replace(proposed, version=next_version(versions))
+
+
+def next_version(versions: Iterable[RuleVersion]) -> int:
+    """The number of a rule's next version."""
+    return max((one.version for one in versions), default=0) + 1
+
+
+def decided(versions: Sequence[RuleVersion], proposed: RuleVersion, supersedes: Collection[int]) -> list[RuleVersion]:
+    """A rule's versions with a decided one more. From its first day on those retire that give way to it: defaults, and
+    the versions it names. Refusal for another that it overlaps, for days left without a rule, without end or policy."""
+    check_said(proposed)
+    last = replace(proposed, version=next_version(versions))
+    after = [*(_giving_way(one, last, supersedes) for one in versions), last]
+    check_gaps(after)
+    return after
+
+
+def check_said(proposed: RuleVersion) -> None:
+    """Refuse a rule that does not say until when, or on which document's strength."""
+    policy = proposed.policy
+    if proposed.sessions_until is None:
+        raise WITHOUT_END()
+    if proposed.sessions_until < proposed.sessions_from:
+        raise ENDS_BEFORE(until=proposed.sessions_until, sessions_from=proposed.sessions_from)
+    if not policy.code or not policy.title or not (policy.number or policy.url):
+        raise WITHOUT_POLICY()
+
+
+def _giving_way(one: RuleVersion, last: RuleVersion, supersedes: Collection[int]) -> RuleVersion:
+    if not one.meets(last):
+        return one
+    if not one.is_folklore_default and one.version not in supersedes:
+        raise OVERLAPS(version=one.version, sessions_from=one.sessions_from, until=one.last_day)
+    if not one.is_folklore_default and one.last_day > last.last_day:
+        raise LEAVES_GAP(first=last.last_day + A_DAY, last=one.last_day)
+    return replace(one, retired_from=max(last.sessions_from, one.sessions_from))
+
+
+def check_gaps(versions: Iterable[RuleVersion]) -> None:
+    """Refuse days between two versions for which none holds."""
+    periods = sorted((one.sessions_from, one.last_day) for one in versions if one.last_day >= one.sessions_from)
+    reach = [max(last for _, last in periods[: place + 1]) for place in range(len(periods))]
+    for covered, (_, (first, _)) in zip(reach, pairwise(periods), strict=False):
+        if covered < date.max and first > covered + A_DAY:
+            raise LEAVES_GAP(first=covered + A_DAY, last=first - A_DAY)
+
+
+def retired(versions: Sequence[RuleVersion], version: int, retired_from: date) -> list[RuleVersion]:
+    """A rule's versions, one of them retired for sessions from a day on. Refusal when it does not hold then, or when
+    others that follow it would leave days between without a rule."""
+    one = next((one for one in versions if one.version == version), None)
+    if one is None or not one.holds_on(retired_from):
+        first, last = (one.sessions_from, one.last_day) if one else (date.min, date.min)
+        raise RETIRED_OUTSIDE(version=version, sessions_from=first, until=last)
+    after = [replace(one, retired_from=retired_from) if one.version == version else one for one in versions]
+    check_gaps(after)
+    return after
 
 
 def worth(outcomes: Iterable[Outcome]) -> Worth:
@@ -174,6 +326,7 @@ def follows(known: Outcome | None, arriving: Outcome) -> Outcome:
         rule_version=known.rule_version,
         credit_points=known.credit_points,
         certificate_numbers=known.certificate_numbers,
+        rerated=known.rerated,
     )
 
 
@@ -185,6 +338,41 @@ def pinned(outcome: Outcome, rules: Rulebook) -> Outcome:
     if rule is None:
         return replace(outcome, is_waiting=True)
     return replace(outcome, rule_version=rule.version, credit_points=rule.credit_points)
+
+
+def moved(outcome: Outcome, rules: Rulebook, targets: Targets, rerate: int) -> Outcome | None:
+    """An outcome pinned to the version a rerate moves its level to; None when it stays where it is.
+
+    A version takes only what it holds for: a rerate gives what settling anew would give, and again changes nothing.
+    """
+    version = targets.get((outcome.scheme, outcome.level))
+    if not outcome.rule_version or version in (None, outcome.rule_version):
+        return None
+    rule = chosen(rules.get((outcome.scheme, outcome.level), ()), outcome.session_date)
+    if rule is None or rule.version != version:
+        return None
+    return replace(outcome, rule_version=rule.version, credit_points=rule.credit_points, rerated=rerate)
+
+
+def rerated(known: Known, rules: Rulebook, targets: Targets, rerate: int, what: str) -> Review:
+    """Move the pins of these learners' outcomes; what moves is settled, and entered where it changes points."""
+    found = Review()
+    for before in [one for of_scheme in known.values() for one in sorted(of_scheme.values(), key=lambda one: one.key)]:
+        after = moved(before, rules, targets, rerate)
+        if after is None:
+            continue
+        of_scheme = known[after.learner_id, after.scheme]
+        of_scheme[after.result_id] = found.changed[after.key] = after
+        if not after.is_waiting:
+            found.settlements.append(_after_rerate(after, of_scheme.values(), what))
+    return found
+
+
+def _after_rerate(outcome: Outcome, of_scheme: Collection[Outcome], what: str) -> Settlement:
+    cause = f"rerate:{outcome.rerated}:{outcome.result_id}"
+    version = outcome.rule_version
+    reason = Reason(cause, what, outcome.scheme, outcome.level, outcome.result_id, rule_version=version)
+    return replace(_standing(outcome.learner_id, reason, of_scheme), is_remark=True)
 
 
 def review(known: Known, arriving: Iterable[Outcome], rules: Rulebook) -> Review:
@@ -282,16 +470,18 @@ def _standing(learner_id: str, reason: Reason, of_scheme: Collection[Outcome]) -
 def united(one: Outcome | None, other: Outcome) -> Outcome:
     """Of two copies of one result the newer, unless it alone waits; with the earlier pin and the certificates of both.
 
-    Versions that were chosen for one session only grow, so the lower one was pinned earlier.
+    Versions that were chosen for one session only grow, so the lower one was pinned earlier; but the pin that a later
+    rerate moved goes before.
     """
     if one is None:
         return other
     older, newer = sorted((one, other), key=lambda copy: copy.revision)
-    pin = min((older, newer), key=lambda copy: copy.rule_version or math.inf)
+    pin = min((older, newer), key=lambda copy: (-copy.rerated, copy.rule_version or math.inf))
     return replace(
         older if newer.is_waiting and not older.is_waiting else newer,
         rule_version=pin.rule_version,
         credit_points=pin.credit_points,
+        rerated=pin.rerated,
         certificate_numbers=older.certificate_numbers | newer.certificate_numbers,
     )
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import mongoengine as me
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 
-from chassis.database import Row, rows_of, write
+from chassis.database import Row, collection_of, rows_of, write
 from contracts.terms import Verdict
-from services.creditbank.recognition.domain import Known, Outcome, OutcomeState, RuleVersion
+from services.creditbank.recognition.domain import (
+    NO_POLICY,
+    Known,
+    Outcome,
+    OutcomeState,
+    Policy,
+    RuleVersion,
+    Targets,
+)
 
+SPAN_ROWS = 2_000
 LASTING = frozenset({"_id", "learner_id", "result_id", "scheme"})
 
 
@@ -40,6 +50,7 @@ class Outcomes(me.Document):
     credit_points = me.IntField()
     certificate_numbers = me.ListField(me.StringField())
     is_waiting = me.BooleanField()
+    rerated = me.IntField()
 
 
 class Rules(me.Document):
@@ -74,6 +85,7 @@ def outcome_of(row: Row) -> Outcome:
         credit_points=row.get("credit_points", 0),
         certificate_numbers=frozenset(row.get("certificate_numbers", ())),
         is_waiting=row.get("is_waiting", False),
+        rerated=row.get("rerated", 0),
     )
 
 
@@ -90,7 +102,7 @@ def _row(outcome: Outcome) -> Row:
         "cause": outcome.cause,
         "what": outcome.what,
     }
-    for name in ("rule_version", "credit_points", "is_waiting"):
+    for name in ("rule_version", "credit_points", "is_waiting", "rerated"):
         if value := getattr(outcome, name):
             row[name] = value
     if outcome.certificate_numbers:
@@ -159,9 +171,16 @@ def versions_of(row: Row) -> list[RuleVersion]:
             sessions_from=date.fromisoformat(one["sessions_from"]),
             note=one["note"],
             is_folklore_default=one["is_folklore_default"],
+            sessions_until=_day(one.get("sessions_until")),
+            policy=Policy(**one["policy"]) if one.get("policy") else NO_POLICY,
+            retired_from=_day(one.get("retired_from")),
         )
         for one in row["versions"]
     ]
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def find_rules(wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], list[RuleVersion]]:
@@ -178,17 +197,54 @@ def page_of_rules(after: str, limit: int) -> dict[tuple[str, int], list[RuleVers
     return {(row["scheme"], row["level"]): versions_of(row) for row in rows}
 
 
-def add_version(scheme: str, level: int, rule: RuleVersion) -> None:
-    """Add a version to a rule."""
-    version = {
+def keep_versions(scheme: str, level: int, versions: Iterable[RuleVersion]) -> None:
+    """Write a rule with all its versions."""
+    rule = {"scheme": scheme, "level": int(level), "versions": [_version_row(one) for one in versions]}
+    write(Rules, [ReplaceOne({"_id": _rule_place(scheme, level)}, rule, upsert=True)])
+
+
+def _version_row(rule: RuleVersion) -> Row:
+    row: Row = {
         "version": rule.version,
         "credit_points": rule.credit_points,
         "sessions_from": rule.sessions_from.isoformat(),
         "note": rule.note,
         "is_folklore_default": rule.is_folklore_default,
     }
-    change = {"$set": {"scheme": scheme, "level": int(level)}, "$push": {"versions": version}}
-    write(Rules, [UpdateOne({"_id": _rule_place(scheme, level)}, change, upsert=True)])
+    row |= {name: day.isoformat() for name in ("sessions_until", "retired_from") if (day := getattr(rule, name))}
+    return row | ({"policy": asdict(rule.policy)} if rule.policy != NO_POLICY else {})
+
+
+def span_end(after: str, rows: int) -> str:
+    """The learner at whom so many outcomes behind another end; empty when fewer are left."""
+    behind = collection_of(Outcomes).find({"learner_id": {"$gt": after}}, {"_id": 0, "learner_id": 1})
+    return next((row["learner_id"] for row in behind.sort("learner_id", 1).skip(rows).limit(1)), "")
+
+
+def read_span(after: str, until: str, schemes: Collection[str]) -> Iterator[Outcome]:
+    """The outcomes of these schemes of the learners behind one, up to another (without one: all), by learner."""
+    where = {"learner_id": _between(after, until), "scheme": {"$in": sorted(schemes)}}
+    return map(outcome_of, collection_of(Outcomes).find(where, batch_size=SPAN_ROWS).sort("learner_id", 1))
+
+
+def find_pinned_elsewhere(after: str, until: str, targets: Targets, limit: int) -> list[str]:
+    """The learners of a span with outcomes of these levels that are pinned to other versions, one for each outcome."""
+    elsewhere = [
+        {"scheme": scheme, "level": level, "rule_version": {"$gt": 0, "$ne": version}}
+        for (scheme, level), version in sorted(targets.items())
+    ]
+    where = {"learner_id": _between(after, until), "$or": elsewhere}
+    found = rows_of(Outcomes, where, {"_id": 0, "learner_id": 1}, sort=[("learner_id", 1)], limit=limit)
+    return [row["learner_id"] for row in found]
+
+
+def _between(after: str, until: str) -> Row:
+    return {"$gt": after, "$lte": until} if until else {"$gt": after}
+
+
+def count_outcomes() -> int:
+    """About how many outcomes there are."""
+    return collection_of(Outcomes).estimated_document_count()
 
 
 def _rule_place(scheme: str, level: int) -> str:

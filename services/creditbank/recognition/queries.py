@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from chassis.clock import today
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
 from services.creditbank.recognition import models
-from services.creditbank.recognition.domain import Known, RuleVersion, chosen
+from services.creditbank.recognition.domain import Known, Outcome, Rulebook, RuleVersion, Targets, chosen
 
 
 def rule_of(scheme: str, level: Level) -> dict[str, Any]:
@@ -23,6 +23,32 @@ def rule_of(scheme: str, level: Level) -> dict[str, Any]:
 def outcomes_of(learner_ids: Collection[str]) -> Known:
     """Every outcome of these learners, by learner and scheme, in the open transaction if there is one."""
     return models.find_outcomes(learner_ids)
+
+
+def rulebook(places: Collection[tuple[str, int]]) -> Rulebook:
+    """The versions of the rules of these schemes and levels, where there are any."""
+    return models.find_rules(places)
+
+
+def span_end(after: str, rows: int) -> str:
+    """The learner at whom so many outcomes behind another end, so that work on all of them has bounded steps; empty
+    when fewer are left."""
+    return models.span_end(after, rows)
+
+
+def span_of(after: str, until: str, schemes: Collection[str]) -> Iterator[Outcome]:
+    """The outcomes of these schemes in a span of learners, streamed learner by learner."""
+    return models.read_span(after, until, schemes)
+
+
+def pinned_elsewhere(after: str, until: str, targets: Targets, limit: int) -> list[str]:
+    """The learners in a span whose outcomes are pinned to other versions than these, one for each such outcome."""
+    return models.find_pinned_elsewhere(after, until, targets, limit)
+
+
+def outcome_count() -> int:
+    """About how many outcomes there are."""
+    return models.count_outcomes()
 
 
 def rules_after(after: str, limit: int) -> list[dict[str, Any]]:
@@ -48,4 +74,7 @@ def _version(rule: RuleVersion) -> dict[str, Any]:
         "sessions_from": rule.sessions_from,
         "note": rule.note,
         "is_folklore_default": rule.is_folklore_default,
+        "sessions_until": rule.sessions_until,
+        "policy": rule.policy if rule.policy.code else None,
+        "retired_from": rule.retired_from,
     }

@@ -25,12 +25,27 @@ class RuleSchema(Schema):
     )
 
 
+class PolicySchema(Schema):
+    """The document that a decided rule rests on: its code here, and how people find it, by number or address."""
+
+    code = fields.String(required=True, validate=validate.Length(1, 64))
+    title = fields.String(required=True, validate=validate.Length(1, 200))
+    number = fields.String(load_default="", validate=validate.Length(max=100), metadata={"description": "发文字号"})
+    url = fields.String(load_default="", validate=validate.Length(max=500))
+
+
 class RuleVersionSchema(Schema):
+    """For sessions from one day to another; a folklore default has no end. `retired_from`: from then on it holds no
+    more."""
+
     version = fields.Integer(required=True)
     credit_points = fields.Integer(required=True)
     sessions_from = fields.Date(required=True)
+    sessions_until = fields.Date(required=True, allow_none=True)
     note = fields.String(required=True)
+    policy = fields.Nested(PolicySchema, required=True, allow_none=True)
     is_folklore_default = fields.Boolean(required=True)
+    retired_from = fields.Date(required=True, allow_none=True)
 
 
 class PublishedRuleSchema(RuleVersionSchema):

@@ -19,7 +19,7 @@ from tests.chassis.web.tokens import TestIssuer
 from tests.unit.creditbank.stories import Assessment, finalised, merged, publicised, publish_annex, registered
 
 ISSUER = TestIssuer()
-RULE = {"credit_points": 400, "sessions_from": "2019-04-01", "note": "decided by the board"}
+RULE = {"credit_points": 400, "sessions_from": "2019-04-01", "note": "a guess", "is_folklore_default": True}
 PLACE = "/recognition-rules/cloud-ops/2"
 
 
@@ -103,14 +103,21 @@ def test_a_cursor_of_another_list_is_refused(http: FlaskClient, assessment: Asse
     assert (foreign.status_code, foreign.json["code"]) == (422, "cursor_invalid")
 
 
-def test_a_rule_is_published_once_and_keeps_its_history(http: FlaskClient) -> None:
-    first = answered(http.put(PLACE, json=RULE | {"is_folklore_default": True}, headers=as_staff()))
-    assert answered(http.put(PLACE, json=RULE | {"is_folklore_default": True}, headers=as_staff())) == first
+def test_a_default_is_published_once_and_keeps_its_history(http: FlaskClient) -> None:
+    first = answered(http.put(PLACE, json=RULE, headers=as_staff()))
+    assert answered(http.put(PLACE, json=RULE, headers=as_staff())) == first
     assert (first["version"], first["is_folklore_default"]) == (1, True)
-    answered(http.put(PLACE, json=RULE, headers=as_staff()))
+    answered(http.put(PLACE, json=RULE | {"credit_points": 300}, headers=as_staff()))
     now = answered(http.get(PLACE, headers=as_learner()))
-    assert [(one["version"], one["is_folklore_default"]) for one in now["versions"]] == [(2, False), (1, True)]
-    assert (now["scheme"], now["level"], now["version"], now["credit_points"]) == ("cloud-ops", 2, 2, 400)
+    assert [(one["version"], one["credit_points"]) for one in now["versions"]] == [(2, 300), (1, 400)]
+    assert (now["scheme"], now["level"], now["version"], now["credit_points"]) == ("cloud-ops", 2, 2, 300)
+    assert (now["sessions_until"], now["policy"], now["retired_from"]) == (None, None, None)
+
+
+def test_a_rule_that_is_no_default_is_not_published_at_once(http: FlaskClient) -> None:
+    refused = http.put(PLACE, json=RULE | {"is_folklore_default": False}, headers=as_staff())
+    assert (refused.status_code, refused.json["code"]) == (422, "rule_not_decided")
+    assert http.get(PLACE, headers=as_staff()).status_code == 404
 
 
 def test_rules_are_listed_in_pages(http: FlaskClient, assessment: Assessment) -> None:

@@ -92,7 +92,7 @@ def test_a_rule_is_chosen_by_the_session_and_the_later_of_two_for_one_day() -> N
 
 
 def test_publishing_the_same_rule_again_is_no_new_version() -> None:
-    first = RuleVersion(1, 200, date(2019, 4, 1), "decided by the board")
+    first = RuleVersion(1, 200, date(2019, 4, 1), "a guess", is_folklore_default=True)
     assert superseding([first], replace(first, version=0)) is None
     other = superseding([first], replace(first, version=0, credit_points=300))
     assert other == replace(first, version=2, credit_points=300)

@@ -1,0 +1,40 @@
+"""Tables that only go out: a heading and lines, streamed into a workbook that is held packed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
+
+from openpyxl.utils import get_column_letter
+
+from chassis.errors import Ground
+from chassis.sheet.cells import Cell
+from chassis.sheet.write import Styles, buffered, cell_xml, fill, plain_frame, text_xml
+
+MOST_LINES = 1_000_000  # a workbook's sheet has 1,048,576 rows; packed, this many are some 40 MB
+TOO_LONG_TO_SAVE = Ground(
+    "too_long_to_save",
+    en="A sheet holds {limit} lines, and this table has {count}. Narrow it with a filter, or read it page by page.",
+    zh="一张表最多 {limit} 行，此表有 {count} 行。请缩小筛选范围，或通过接口分页读取。",
+)
+
+
+def table_file(headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]]) -> IO[bytes]:
+    """A workbook of a heading and lines; Refusal when it has too many."""
+    if count > MOST_LINES:
+        raise TOO_LONG_TO_SAVE(limit=MOST_LINES, count=count)
+    frame, styles = plain_frame(len(headings), count + 1)
+    content = io.BytesIO()
+    fill(frame, content, buffered(_rows(headings, lines, styles)))
+    content.seek(0)
+    return content
+
+
+def _rows(headings: Sequence[str], lines: Iterable[Sequence[Cell]], styles: Styles) -> Iterator[str]:
+    letters = [get_column_letter(place) for place in range(1, len(headings) + 1)]
+    cells = [text_xml(word, f"{letter}1", styles["header"]) for letter, word in zip(letters, headings, strict=True)]
+    yield f'<row r="1">{"".join(cells)}</row>'
+    for number, line in enumerate(lines, 2):
+        cells = [cell_xml(cell, f"{letter}{number}", styles) for letter, cell in zip(letters, line, strict=True)]
+        yield f'<row r="{number}">{"".join(cells)}</row>'
