@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from chassis.bus.event import Announcement
-from contracts.terms import LearnerKind, Level, StudyStatus
+from contracts.terms import CourseKind, LearnerKind, Level, StudyStatus
 
 # A personal field: ciphertext under the learner's own key. Readers keep it as it is; enrolment has the keys.
 Sealed = Annotated[str, msgspec.Meta(extra_json_schema={"x-sealed": True})]
@@ -96,14 +96,36 @@ class FeeSettled(OfLearner, frozen=True, kw_only=True):
     level: Level
 
 
+class CourseModule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of a course that can be exempt by itself."""
+
+    code: str
+    name: str
+    credit_points: int
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A course of a curriculum; `term` counts from the first one of the plan."""
+
+    code: str
+    name: str
+    credit_points: int
+    kind: CourseKind
+    term: int
+    is_never_exempt: bool = False
+    modules: tuple[CourseModule, ...] = ()
+
+
 class ProgrammePublished(Announcement, frozen=True, kw_only=True):
-    """A programme of one entry year as it is now."""
+    """A programme of one entry year as it is now, with its curriculum, whose revision is 0 while there is none."""
 
     source: ClassVar[str] = "enrolment"
     programme: str
     name: str
     entry_year: int
     credit_points_total: int
+    courses: tuple[Course, ...] = ()
+    curriculum_revision: int = 0
 
     def keys(self) -> tuple[str, ...]:
         return (f"programme:{self.programme}",)

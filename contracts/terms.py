@@ -141,6 +141,15 @@ class LearnerKind(StrEnum):
     COMMUNITY = "community"  # 社会成员
 
 
+class CourseKind(StrEnum):
+    """课程类别: what a course is to its programme."""
+
+    FOUNDATION = "foundation"  # 基础
+    CORE = "core"  # 核心
+    ELECTIVE = "elective"  # 选修
+    PRACTICE = "practice"  # 实践
+
+
 class StudyStatus(StrEnum):
     """学籍状态."""
 

@@ -28,10 +28,20 @@ class TrainingCompleted(OfLearner, frozen=True, kw_only=True):
 
 
 class CourseResultFinalised(OfLearner, frozen=True, kw_only=True):
-    """A course of the programme has its final mark."""
+    """A course of the programme has its final mark, corrected where `revision` is above 1, or withdrawn.
+
+    `term` is like 2020-2021-2; `grade` is the word that was given instead of a mark.
+    """
 
     course: str
     term: str
     mark: int
     passed: bool
     credit_points: int
+    result_id: str = ""
+    student_number: str = ""
+    programme: str = ""
+    entry_year: int = 0
+    revision: int = 0
+    grade: str = ""
+    is_withdrawn: bool = False

@@ -9,7 +9,7 @@ from datetime import date
 
 from chassis.bus.event import Announcement
 from contracts import assessment, creditbank, enrolment, training
-from contracts.terms import LearnerKind, Level, StudyStatus, Verdict
+from contracts.terms import CourseKind, LearnerKind, Level, StudyStatus, Verdict
 
 LEARNER = "3f0c9a5be1d44c62a7d8f1b6c0e95a27"
 OTHER = "c41d7e80b2f94a1c9b3e5d6f70812a94"
@@ -65,6 +65,31 @@ OF_ENROLMENT: tuple[Announcement, ...] = (
     enrolment.ProgrammePublished(
         programme="690104", name="社区管理与服务", entry_year=2019, credit_points_total=14_000
     ),
+    enrolment.ProgrammePublished(
+        programme="630302",
+        name="会计",
+        entry_year=2019,
+        credit_points_total=14_000,
+        courses=(
+            enrolment.Course(
+                code="KJ2105",
+                name="税务会计",
+                credit_points=400,
+                kind=CourseKind.CORE,
+                term=4,
+                modules=(enrolment.CourseModule(code="KJ2105-2", name="个税核算", credit_points=200),),
+            ),
+            enrolment.Course(
+                code="GG1001",
+                name="思想道德与法治",
+                credit_points=300,
+                kind=CourseKind.FOUNDATION,
+                term=1,
+                is_never_exempt=True,
+            ),
+        ),
+        curriculum_revision=2,
+    ),
     enrolment.CalendarPublished(
         year=2020, holidays=(date(2020, 10, 1), date(2020, 10, 2)), made_up_days=(date(2020, 9, 27),)
     ),
@@ -81,6 +106,35 @@ OF_TRAINING: tuple[Announcement, ...] = (
     ),
     training.CourseResultFinalised(
         learner_id=LEARNER, course="SG2104", term="2020-1", mark=86, passed=True, credit_points=400
+    ),
+    training.CourseResultFinalised(
+        learner_id=LEARNER,
+        course="SG2104",
+        term="2020-2021-1",
+        mark=85,
+        passed=True,
+        credit_points=400,
+        result_id="2019060117:SG2104:2020-2021-1",
+        student_number="2019060117",
+        programme="690104",
+        entry_year=2019,
+        revision=1,
+        grade="良",
+    ),
+    training.CourseResultFinalised(
+        learner_id=LEARNER,
+        course="SG2104",
+        term="2020-2021-1",
+        mark=85,
+        passed=True,
+        credit_points=400,
+        result_id="2019060117:SG2104:2020-2021-1",
+        student_number="2019060117",
+        programme="690104",
+        entry_year=2019,
+        revision=2,
+        grade="良",
+        is_withdrawn=True,
     ),
 )
 

@@ -59,8 +59,8 @@ def language_of(kinds: Mapping[str, type[Any]]) -> Recorded:
 
 
 def _without_words(node: Any, is_names: bool = False) -> Any:
-    """A schema without descriptions; a *field* called `description` stays."""
-    if isinstance(node, list):
+    """A schema without descriptions, as JSON has it; a *field* called `description` stays."""
+    if isinstance(node, list | tuple):
         return [_without_words(one) for one in node]
     if not isinstance(node, dict):
         return node
