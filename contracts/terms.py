@@ -59,6 +59,16 @@ NOT_ENROLLED = Ground(
     en="This learner has no approved application for {scheme}, level {level}. Have it approved first.",
     zh="该学习者没有已批准的 {scheme} {level} 级报名，请先审批报名。",
 )
+COURSE_KIND_UNKNOWN = Ground(
+    "course_kind_unknown",
+    en="'{text}' is no kind of course known here. Write 基础, 核心, 选修 or 实践.",
+    zh="“{text}”不是可识别的课程类别，请填写基础、核心、选修或实践。",
+)
+CREDIT_MALFORMED = Ground(
+    "credit_malformed",
+    en="'{text}' is no number of credits. Write one from 0.01 to 100 with at most two decimals, like 2.5.",
+    zh="“{text}”不是有效学分，请填写 0.01 至 100、最多两位小数的数值，如 2.5。",
+)
 CREDIT_CODE_INVALID = Ground(
     "credit_code_invalid",
     en="'{code}' is not a unified social credit code: 18 characters with a check digit (GB 32100).",
@@ -150,6 +160,27 @@ class CourseKind(StrEnum):
     PRACTICE = "practice"  # 实践
 
 
+COURSE_KIND_WORDS = {
+    "基础": CourseKind.FOUNDATION,
+    "公共基础": CourseKind.FOUNDATION,
+    "专业基础": CourseKind.FOUNDATION,
+    "公共必修": CourseKind.FOUNDATION,
+    "核心": CourseKind.CORE,
+    "专业核心": CourseKind.CORE,
+    "选修": CourseKind.ELECTIVE,
+    "公共选修": CourseKind.ELECTIVE,
+    "专业选修": CourseKind.ELECTIVE,
+    "专业拓展": CourseKind.ELECTIVE,
+    "实践": CourseKind.PRACTICE,
+    "集中实践": CourseKind.PRACTICE,
+    "实训": CourseKind.PRACTICE,
+    **{kind.value: kind for kind in CourseKind},
+}
+POINTS_OF_CREDIT = 100
+MOST_CREDITS = 100
+CREDITS = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2})0*)?")
+
+
 class StudyStatus(StrEnum):
     """学籍状态."""
 
@@ -171,6 +202,29 @@ def level_of(text: str, kind: CertificateKind = CertificateKind.SKILL_LEVEL) -> 
     if value is None:
         raise LEVEL_UNKNOWN(text=text)
     return Level(value)
+
+
+def course_kind_of(text: str) -> CourseKind:
+    """Read a kind of course as people write it: 核心, 专业核心课, core."""
+    word = "".join(plain(text).lower().split()).removesuffix("程").removesuffix("课")
+    if word not in COURSE_KIND_WORDS:
+        raise COURSE_KIND_UNKNOWN(text=text)
+    return COURSE_KIND_WORDS[word]
+
+
+def credit_points_of(text: str) -> int:
+    """Credits as people write them, 2, 2.0 or 2.5, in points; never by way of a float."""
+    found = CREDITS.fullmatch(plain(text))
+    points = int(found[1]) * POINTS_OF_CREDIT + int((found[2] or "").ljust(2, "0")) if found else 0
+    if not 0 < points <= MOST_CREDITS * POINTS_OF_CREDIT:
+        raise CREDIT_MALFORMED(text=text)
+    return points
+
+
+def credits_of(credit_points: int) -> str:
+    """Points as people read them in credits: 400 is 4.0."""
+    whole, rest = divmod(credit_points, POINTS_OF_CREDIT)
+    return f"{whole}.{rest // 10}" if rest % 10 == 0 else f"{whole}.{rest:02d}"
 
 
 def document_type_of(text: str) -> DocumentType:

@@ -9,8 +9,8 @@ from chassis.bus.handlers import Handlers
 from chassis.strands import merge_key, survivor_of
 from contracts.enrolment import CalendarPublished, EnrolmentApproved, EnrolmentWithdrawn, LearnersMerged
 from contracts.training import TrainingCompleted
+from contracts.workdays import Year
 from services.assessment.catalogue.commands import keep_calendar
-from services.assessment.catalogue.domain import Year
 from services.assessment.certificates.commands import move_learners as move_certificates
 from services.assessment.plans import commands as plans
 from services.assessment.plans.domain import Entitlement

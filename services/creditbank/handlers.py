@@ -16,7 +16,31 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.enrolment import LearnerRegistered, LearnersMerged
+from contracts.enrolment import (
+    CalendarPublished,
+    LearnerRegistered,
+    LearnersMerged,
+    ProgrammePublished,
+    StudentRecordChanged,
+)
+from contracts.enrolment import Course as PublishedCourse
+from contracts.training import CourseResultFinalised
+from services.creditbank.curricula.commands import (
+    keep_calendars,
+    keep_course_results,
+    keep_curricula,
+    keep_student_records,
+    move_course_results,
+    move_student_records,
+)
+from services.creditbank.curricula.domain import (
+    CalendarYear,
+    Course,
+    CourseModule,
+    CourseResult,
+    Curriculum,
+    StudentRecord,
+)
 from services.creditbank.ledger.commands import note_schemes, open_accounts
 from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
@@ -90,12 +114,103 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
     for event in events:
         merge_learners(event.body.survivor_id, event.body.merged_id, cause=event.id, what=event.type)
         move_credentials(event.body.merged_id)
+        move_course_results(event.body.survivor_id, event.body.merged_id)
+        move_student_records(event.body.survivor_id, event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
     """A scheme says whether its points wait for the certificate's number, and what it is called on papers."""
     note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
     name_schemes({event.body.scheme: (event.body.name, event.body.teo) for event in events})
+
+
+def on_programmes(events: Sequence[Event[ProgrammePublished]]) -> None:
+    """A programme's entry year has this curriculum from now on; what was decided by an earlier one can be looked up."""
+    keep_curricula([curriculum_of(event) for event in events])
+
+
+def curriculum_of(event: Event[ProgrammePublished]) -> Curriculum:
+    """The curriculum an event tells of."""
+    body = event.body
+    return Curriculum(
+        programme=body.programme,
+        name=body.name,
+        entry_year=body.entry_year,
+        revision=body.curriculum_revision,
+        credit_points_total=body.credit_points_total,
+        courses=tuple(course_of(one) for one in body.courses),
+        told_at=event.time,
+    )
+
+
+def course_of(said: PublishedCourse) -> Course:
+    """A course as the bank knows it."""
+    return Course(
+        code=said.code,
+        name=said.name,
+        credit_points=said.credit_points,
+        kind=said.kind,
+        term=said.term,
+        is_never_exempt=said.is_never_exempt,
+        modules=tuple(CourseModule(one.code, one.name, one.credit_points) for one in said.modules),
+    )
+
+
+def on_course_results(events: Sequence[Event[CourseResultFinalised]]) -> None:
+    """A course was passed or not, or that was corrected or withdrawn."""
+    keep_course_results([course_result_of(event.body) for event in events])
+
+
+def course_result_of(body: CourseResultFinalised) -> CourseResult:
+    """The result an event tells of; one of before results had names is known by learner, course and term."""
+    return CourseResult(
+        result_id=body.result_id or f"{body.learner_id}:{body.course}:{body.term}",
+        learner_id=body.learner_id,
+        student_number=body.student_number,
+        programme=body.programme,
+        entry_year=body.entry_year,
+        course=body.course,
+        term=body.term,
+        mark=body.mark,
+        grade=body.grade,
+        passed=body.passed,
+        credit_points=body.credit_points,
+        revision=body.revision,
+        is_withdrawn=body.is_withdrawn,
+    )
+
+
+def on_student_records(events: Sequence[Event[StudentRecordChanged]]) -> None:
+    """Who studies what, since when and until when: conversion and its caps depend on it."""
+    keep_student_records([student_record_of(event) for event in events])
+
+
+def student_record_of(event: Event[StudentRecordChanged]) -> StudentRecord:
+    """The student record an event tells of."""
+    body = event.body
+    return StudentRecord(
+        learner_id=body.learner_id,
+        college=body.college,
+        student_number=body.student_number,
+        programme=body.programme,
+        entry_year=body.entry_year,
+        department=body.department,
+        class_name=body.class_name,
+        status=body.status,
+        since=body.since,
+        until=body.until,
+        told_at=event.time,
+    )
+
+
+def on_calendars(events: Sequence[Event[CalendarPublished]]) -> None:
+    """Which days of a year deadlines count."""
+    keep_calendars(
+        [
+            CalendarYear(event.body.year, event.body.holidays, event.body.made_up_days, told_at=event.time)
+            for event in events
+        ]
+    )
 
 
 HANDLERS: Handlers = {
@@ -108,4 +223,8 @@ HANDLERS: Handlers = {
     LearnerRegistered: on_registered,
     LearnersMerged: on_merged,
     SchemePublished: on_schemes,
+    ProgrammePublished: on_programmes,
+    CourseResultFinalised: on_course_results,
+    StudentRecordChanged: on_student_records,
+    CalendarPublished: on_calendars,
 }

@@ -67,7 +67,6 @@ CONSUMERS: Mapping[Kind, str] = {
 
 IN_SHEETS = "learners are found through enrolment's match; lists with names and classes of one's own come later"
 ERASURE = "erasure comes later: without the key what they keep is unreadable already"
-CONVERSION = "conversion comes later: what credits buy depends on programme, standing and term"
 OUTCOMES = "outcomes other than certificates come later"
 NOTICES = "texts for what is taken back or put right come later"
 
@@ -91,11 +90,7 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
     "creditbank": {
         LearnerChanged: "statements with a name on them come later",
         LearnerErased: ERASURE,
-        StudentRecordChanged: CONVERSION,
-        ProgrammePublished: CONVERSION,
-        CalendarPublished: "deadlines in working days come with conversion",
         TrainingCompleted: OUTCOMES,
-        CourseResultFinalised: OUTCOMES,
     },
     "notify": {
         EnrolmentWithdrawn: NOTICES,
@@ -138,5 +133,5 @@ def test_no_service_listens_to_itself(service: str) -> None:
 
 def test_what_nobody_hears_yet_is_known() -> None:
     heard = set().union(*map(heard_by, SERVICES))
-    unheard = {FeeSettled, StudentRecordChanged, ProgrammePublished, CourseResultFinalised, AccountsMerged}
+    unheard = {FeeSettled, AccountsMerged}
     assert names(set(CONSUMERS) - heard) == names(unheard)

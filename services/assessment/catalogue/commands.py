@@ -9,7 +9,8 @@ from chassis.bus import outbox
 from chassis.database import transactional
 from chassis.strands import name_keys
 from contracts.assessment import SchemePublished
-from services.assessment.catalogue.domain import TEO_UNKNOWN, Scheme, Teo, Year, check_rules, check_words
+from contracts.workdays import Year
+from services.assessment.catalogue.domain import TEO_UNKNOWN, Scheme, Teo, check_rules, check_words
 from services.assessment.catalogue.models import (
     read_schemes,
     read_teos,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from chassis.errors import Ground
 from contracts.terms import LEVEL_NOT_OFFERED, Level, plain
@@ -145,36 +145,3 @@ def check_level(scheme: Scheme, level: Level) -> None:
     if level not in scheme.levels:
         offered = "、".join(one.zh for one in scheme.levels)
         raise LEVEL_NOT_OFFERED(scheme=scheme.name, level=level.zh, offered=offered)
-
-
-@dataclass(frozen=True)
-class Year:
-    """The working days of one year: what differs from Monday to Friday."""
-
-    holidays: frozenset[date]
-    made_up_days: frozenset[date]
-
-
-@dataclass(frozen=True)
-class WorkingDays:
-    """The calendar as far as it is published."""
-
-    years: Mapping[int, Year]
-
-    def is_working(self, day: date) -> bool | None:
-        """Whether the field works on a day; None where no calendar reaches."""
-        year = self.years.get(day.year)
-        if year is None:
-            return None
-        return day in year.made_up_days or (day.weekday() < 5 and day not in year.holidays)
-
-    def last_of(self, opened_on: date, days: int) -> date | None:
-        """The last of so many working days; the opening day is not counted. None where no calendar reaches."""
-        day = opened_on
-        while days > 0:
-            day += timedelta(days=1)
-            working = self.is_working(day)
-            if working is None:
-                return None
-            days -= working
-        return day

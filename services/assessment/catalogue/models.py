@@ -10,7 +10,8 @@ from pymongo import ReplaceOne, UpdateMany
 
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
-from services.assessment.catalogue.domain import EachPart, PassRule, Scheme, Teo, Weighted, WorkingDays, Year
+from contracts.workdays import WorkingDays, Year
+from services.assessment.catalogue.domain import EachPart, PassRule, Scheme, Teo, Weighted
 
 
 class Teos(me.Document):

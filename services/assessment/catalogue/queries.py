@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from chassis.errors import NOT_FOUND
+from contracts.workdays import WorkingDays
 from services.assessment.catalogue import models
-from services.assessment.catalogue.domain import Scheme, Teo, WorkingDays
+from services.assessment.catalogue.domain import Scheme, Teo
 
 
 def teos() -> list[Teo]:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from chassis.errors import Ground
 from contracts.terms import Level, Verdict
-from services.assessment.catalogue.domain import EachPart, PassRule, Scheme, Weighted, WorkingDays, rule_for
+from contracts.workdays import WorkingDays
+from services.assessment.catalogue.domain import EachPart, PassRule, Scheme, Weighted, rule_for
 from services.assessment.plans.domain import PLAN_UNKNOWN, Candidate, Plan, candidate_id_of
 
 ADMISSION_UNKNOWN = Ground(

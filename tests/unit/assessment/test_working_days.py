@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.assessment.catalogue.domain import WorkingDays
+from contracts.workdays import WorkingDays
 from services.assessment.handlers import year_of
 from services.assessment.results.domain import end_of
 from tests.unit.assessment.stories import YEAR_2021

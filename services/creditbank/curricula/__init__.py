@@ -1,0 +1,1 @@
+"""Curricula: what may be exempt, what was passed already, who studies what, and which days deadlines count."""
