@@ -58,6 +58,8 @@ PROGRAMME_BODY = {
     "name": ACCOUNTING.name, "entry_years": list(ACCOUNTING.entry_years),
     "credit_points_total": ACCOUNTING.credit_points_total, "code_2021": ACCOUNTING.code_2021,
 }  # fmt: skip
+TAX = {"code": "KJ2105", "name": "税务会计", "credit_points": 400, "kind": "core", "term": 4}
+CURRICULUM = {"courses": [TAX]}
 CLASS_BODY = {
     "scheme": SCHEME, "level": 1, "places": 40, "starts_on": "2020-09-01", "ends_on": "2020-12-01", "class_hours": 48,
 }  # fmt: skip
@@ -281,6 +283,7 @@ def _annex(doors: Doors) -> None:
         doors.sound(service, "PUT", path, Role.OPERATOR, json=body)
 
     put("enrolment", f"/programmes/{ACCOUNTING.code}", PROGRAMME_BODY)
+    put("enrolment", f"/programmes/{ACCOUNTING.code}/curricula/2019", CURRICULUM)
     for year in (2021, today().year):
         put("enrolment", f"/calendar/{year}", {"holidays": [f"{year}-01-01"], "made_up_days": []})
     put("assessment", f"/teos/{TEO}", {"name": "中联集团教育科技有限公司", "aliases": ["中联"]})

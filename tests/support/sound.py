@@ -13,6 +13,7 @@ from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
 from tests.support.doors import (
     CLASS_BODY,
+    CURRICULUM,
     FINAL_PLAN,
     OPEN_PLAN,
     PORTAL,
@@ -199,6 +200,9 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("enrolment", "PUT", "/programmes/{code}"): _put(PROGRAMME_BODY, code="630302"),
     ("enrolment", "GET", "/programmes/{code}"): _path(code="630302"),
     ("enrolment", "GET", "/programmes"): _plain,
+    ("enrolment", "PUT", "/programmes/{code}/curricula/{year}"): _put(CURRICULUM, code="630302", year=2019),
+    ("enrolment", "GET", "/programmes/{code}/curricula/{year}"): _path(code="630302", year=2019),
+    ("enrolment", "GET", "/curricula"): _plain,
     ("enrolment", "PUT", "/calendar/{year}"): _put({"holidays": ["2021-01-01"], "made_up_days": []}, year=2021),
     ("enrolment", "GET", "/calendar/{year}"): _path(year=2021),
     ("enrolment", "GET", "/learners"): _plain,

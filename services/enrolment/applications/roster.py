@@ -43,6 +43,7 @@ from services.enrolment.learners.keyring import Keyring
 from services.enrolment.learners.queries import Census, census_of
 from services.enrolment.programmes.domain import Programme, by_word, programme_of
 from services.enrolment.programmes.queries import programmes
+from services.enrolment.programmes.sheet import CURRICULA_SHEET
 
 EMAIL_LEFT_OUT = Ground(
     "email_left_out",
@@ -247,4 +248,4 @@ def _study(row: Row, known: Mapping[str, Programme]) -> Study:
 
 def sheets(keyring: Keyring) -> Sheets:
     """All sheets that enrolment takes."""
-    return Sheets(service="enrolment", kinds=(roster(keyring),), master=keyring.master)
+    return Sheets(service="enrolment", kinds=(roster(keyring), CURRICULA_SHEET), master=keyring.master)

@@ -1,14 +1,15 @@
-"""How programmes are kept."""
+"""How programmes and their curricula are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import mongoengine as me
+import msgspec
 from pymongo import ReplaceOne
 
 from chassis.database import Row, rows_of, write
-from services.enrolment.programmes.domain import Programme
+from services.enrolment.programmes.domain import Curriculum, Programme
 
 
 class Programmes(me.Document):
@@ -20,6 +21,17 @@ class Programmes(me.Document):
     entry_years = me.ListField(me.IntField())
     credit_points_total = me.IntField()
     code_2021 = me.StringField()
+    revision = me.IntField()
+
+
+class Curricula(me.Document):
+    """By `<programme>:<entry year>`; `revision` grows with each change that is announced."""
+
+    meta = {"collection": "curricula", "auto_create_index": False, "strict": False}
+    place = me.StringField(primary_key=True)
+    programme = me.StringField()
+    entry_year = me.IntField()
+    courses = me.ListField(me.DictField())
     revision = me.IntField()
 
 
@@ -55,3 +67,21 @@ def keep(programme: Programme, revision: int) -> None:
         "revision": revision,
     }
     write(Programmes, [ReplaceOne({"_id": programme.code}, row, upsert=True)])
+
+
+def curricula_at(places: Iterable[str]) -> dict[str, Curriculum]:
+    """Curricula as they are now, by `<programme>:<entry year>`."""
+    rows = rows_of(Curricula, {"_id": {"$in": list(places)}})
+    return {row["_id"]: msgspec.convert(row, Curriculum) for row in rows}
+
+
+def curricula_after(after: str, limit: int) -> list[Curriculum]:
+    """Curricula in the order of their places, from after one on."""
+    rows = rows_of(Curricula, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    return [msgspec.convert(row, Curriculum) for row in rows]
+
+
+def keep_curriculum(curriculum: Curriculum) -> None:
+    """Keep a curriculum as it is now."""
+    row: Row = msgspec.to_builtins(curriculum)
+    write(Curricula, [ReplaceOne({"_id": curriculum.place}, row, upsert=True)])
