@@ -13,6 +13,7 @@ from contracts.terms import Role
 from services.training.classes import api as classes
 from services.training.completions import api as completions
 from services.training.completions.sheet import sheets
+from services.training.courses import api as courses
 from services.training.handlers import HANDLERS
 from services.training.settings import settings
 
@@ -28,8 +29,8 @@ taken = sheets(given.directory(), given.master())
 app = create_app(
     "training",
     given,
-    [classes.blp, completions.blp, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
+    [classes.blp, completions.blp, courses.blp, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
     title="OneX training",
-    lives=[submitted_rows(taken), classes.life, completions.life],
+    lives=[submitted_rows(taken), classes.life, completions.life, courses.life],
     lives_for=LIFE_READERS,
 )

@@ -8,12 +8,22 @@ from chassis.bus.event import Event
 from chassis.bus.handlers import Handlers
 from chassis.strands import merge_key, survivor_of
 from contracts.assessment import SchemePublished
-from contracts.enrolment import EnrolmentApproved, EnrolmentWithdrawn, LearnersMerged
+from contracts.enrolment import (
+    EnrolmentApproved,
+    EnrolmentWithdrawn,
+    LearnersMerged,
+    ProgrammePublished,
+    StudentRecordChanged,
+)
 from services.training.classes.commands import free_places, give_places, move_places
 from services.training.classes.domain import Approval
 from services.training.completions.commands import move_completions
+from services.training.courses.commands import keep_curricula, move_results
+from services.training.courses.domain import Curriculum
 from services.training.schemes.commands import keep_schemes
 from services.training.schemes.domain import Scheme
+from services.training.students.commands import keep_records, move_records
+from services.training.students.domain import StudentRecord
 
 
 def on_approvals(events: Sequence[Event[EnrolmentApproved]]) -> None:
@@ -50,6 +60,8 @@ def on_merges(events: Sequence[Event[LearnersMerged]]) -> None:
         survivor = survivor_of(f"learner:{event.body.survivor_id}").removeprefix("learner:")
         move_places(survivor, event.body.merged_id)
         move_completions(survivor, event.body.merged_id)
+        move_records(survivor, event.body.merged_id)
+        move_results(survivor, event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
@@ -58,9 +70,41 @@ def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
     keep_schemes([Scheme(body.scheme, body.name, body.aliases, body.levels) for body in bodies])
 
 
+def on_student_records(events: Sequence[Event[StudentRecordChanged]]) -> None:
+    """Whose a student number is; marks that came before it count from now on."""
+    keep_records([student_record_of(event) for event in events])
+
+
+def student_record_of(event: Event[StudentRecordChanged]) -> StudentRecord:
+    """The student record as marks need it."""
+    body = event.body
+    return StudentRecord(
+        learner_id=body.learner_id,
+        college=body.college,
+        student_number=body.student_number,
+        programme=body.programme,
+        entry_year=body.entry_year,
+        told_at=event.time,
+    )
+
+
+def on_programmes(events: Sequence[Event[ProgrammePublished]]) -> None:
+    """What a programme teaches, and for how much credit; marks that waited for a course count from now on."""
+    keep_curricula([curriculum_of(event) for event in events])
+
+
+def curriculum_of(event: Event[ProgrammePublished]) -> Curriculum:
+    """The courses of an entry year, by code."""
+    body = event.body
+    courses = {one.code: one.credit_points for one in body.courses}
+    return Curriculum(body.programme, body.entry_year, body.curriculum_revision, courses, told_at=event.time)
+
+
 HANDLERS: Handlers = {
     EnrolmentApproved: on_approvals,
     EnrolmentWithdrawn: on_withdrawals,
     LearnersMerged: on_merges,
     SchemePublished: on_schemes,
+    StudentRecordChanged: on_student_records,
+    ProgrammePublished: on_programmes,
 }

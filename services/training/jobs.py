@@ -1,4 +1,4 @@
-"""What time brings to training: sheets are read and committed, who waits for a class is tried again, for ever."""
+"""What time brings to training: sheets are read and committed, and whatever waits is tried again, for ever."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from chassis.jobs import Job
 from chassis.sheet.imports import Sheets
 from chassis.sheet.jobs import sheet_jobs
 from services.training.classes.commands import WAITER, place_waiting
+from services.training.courses.commands import MARK, settle_waiting
 
 
 def seat_waiting() -> bool:
@@ -14,9 +15,15 @@ def seat_waiting() -> bool:
     return waiters.sweep(WAITER, place_waiting)
 
 
+def settle_marks() -> bool:
+    """Announce marks whose student or course has come; True when there are more."""
+    return waiters.sweep(MARK, settle_waiting)
+
+
 def jobs(sheets: Sheets, keep_days: int) -> list[Job]:
     """The table of jobs of a worker that takes these sheets and keeps their contents for some days."""
     return [
         Job("seat_waiting", seat_waiting, every_seconds=1.0),
+        Job("settle_marks", settle_marks, every_seconds=1.0),
         *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

@@ -76,8 +76,6 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
         LearnerRegistered: IN_SHEETS,
         LearnerChanged: IN_SHEETS,
         LearnerErased: ERASURE,
-        StudentRecordChanged: IN_SHEETS,
-        ProgrammePublished: "the map of certificate modules to courses comes later",
         CalendarPublished: "attendance and timetables come later",
     },
     "assessment": {

@@ -162,6 +162,11 @@ PLAN = {"scheme": SCHEME, "level": 1, "session_date": "2021-01-09", "quota": 400
 RULE = {"credit_points": 200, "sessions_from": "2019-04-01"}
 AT_PLAN = {"teo": TEO, "plan": OPEN_PLAN}
 RESULT = f"{TEO}:{FINAL_PLAN}:A4:1"
+MARK = {
+    "student_number": student(2)["学号"], "course": "KJ2105", "term": "2020-2021-1", "mark": 86,
+    "as_of": "2021-01-20T12:00:00+08:00",
+}  # fmt: skip
+COURSE_RESULT = f"{student(2)['学号']}:KJ2105:2020-2021-1"
 PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 
 COMMON: dict[tuple[str, str], Recipe] = {
@@ -225,6 +230,11 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("enrolment", "POST", "/merges"): _posted(
         lambda doors: {"survivor_id": doors.college.learners[10], "merged_id": doors.college.learners[11]}
     ),
+    ("training", "POST", "/course-results"): _posted(lambda _doors: [MARK]),
+    ("training", "GET", "/course-results"): _of_learner,
+    ("training", "POST", "/course-result-withdrawals"): _put([{"result_id": COURSE_RESULT, "reason": "typed twice"}]),
+    ("training", "PUT", "/pass-marks/{programme}"): _put({"pass_mark": 60}, programme="630302"),
+    ("training", "GET", "/pass-marks"): _plain,
     ("training", "GET", "/classes"): _plain,
     ("training", "GET", "/classes/{code}"): _path(code="C1"),
     ("training", "PUT", "/classes/{code}"): _put(CLASS_BODY, code="C1"),

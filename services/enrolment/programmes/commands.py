@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from chassis.bus.outbox import append, forgotten_on
 from chassis.database import transactional
+from chassis.errors import NOT_FOUND
 from chassis.strands import name_keys
 from contracts import enrolment as contract
 from contracts.enrolment import ProgrammePublished
-from services.enrolment.programmes import models, queries
+from services.enrolment.programmes import models
 from services.enrolment.programmes.domain import (
     Course,
     Curriculum,
@@ -31,7 +32,7 @@ def publish_programme(programme: Programme) -> None:
     revision = row["revision"] + 1 if row else 1
     models.keep(programme, revision)
     for year in years_to_announce(before, programme):
-        curriculum = queries.curriculum_or_none(programme.code, year)
+        curriculum = models.curriculum_of(programme.code, year)
         check_total(curriculum, programme)
         _publish(programme, curriculum, f"programme:{programme.code}:r{revision}")
 
@@ -40,13 +41,20 @@ def publish_programme(programme: Programme) -> None:
 def publish_curriculum(code: str, entry_year: int, courses: tuple[Course, ...], cause: str = "") -> Curriculum:
     """Keep the courses of an entry year as they are now, whole, and announce them; the same again changes nothing."""
     name_keys([f"programme:{code}"])
-    programme = queries.programme(code)
-    before = queries.curriculum_or_none(code, entry_year)
+    programme = _programme(code)
+    before = models.curriculum_of(code, entry_year)
     after = replace(before, courses=courses)
     check_curriculum(after, programme)
     if before == after and before.revision:
         return before
     return _publish(programme, after, cause)
+
+
+def _programme(code: str) -> Programme:
+    row = models.rows_by_code([code]).get(code)
+    if row is None:
+        raise NOT_FOUND(what="programme", id=code)
+    return models.programme_in(row)
 
 
 def _publish(programme: Programme, curriculum: Curriculum, cause: str) -> Curriculum:

@@ -75,6 +75,12 @@ def curricula_at(places: Iterable[str]) -> dict[str, Curriculum]:
     return {row["_id"]: msgspec.convert(row, Curriculum) for row in rows}
 
 
+def curriculum_of(code: str, entry_year: int) -> Curriculum:
+    """The curriculum of a programme and entry year; an empty one in revision 0 while there is none."""
+    none = Curriculum(code, entry_year)
+    return curricula_at([none.place]).get(none.place, none)
+
+
 def curricula_after(after: str, limit: int) -> list[Curriculum]:
     """Curricula in the order of their places, from after one on."""
     rows = rows_of(Curricula, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)

@@ -37,8 +37,7 @@ def curriculum(code: str, entry_year: int) -> Curriculum:
 
 def curriculum_or_none(code: str, entry_year: int) -> Curriculum:
     """The curriculum of a programme and entry year; an empty one in revision 0 while there is none."""
-    none = Curriculum(code, entry_year)
-    return models.curricula_at([none.place]).get(none.place, none)
+    return models.curriculum_of(code, entry_year)
 
 
 def curricula_at(places: Iterable[str]) -> dict[str, Curriculum]:

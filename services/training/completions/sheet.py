@@ -15,6 +15,7 @@ from services.training.classes.queries import classes_by_code, places_of
 from services.training.completions.commands import record_completions
 from services.training.completions.domain import Completion, Known, change, completion_of, known_of, place_for
 from services.training.completions.queries import completions_of
+from services.training.courses.sheet import MARKS_SHEET
 from services.training.schemes.domain import scheme_of
 from services.training.schemes.queries import schemes_by_word
 
@@ -123,4 +124,4 @@ def commit(examined: list[Examined]) -> None:
 
 def sheets(register: Register, master: bytes) -> Sheets:
     """The sheets that training takes; `master` wraps the key of each import."""
-    return Sheets("training", (completion_kind(register),), master)
+    return Sheets("training", (completion_kind(register), MARKS_SHEET), master)

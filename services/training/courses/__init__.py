@@ -1,0 +1,1 @@
+"""Courses of the programmes: what enrolment says of them, and the marks of those who sat them."""
