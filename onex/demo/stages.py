@@ -79,7 +79,7 @@ def load_annex(demo: Demo, bar: Bar) -> None:
 
 
 def annex_puts(samples: Samples) -> Iterator[Put]:
-    """The organisations, schemes, programmes, calendars and recognition rules."""
+    """The organisations, schemes, programmes with their curricula, pass marks, calendars and recognition rules."""
     for one in samples.annex("teos"):
         yield "assessment", f"/teos/{one['code']}", picked(one, "name aliases")
     for one in samples.annex("schemes"):
@@ -87,10 +87,20 @@ def annex_puts(samples: Samples) -> Iterator[Put]:
     for one in samples.annex("programmes"):
         body = picked(one, "name entry_years credit_points_total code_2021")
         yield "enrolment", f"/programmes/{one['code']}", body
+    yield from curriculum_puts(samples)
     for one in samples.calendars():
         yield "enrolment", f"/calendar/{one['year']}", without(one, "year")
     for one in samples.annex("recognition"):
         yield "creditbank", f"/recognition-rules/{one['scheme']}/{one['level']}", without(one, "scheme", "level")
+
+
+def curriculum_puts(samples: Samples) -> Iterator[Put]:
+    """The courses of the programmes' entry years, and the marks that pass in them."""
+    for one in samples.annex("curricula"):
+        for year in one["entry_years"]:
+            yield "enrolment", f"/programmes/{one['programme']}/curricula/{year}", picked(one, "courses")
+    for one in samples.annex("pass_marks"):
+        yield "training", f"/pass-marks/{one['programme']}", picked(one, "pass_mark")
 
 
 def plan_puts(samples: Samples) -> Iterator[Put]:

@@ -56,6 +56,44 @@ def test_nine_programmes_with_both_catalogues() -> None:
         assert date.fromisoformat(old["valid_until"]) < date.fromisoformat(new["valid_from"])
 
 
+def test_every_programme_has_a_curriculum_of_four_or_five_core_courses_for_each_of_its_years() -> None:
+    years = {one["code"]: one["entry_years"] for one in read("programmes")}
+    curricula = read("curricula")
+    assert {one["programme"]: one["entry_years"] for one in curricula} == years
+    for one in curricula:
+        kinds = [course["kind"] for course in one["courses"]]
+        assert kinds.count("core") in {4, 5}, one["programme"]
+        assert {"foundation", "elective", "practice"} < set(kinds)
+        assert one["is_sample"] is True
+
+
+def test_sample_courses_have_codes_of_their_own_and_modules_within_their_credits() -> None:
+    totals = {one["code"]: one["credit_points_total"] for one in read("programmes")}
+    for one in read("curricula"):
+        codes = [part["code"] for course in one["courses"] for part in (course, *course.get("modules", []))]
+        assert len(codes) == len(set(codes))
+        assert sum(course["credit_points"] for course in one["courses"]) <= totals[one["programme"]]
+        for course in one["courses"]:
+            assert sum(part["credit_points"] for part in course.get("modules", [])) <= course["credit_points"]
+
+
+def test_politics_sports_military_training_internship_and_thesis_are_never_exempt() -> None:
+    for one in read("curricula"):
+        marked = "".join(course["name"] for course in one["courses"] if course.get("is_never_exempt"))
+        for word in ("思想道德", "毛泽东", "形势与政策", "体育", "军训", "实习", "毕业设计"):
+            assert word in marked, (one["programme"], word)
+
+
+def test_the_courses_of_story_s1_are_in_the_curriculum_of_accounting() -> None:
+    [accounting] = [one for one in read("curricula") if one["programme"] == "630302"]
+    courses = {one["code"]: one for one in accounting["courses"]}
+    data, tax = courses["KJ2101"], courses["KJ2130"]
+    assert (data["name"], data["credit_points"], data["kind"]) == ("财务大数据基础", 200, "foundation")
+    assert (tax["name"], tax["credit_points"], tax["kind"]) == ("税务会计", 400, "core")
+    assert {"name": "个税核算", "code": "KJ2130-2", "credit_points": 200} in tax["modules"]
+    assert courses["KJ2103"]["kind"] == "core"
+
+
 def test_sixteen_recognition_rules_are_marked_as_folklore() -> None:
     rules = read("recognition")
     offered = {(scheme["code"], level) for scheme in read("schemes") for level in scheme["levels"]}
