@@ -243,5 +243,5 @@ CURRICULA_SHEET: SheetKind[Known] = SheetKind(
     known=known,
     examine=examine,
     commit=commit,
-    roles=(Role.REGISTRY, Role.OPERATOR),
+    roles=(Role.REGISTRY,),
 )

@@ -22,6 +22,7 @@ from services.enrolment.programmes.domain import (
 )
 from services.enrolment.programmes.queries import curriculum
 from services.enrolment.programmes.sheet import COLUMNS, CURRICULA_SHEET
+from tests.support.forgetting import forget, forgotten
 from tests.unit.enrolment.rosters import ACCOUNTING, announced
 
 DATA = Course("KJ2101", "财务大数据基础", 200, CourseKind.FOUNDATION, 1)
@@ -290,3 +291,23 @@ def test_credits_come_from_figures_and_text_alike() -> None:
     assert [read["学分"](cell) for cell in (2.5, 2, 4.0, " 2.0 ", "")] == ["2.5", "2", "4", "2.0", ""]
     with pytest.raises(Refusal, match="credit_malformed"):
         read["学分"](0.1 + 0.2)
+
+
+# --- after a set-back ---------------------------------------------------------------------------------------------
+def test_after_a_set_back_the_same_curriculum_is_the_one_announced(mongo: str) -> None:
+    publish_programme(ACCOUNTING)
+    publish_curriculum("630302", 2019, (DATA,))
+    before = told()
+    forget(("curricula",), ("ProgrammePublished",))
+    assert publish_curriculum("630302", 2019, (DATA,)).revision == 1
+    assert told() == before
+    assert len(forgotten()) == len(before) - 1
+
+
+def test_after_a_set_back_another_curriculum_gets_a_revision_nobody_was_told_of(mongo: str) -> None:
+    publish_programme(ACCOUNTING)
+    publish_curriculum("630302", 2019, (DATA,))
+    publish_curriculum("630302", 2019, (DATA, TAX))
+    forget(("curricula",), ("ProgrammePublished",))
+    assert publish_curriculum("630302", 2019, (TAX,)).revision == 3
+    assert told()[-1] == (2019, 3, ["KJ2105"])

@@ -241,3 +241,76 @@ def roster_committed(client: FlaskClient, content: bytes, verbs: list[Callable[[
     assert client.post(f"/imports/{number}/commit", headers=as_a("registry")).status_code == 202
     work()
     return number
+
+
+TAX = {
+    "code": "KJ2105", "name": "税务会计", "credit_points": 400, "kind": "core", "term": 4, "is_never_exempt": False,
+    "modules": [{"code": "KJ2105-2", "name": "个税核算", "credit_points": 200}],
+}  # fmt: skip
+
+
+def accounting(client: FlaskClient) -> None:
+    body = {"name": "会计", "entry_years": [2019, 2020], "credit_points_total": 14000}
+    assert client.put("/programmes/630302", json=body, headers=as_a("operator")).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["operator", "registry"])
+def test_a_curriculum_is_put_and_read_back_with_what_to_look_at(client: FlaskClient, role: str) -> None:
+    accounting(client)
+    for _ in range(2):
+        answer = client.put("/programmes/630302/curricula/2019", json={"courses": [TAX]}, headers=as_a(role))
+        assert answer.status_code == 200, answer.json
+    assert (answer.json["revision"], answer.json["core_courses"], answer.json["credit_points"]) == (1, 1, 400)
+    assert answer.json["courses"] == [TAX]
+    assert [one["code"] for one in answer.json["warnings"]] == ["few_core_courses"]
+    assert client.get("/programmes/630302/curricula/2019", headers=as_a("learner")).json == answer.json
+
+
+def test_a_curriculum_that_is_not_there_is_not_found(client: FlaskClient) -> None:
+    accounting(client)
+    for path in ("/programmes/630302/curricula/2019", "/programmes/999999/curricula/2019"):
+        assert client.get(path, headers=as_a("learner")).status_code == 404
+    assert client.put("/programmes/9/curricula/2019", json={"courses": []}, headers=as_a("operator")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("year", "change", "code"),
+    [
+        (2031, {}, "entry_year_not_offered"),
+        (2019, {"code": "K J"}, "course_code_invalid"),
+        (2019, {"credit_points": 100}, "modules_exceed_course"),
+        (2019, {"credit_points": 4.5}, "fields_invalid"),
+        (2019, {"term": 13}, "fields_invalid"),
+        (2019, {"kind": "useful"}, "fields_invalid"),
+    ],
+)
+def test_a_curriculum_that_cannot_be_is_refused(
+    client: FlaskClient, year: int, change: dict[str, object], code: str
+) -> None:
+    accounting(client)
+    body = {"courses": [TAX | change]}
+    answer = client.put(f"/programmes/630302/curricula/{year}", json=body, headers=as_a("registry"))
+    assert (answer.status_code, answer.json["code"]) == (422, code)
+    assert client.get("/programmes/630302/curricula/2019", headers=as_a("learner")).status_code == 404
+
+
+def test_others_do_not_put_curricula(client: FlaskClient) -> None:
+    accounting(client)
+    for role in ("learner", "trainer", "department", "teo"):
+        answer = client.put("/programmes/630302/curricula/2019", json={"courses": [TAX]}, headers=as_a(role))
+        assert answer.status_code == 403
+
+
+def test_coverage_is_listed_by_programme_and_entry_year(client: FlaskClient) -> None:
+    accounting(client)
+    four = [TAX, *({**TAX, "code": f"K{n}", "modules": []} for n in range(3))]
+    for year, courses in ((2020, [TAX]), (2019, four)):
+        client.put(f"/programmes/630302/curricula/{year}", json={"courses": courses}, headers=as_a("registry"))
+    first = client.get("/curricula?limit=1", headers=as_a("auditor")).json
+    rest = client.get(f"/curricula?cursor={first['next']}", headers=as_a("auditor")).json
+    found = first["items"] + rest["items"]
+    shown = [(one["entry_year"], one["core_courses"], len(one["warnings"])) for one in found]
+    assert shown == [(2019, 4, 0), (2020, 1, 1)]
+    assert "courses" not in found[0]
+    answer = client.get("/curricula", headers=as_a("auditor") | {"Accept-Language": "en"}).json
+    assert "core courses" in answer["items"][1]["warnings"][0]["detail"]

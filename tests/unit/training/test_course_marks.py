@@ -31,6 +31,7 @@ from services.training.courses.queries import results_page
 from services.training.courses.sheet import COLUMNS, MARKS_SHEET
 from services.training.handlers import HANDLERS
 from tests.support.arrivals import arrival
+from tests.support.forgetting import forget, forgotten
 
 pytestmark = pytest.mark.usefixtures("mongo")
 
@@ -341,3 +342,14 @@ def test_cells_are_read_as_numbers_or_as_words() -> None:
     assert [read(cell) for cell in (86, 86.0, "８６", "优秀", " 合格 ")] == ["86", "86", "86", "优秀", "合格"]
     with pytest.raises(Refusal, match="not_a_whole_number"):
         read(86.5)
+
+
+# --- after a set-back ---------------------------------------------------------------------------------------------
+def test_after_a_set_back_the_same_mark_is_not_told_again_and_another_gets_its_own_revision(college: Enrolment) -> None:
+    submit(said(), said(course="KJ2101"))
+    forget(("course_results",), ("CourseResultFinalised",))
+    assert submit(said(), said(55, course="KJ2101")) == ["new", "new"]
+    assert [(one.course, one.mark, one.revision) for one in told()] == [
+        (COURSE, 86, 1), ("KJ2101", 86, 1), ("KJ2101", 55, 2),
+    ]  # fmt: skip
+    assert forgotten() == ["CourseResultFinalised"]
