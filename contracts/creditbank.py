@@ -7,6 +7,9 @@ from typing import ClassVar
 from chassis.bus.event import Announcement
 from contracts.terms import Level
 
+# What entries say that move points between an account's own pockets: their news is told by what is decided.
+POCKET_MOVES = frozenset({"hold", "spend", "release", "undo", "unspend"})
+
 
 class OfLearner(Announcement, frozen=True, kw_only=True):
     source: ClassVar[str] = "creditbank"
@@ -20,7 +23,8 @@ class CreditPosted(OfLearner, frozen=True, kw_only=True):
     """An entry was added to an account. Points are the entry's change, in credit_points (100 are one credit).
 
     `cause` of the event is the event that was settled, `what` its type or the command's. An entry without postings has
-    zero in both pockets.
+    zero in both pockets. An entry that moves points between pockets for an application says so in `what`: hold, spend,
+    release, undo or unspend.
     """
 
     entry_number: int

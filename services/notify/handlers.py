@@ -15,7 +15,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import POCKET_MOVES, CredentialIssued, CredentialRevoked, CreditPosted
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
@@ -43,14 +43,20 @@ Told = (
 
 def on_news(events: Sequence[Event[Told]]) -> None:
     """Queue a notice of each thing that happened; points of a pass go into the notice that told of it."""
-    queue_notices([news_of(event) for event in events if not is_of_merge(event.body)])
-    posted = [(event.cause, event.body) for event in events if isinstance(event.body, CreditPosted)]
+    news = [event for event in events if not is_of_pockets(event.body)]
+    queue_notices([news_of(event) for event in news if not is_of_merge(event.body)])
+    posted = [(event.cause, event.body) for event in news if isinstance(event.body, CreditPosted)]
     add_points({cause: body.provisional_points for cause, body in posted if body.available_points == 0})
 
 
 def is_of_merge(body: Told) -> bool:
     """Whether points only moved between two accounts of one person, which is no news to them."""
     return isinstance(body, CreditPosted) and body.what == LearnersMerged.__name__
+
+
+def is_of_pockets(body: Told) -> bool:
+    """Whether points only moved for an application, of which the decision tells."""
+    return isinstance(body, CreditPosted) and body.what in POCKET_MOVES
 
 
 def news_of(event: Event[Told]) -> News:

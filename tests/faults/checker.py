@@ -39,6 +39,7 @@ PLACES = frozenset({*POCKETS, "issued"})
 NOT_HASHED = frozenset({"_id", "at", "previous", "hash"})
 NUMBER_DIGITS = 6
 TOLD_ALWAYS = frozenset({"EnrolmentApproved", "CandidateRegistered", "ResultPublicised", "CertificateIssued"})
+UNTOLD = frozenset({"LearnersMerged", "hold", "spend", "release", "undo", "unspend"})  # entries nobody is told of
 OPEN_LETTERS = ("waiting", "asked", "discarding")
 UNSENT = ("queued", "waiting")
 MOST_OF_A_KIND = 20
@@ -425,7 +426,7 @@ def is_news(row: Row) -> bool:
         return bool(_body(row)["verdict"] != "passed")
     if row["type"] == "CreditPosted":
         body = _body(row)
-        return bool(body["available_points"] and body.get("what") != "LearnersMerged")
+        return bool(body["available_points"] and body.get("what") not in UNTOLD)
     return False
 
 

@@ -12,7 +12,7 @@ from chassis.errors import NOT_FOUND
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
-from services.creditbank.ledger.domain import POCKETS, Account, CertificateState, Entry, Holding, full_address
+from services.creditbank.ledger.domain import POCKETS, Account, Entry, Holding, full_address, is_unnumbered
 
 ANNOUNCED = "CreditPosted"
 LEARNER = "learner:"
@@ -24,6 +24,12 @@ def account_of(learner_id: str) -> dict[str, Any]:
     if account is None:
         raise NOT_FOUND(what="account", id=learner_id)
     return _shown(account, models.schemes_that_need_numbers())
+
+
+def holdings_of(learner_id: str) -> dict[str, Holding]:
+    """What a learner holds by scheme, in the open transaction if there is one; nothing without an account."""
+    account = models.find_accounts([learner_id]).get(learner_id)
+    return account.holdings if account else {}
 
 
 def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
@@ -48,13 +54,6 @@ def _holding(holding: Holding, needs_number: bool) -> dict[str, Any]:
         "certificate": holding.certificate or None,
         "unnumbered": is_unnumbered(holding, needs_number),
     }
-
-
-def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
-    """Whether what is available must not be spent yet: its certificate's number is wanted, or was revoked."""
-    if holding.available == 0:
-        return False
-    return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
 
 
 def entries_of(learner_id: str, before: int | None, limit: int) -> list[dict[str, Any]]:
