@@ -24,7 +24,10 @@ from contracts.enrolment import (
     StudentRecordChanged,
 )
 from contracts.enrolment import Course as PublishedCourse
+from contracts.terms import Level
 from contracts.training import CourseResultFinalised
+from services.creditbank.conversion.commands import keep_schemes
+from services.creditbank.conversion.domain import SchemeLevels
 from services.creditbank.curricula.commands import (
     keep_calendars,
     keep_course_results,
@@ -119,8 +122,10 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
-    """A scheme says whether its points wait for the certificate's number, and what it is called on papers."""
+    """A scheme says whether its points wait for the certificate's number, what it is called, and its levels."""
     note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
+    bodies = [event.body for event in events]
+    keep_schemes([SchemeLevels(one.scheme, one.name, tuple(map(Level, one.levels))) for one in bodies])
     name_schemes({event.body.scheme: (event.body.name, event.body.teo) for event in events})
 
 

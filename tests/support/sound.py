@@ -169,6 +169,47 @@ MARK = {
 COURSE_RESULT = f"{student(2)['学号']}:KJ2105:2020-2021-1"
 PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 
+POLICY = {"title": "学分转换办法", "issued_on": "2020-12-01", "valid_from": "2021-01-01", "valid_until": "2023-12-31"}
+TARGET = {"course": "KJ2101", "credit_points": 200}
+CONVERSION = {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
+CONVERSION |= {"targets": [TARGET], "valid_from": "2021-01-01", "valid_until": "2023-12-31"}
+
+
+def converting(state: str) -> Recipe:
+    """A version of a conversion rule in a state, of a rule of its own for each role."""
+
+    def recipe(doors: Doors, role: Role, _application: str) -> Asked:
+        code = f"{state}-{role}".replace("_", "-")
+        doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+        body = CONVERSION | {"programme": code}
+        path = f"/conversion-rules/{code}"
+        version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
+        at = f"{path}/versions/{version}"
+        if state != "draft":
+            for approver in (Role.OPERATOR, Role.REGISTRY):
+                doors.sound("creditbank", "PUT", f"{at}/approval", approver)
+        if state == "published":
+            doors.sound("creditbank", "PUT", f"{at}/publication", Role.OPERATOR)
+        return Asked({"code": code, "version": version})
+
+    return recipe
+
+
+def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
+    drafted = converting("draft")(doors, role, application)
+    code = str(drafted.path["code"])
+    return Asked({"code": code}, body=CONVERSION | {"programme": code}, media_type="application/json")
+
+
+def _policy(doors: Doors, _role: Role, _application: str) -> Asked:
+    doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+    return Asked({"code": "measures"})
+
+
+def _rule(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"code": converting("draft")(doors, role, application).path["code"]})
+
+
 COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/healthz"): _plain,
     ("GET", "/readyz"): _plain,
@@ -199,6 +240,15 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/imports/{number}/workbook.xlsx"): _import,
 }
 RECIPES: dict[tuple[str, str, str], Recipe] = {
+    ("creditbank", "PUT", "/conversion-policies/{code}"): _put(POLICY, code="measures"),
+    ("creditbank", "GET", "/conversion-policies/{code}"): _policy,
+    ("creditbank", "GET", "/conversion-policies"): _plain,
+    ("creditbank", "PUT", "/conversion-rules/{code}"): _rule_put,
+    ("creditbank", "GET", "/conversion-rules/{code}"): _rule,
+    ("creditbank", "GET", "/conversion-rules"): _plain,
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"): converting("draft"),
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"): converting("approved"),
+    ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"): converting("published"),
     ("notify", "GET", "/held-mails"): _plain,
     ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
     ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),
