@@ -21,7 +21,16 @@ RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OP
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, conversion.blp, papers.blp, LETTERS, RECOVERING, RESENDING, REPLAYING]
+BLUEPRINTS = [
+    ledger.blp,
+    recognition.blp,
+    conversion.blp,
+    papers.blp,
+    LETTERS,
+    RECOVERING,
+    RESENDING,
+    REPLAYING,
+]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

@@ -15,7 +15,17 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import POCKET_MOVES, CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import (
+    POCKET_MOVES,
+    ConversionDecided,
+    ConversionOffered,
+    CredentialIssued,
+    CredentialRevoked,
+    CreditPosted,
+    DeadlineNear,
+    ExemptionWithdrawn,
+    OfApplication,
+)
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
@@ -38,6 +48,10 @@ Told = (
     | CertificateIssued
     | CredentialIssued
     | CredentialRevoked
+    | ConversionDecided
+    | ConversionOffered
+    | DeadlineNear
+    | ExemptionWithdrawn
 )
 
 
@@ -79,6 +93,17 @@ def person_of(key: str) -> str:
     return survivor_of(key).removeprefix("learner:")
 
 
+def facts_of(body: OfApplication, **more: str) -> dict[str, Any]:
+    """What is told of an application."""
+    said = {"application_id": body.application_id, "course": body.course, "module": body.module}
+    return said | {"credit_points": body.credit_points} | more
+
+
+def reasons_of(body: ConversionDecided | ExemptionWithdrawn) -> dict[str, str]:
+    """Why, as far as somebody said so."""
+    return {"code": body.code, "reason_en": body.reason_en, "reason_zh": body.reason_zh} if body.code else {}
+
+
 FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     EnrolmentApproved: lambda body: {"application_id": body.application_id},
     CandidateRegistered: lambda body: {
@@ -103,6 +128,10 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     },
     CredentialIssued: lambda body: {"credential": body.credential},
     CredentialRevoked: lambda body: {"credential": body.credential},
+    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body)),
+    ConversionOffered: lambda body: facts_of(body, until=body.until.isoformat() if body.until else ""),
+    DeadlineNear: lambda body: facts_of(body, step=body.step, due_on=body.due_on.isoformat()),
+    ExemptionWithdrawn: lambda body: facts_of(body, **reasons_of(body)),
 }
 
 

@@ -18,7 +18,17 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import AccountsMerged, CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import (
+    AccountsMerged,
+    ConversionDecided,
+    ConversionOffered,
+    CredentialIssued,
+    CredentialRevoked,
+    CreditPosted,
+    DeadlineNear,
+    ExemptionGranted,
+    ExemptionWithdrawn,
+)
 from contracts.enrolment import (
     CalendarPublished,
     EnrolmentApproved,
@@ -63,11 +73,17 @@ CONSUMERS: Mapping[Kind, str] = {
     CredentialIssued: "notify",
     CredentialRevoked: "notify",
     AccountsMerged: "notify",
+    ConversionDecided: "notify",
+    ConversionOffered: "notify",
+    DeadlineNear: "notify",
+    ExemptionGranted: "training",
+    ExemptionWithdrawn: "training notify",
 }
 
 IN_SHEETS = "learners are found through enrolment's match; lists with names and classes of one's own come later"
 ERASURE = "erasure comes later: without the key what they keep is unreadable already"
 OUTCOMES = "outcomes other than certificates come later"
+EXCUSED = "lists of a course's students without those excused come later"
 NOTICES = "texts for what is taken back or put right come later"
 
 # Who does not listen yet, and what that waits for.
@@ -77,6 +93,8 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
         LearnerChanged: IN_SHEETS,
         LearnerErased: ERASURE,
         CalendarPublished: "attendance and timetables come later",
+        ExemptionGranted: EXCUSED,
+        ExemptionWithdrawn: EXCUSED,
     },
     "assessment": {
         LearnerRegistered: IN_SHEETS,
@@ -131,5 +149,5 @@ def test_no_service_listens_to_itself(service: str) -> None:
 
 def test_what_nobody_hears_yet_is_known() -> None:
     heard = set().union(*map(heard_by, SERVICES))
-    unheard = {FeeSettled, AccountsMerged}
+    unheard = {FeeSettled, AccountsMerged, ExemptionGranted}
     assert names(set(CONSUMERS) - heard) == names(unheard)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chassis import clock
 from chassis.database import transactional
 from chassis.errors import NOT_FOUND
-from chassis.strands import name_keys
+from chassis.strands import name_keys, survivor_of
 from services.creditbank.conversion import models
 from services.creditbank.conversion.college import plan_of
 from services.creditbank.conversion.domain import (
@@ -81,6 +81,13 @@ def retire_rule(code: str, version: int) -> ConversionRule:
 def keep_schemes(schemes: Collection[SchemeLevels]) -> None:
     """Remember the levels that schemes have."""
     models.keep_schemes(schemes)
+
+
+@transactional
+def keep_earlier(learner_id: str, credit_points: int, note: str) -> None:
+    """Note what a learner converted before this system, or from other sources: it counts against their share."""
+    key = survivor_of(f"learner:{learner_id}")
+    models.keep_earlier(key.removeprefix("learner:"), credit_points, note)
 
 
 def _moved(code: str, version: int, step: Callable[[ConversionRule], ConversionRule]) -> ConversionRule:

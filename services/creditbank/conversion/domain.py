@@ -141,10 +141,14 @@ class StepDays:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a curriculum's total a category of learner may have by conversion, in percent."""
+    """How much of a curriculum's total a category of learner may have by conversion, in percent.
+
+    The category is those of some departments, such as continuing education 继续教育; of none named, everybody.
+    """
 
     category: str
     percent: int
+    departments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,11 @@ class Policy:
         steps = [one.step for one in self.steps]
         place = steps.index(step) + 1 if step in steps else 0
         return self.steps[place] if place < len(self.steps) else None
+
+    def share_of(self, department: str) -> Share | None:
+        """The narrowest share that applies to a department's learners: one that names it goes before a general one."""
+        fitting = [one for one in self.shares if not one.departments or department in one.departments]
+        return min(fitting, key=lambda one: (not one.departments, one.percent), default=None)
 
     def days_of(self, step: Step) -> int:
         return next((one.working_days for one in self.steps if one.step == step), 0)
@@ -297,11 +306,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class SchemeLevels:
-    """A scheme, what it is called, and the levels it has."""
+    """A scheme, what it is called, the levels it has, and whose it is."""
 
     code: str
     name: str
     levels: tuple[Level, ...]
+    teo: str = ""
 
 
 def code_of(code: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 import mongoengine as me
 import msgspec
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateMany
 
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
+from services.creditbank.conversion.applications import STANDING, Application, Export, State
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
 
 VERSION_DIGITS = 4
@@ -50,6 +52,51 @@ class ConversionSchemes(me.Document):
     code = me.StringField(primary_key=True)
     name = me.StringField()
     levels = me.ListField(me.IntField())
+    teo = me.StringField()
+
+
+class Applications(me.Document):
+    """By application; dates are ISO texts. `release_at` stands as long as a decision was not told."""
+
+    meta = {
+        "collection": "conversion_applications",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [
+            {"fields": ["learner_id"], "name": "learner_id"},
+            {"fields": ["state", "department", "_id"], "name": "worklist"},
+            {"fields": ["release_at"], "sparse": True, "name": "release_at"},
+            {"fields": ["due_on"], "sparse": True, "name": "due_on"},
+            {"fields": ["state", "is_released", "export_state"], "name": "export"},
+        ],
+    }
+    id = me.StringField(primary_key=True)
+    learner_id = me.StringField()
+    state = me.StringField()
+    department = me.StringField()
+    release_at = me.DateTimeField()
+    due_on = me.StringField()
+    is_released = me.BooleanField()
+    export_state = me.StringField()
+
+
+class EarlierConversions(me.Document):
+    """By learner, the points that were converted before this system, or from other sources."""
+
+    meta = {"collection": "earlier_conversions", "auto_create_index": False, "strict": False}
+    learner_id = me.StringField(primary_key=True)
+    credit_points = me.IntField()
+    note = me.StringField()
+
+
+class Exports(me.Document):
+    """By number, what went to the registry's system, row by row as it went."""
+
+    meta = {"collection": "exemption_exports", "auto_create_index": False, "strict": False}
+    number = me.IntField(primary_key=True)
+    at = me.DateTimeField()
+    by = me.StringField()
+    rows = me.ListField(me.DictField())
 
 
 def _place(code: str, version: int) -> str:
@@ -124,11 +171,124 @@ def _rule(row: Row) -> ConversionRule:
 
 def keep_schemes(schemes: Collection[SchemeLevels]) -> None:
     """Keep the levels that schemes have."""
-    rows = [{"_id": one.code, "name": one.name, "levels": [int(level) for level in one.levels]} for one in schemes]
+    rows = [
+        {"_id": one.code, "name": one.name, "levels": [int(level) for level in one.levels], "teo": one.teo}
+        for one in schemes
+    ]
     write(ConversionSchemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
 def scheme_of(code: str) -> SchemeLevels | None:
     """A scheme's levels."""
     found = rows_of(ConversionSchemes, {"_id": code})
-    return next((SchemeLevels(row["_id"], row["name"], tuple(map(Level, row["levels"]))) for row in found), None)
+    return next((_scheme(row) for row in found), None)
+
+
+def _scheme(row: Row) -> SchemeLevels:
+    return SchemeLevels(row["_id"], row["name"], tuple(map(Level, row["levels"])), row.get("teo", ""))
+
+
+def _application_row(one: Application) -> Row:
+    row: Row = msgspec.to_builtins(one, builtin_types=(datetime,))
+    for name in ("release_at", "due_on"):
+        if row[name] is None:
+            del row[name]
+    row["_id"] = row.pop("id")
+    return row
+
+
+def _application(row: Row) -> Application:
+    return msgspec.convert({"id": row["_id"], **row}, Application, builtin_types=(datetime,))
+
+
+def application(application_id: str) -> Application | None:
+    """One application."""
+    return next((_application(row) for row in rows_of(Applications, {"_id": application_id})), None)
+
+
+def applications_of(learner_ids: Collection[str]) -> list[Application]:
+    """Every application of these learners, oldest first."""
+    found = rows_of(Applications, {"learner_id": {"$in": list(learner_ids)}})
+    return sorted(map(_application, found), key=lambda one: (one.acts[0].at, one.id))
+
+
+def whose_stand(learner_ids: Collection[str]) -> set[str]:
+    """Who of these learners has applications that stand."""
+    where = {"learner_id": {"$in": list(learner_ids)}, "state": {"$in": [str(one) for one in STANDING]}}
+    return {row["learner_id"] for row in rows_of(Applications, where, ["learner_id"])}
+
+
+def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[Application]:
+    """Applications in the order of their ids, after one of them."""
+    found = rows_of(Applications, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    return [_application(row) for row in found]
+
+
+def keep_applications(applications: Iterable[Application]) -> None:
+    """Keep applications as they stand."""
+    rows = [_application_row(one) for one in applications]
+    write(Applications, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+
+
+def move_applications(merged_id: str, survivor_id: str) -> None:
+    """Hand a merged learner's applications to the survivor."""
+    write(Applications, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
+
+
+def to_release(now: datetime, limit: int) -> list[str]:
+    """Applications whose decision can't be undone any more and is to be told."""
+    where = {"release_at": {"$lte": now}, "is_released": False}
+    return [row["_id"] for row in rows_of(Applications, where, ["_id"], sort=[("release_at", 1)], limit=limit)]
+
+
+def due_until(day: date, limit: int) -> list[str]:
+    """Applications under review that are due by a day."""
+    where = {"due_on": {"$lte": day.isoformat()}, "state": State.REVIEW.value}
+    return [row["_id"] for row in rows_of(Applications, where, ["_id"], sort=[("due_on", 1)], limit=limit)]
+
+
+def undated(limit: int) -> list[str]:
+    """Applications under review that no calendar has dated yet."""
+    where = {"due_on": None, "state": State.REVIEW.value}
+    return [row["_id"] for row in rows_of(Applications, where, ["_id"], limit=limit)]
+
+
+def to_export(limit: int) -> list[Application]:
+    """Exemptions that were told and are not with the registry's system, or were rejected by it."""
+    out = [Export.NONE.value, Export.REJECTED.value]
+    where = {"state": State.GRANTED.value, "is_released": True, "export_state": {"$in": out}}
+    return [_application(row) for row in rows_of(Applications, where, sort=[("_id", 1)], limit=limit)]
+
+
+def exported_in(number: int) -> list[Application]:
+    """The exemptions whose last export was this one."""
+    return [_application(row) for row in rows_of(Applications, {"export": number}, sort=[("_id", 1)])]
+
+
+def latest_export() -> int:
+    """The number of the last export."""
+    rows = rows_of(Exports, {}, ["_id"], sort=[("_id", -1)], limit=1)
+    return int(rows[0]["_id"]) if rows else 0
+
+
+def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
+    """Keep what went out."""
+    row: Row = {"_id": number, "by": by, "at": at, "rows": rows}
+    write(Exports, [ReplaceOne({"_id": number}, row, upsert=True)])
+
+
+def export_row(number: int) -> Row | None:
+    """What went out in one export."""
+    return next(iter(rows_of(Exports, {"_id": number})), None)
+
+
+def earlier_points(learner_id: str) -> int:
+    """What a learner has converted before this system, or from other sources."""
+    rows = rows_of(EarlierConversions, {"_id": learner_id}, ["credit_points"])
+    return int(rows[0]["credit_points"]) if rows else 0
+
+
+def keep_earlier(learner_id: str, credit_points: int, note: str) -> None:
+    """Keep what a learner has converted before."""
+    row: Row = {"_id": learner_id, "credit_points": credit_points, "note": note}
+    write(EarlierConversions, [ReplaceOne({"_id": learner_id}, row, upsert=True)])

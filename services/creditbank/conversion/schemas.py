@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from marshmallow import fields, validate
 
 from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import CourseKind, Level
+from services.creditbank.conversion.applications import Export, State
 from services.creditbank.conversion.domain import ExemptionKind, RuleState, Step
 
 MAX_POINTS, MAX_DAYS, MAX_MINUTES, MAX_YEARS, MAX_VERSION = 100_000, 250, 7 * 24 * 60, 50, 9_999
@@ -16,7 +19,7 @@ TERM = validate.Regexp(r"^[0-9]{4}-[0-9]{4}-[12]$", error="A term is written 202
 WORD = validate.Length(min=1, max=64)
 
 
-def _one_of(words: type[Step] | type[ExemptionKind] | type[CourseKind] | type[RuleState]) -> validate.OneOf:
+def _one_of(words: type[StrEnum]) -> validate.OneOf:
     return validate.OneOf([str(one) for one in words])
 
 
@@ -40,6 +43,12 @@ class ShareSchema(Schema):
 
     category = fields.String(required=True, validate=WORD)
     percent = fields.Integer(required=True, validate=validate.Range(0, 100))
+    departments = fields.List(
+        fields.String(validate=WORD),
+        load_default=list,
+        validate=validate.Length(max=50),
+        metadata={"description": "whose learners these are; none: everybody"},
+    )
 
 
 class PolicySchema(Schema):
@@ -128,3 +137,129 @@ class RuleFilters(PageArgs):
     entry_year = fields.Integer(load_default=None, validate=validate.Range(FIRST_YEAR, LAST_YEAR))
     scheme = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=_one_of(RuleState))
+
+
+class WishSchema(Schema):
+    """The rule by which, and the course or module from which, a learner wishes to be excused."""
+
+    rule = fields.String(required=True, validate=CODE)
+    course = fields.String(required=True, validate=WORD)
+    module = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class BecauseSchema(Schema):
+    """Why, in two languages; decide on the code."""
+
+    code = fields.String(required=True)
+    en = fields.String(required=True)
+    zh = fields.String(required=True)
+
+
+class OfferSchema(Schema):
+    """What would stand instead, until the end of a day."""
+
+    rule = fields.String(required=True)
+    version = fields.Integer(required=True)
+    target = fields.Nested(TargetSchema, required=True)
+    until = fields.Date(required=True, allow_none=True)
+    is_taken = fields.Boolean(required=True)
+
+
+class ApplicationSchema(Schema):
+    """An application. While `waiting` it waits for the final result, or for the certificate's number."""
+
+    application = fields.String(required=True)
+    learner_id = fields.String(required=True)
+    filed_on = fields.Date(required=True)
+    rule = fields.String(required=True)
+    rule_version = fields.Integer(required=True)
+    policy = fields.String(required=True)
+    policy_version = fields.Integer(required=True)
+    programme = fields.String(required=True)
+    entry_year = fields.Integer(required=True)
+    student_number = fields.String(required=True)
+    department = fields.String(required=True)
+    class_name = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    target = fields.Nested(TargetSchema, required=True)
+    term = fields.String(required=True)
+    state = fields.String(required=True, validate=_one_of(State))
+    step = fields.String(required=True, allow_none=True, validate=_one_of(Step))
+    held_points = fields.Integer(required=True)
+    spent_points = fields.Integer(required=True)
+    due_on = fields.Date(required=True, allow_none=True)
+    is_escalated = fields.Boolean(required=True)
+    because = fields.Nested(BecauseSchema, required=True, allow_none=True)
+    offer = fields.Nested(OfferSchema, required=True, allow_none=True)
+    offered_by = fields.String(required=True)
+    is_released = fields.Boolean(required=True, metadata={"description": "the learner was told, nothing is undone"})
+    export = fields.Integer(required=True, metadata={"description": "the last export it went out with; 0: none"})
+    export_state = fields.String(required=True, validate=_one_of(Export))
+    export_note = fields.String(required=True)
+    is_case = fields.Boolean(required=True, metadata={"description": "its ground was taken back after it was exported"})
+
+
+class ApplicationFilters(PageArgs):
+    learner_id = fields.String(load_default=None)
+    state = fields.String(load_default=None, validate=_one_of(State))
+    step = fields.String(load_default=None, validate=_one_of(Step))
+    department = fields.String(load_default=None)
+    programme = fields.String(load_default=None)
+    entry_year = fields.Integer(load_default=None, validate=validate.Range(FIRST_YEAR, LAST_YEAR))
+    class_name = fields.String(load_default=None)
+    is_case = fields.Boolean(load_default=None)
+
+
+class DecisionSchema(Schema):
+    """One decision of many; refused with a reason that the learner reads."""
+
+    application = fields.String(required=True, validate=WORD)
+    verdict = fields.String(required=True, validate=validate.OneOf(["approve", "refuse"]))
+    reason = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class UndoSchema(Schema):
+    """One decision to take back; a rule version judges from now on, if one is named."""
+
+    application = fields.String(required=True, validate=WORD)
+    rule_version = fields.Integer(load_default=0, validate=validate.Range(0, MAX_VERSION))
+    course = fields.String(load_default="", validate=validate.Length(max=64))
+    module = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class ExportRowSchema(Schema):
+    """An exemption as the registry's system takes it."""
+
+    application = fields.String(required=True)
+    student_number = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "the module's where it is about one"})
+    course = fields.String(required=True)
+    module = fields.String(required=True)
+    term = fields.String(required=True)
+    credits = fields.String(required=True)
+    credit_points = fields.Integer(required=True)
+    kind = fields.String(required=True, validate=_one_of(ExemptionKind))
+    kind_zh = fields.String(required=True)
+    grade = fields.String(required=True)
+
+
+class ExportSchema(Schema):
+    """What went out; number 0 with no rows: there was nothing to send."""
+
+    number = fields.Integer(required=True)
+    rows = fields.List(fields.Nested(ExportRowSchema), required=True)
+
+
+class AnswerSchema(Schema):
+    """What became of a row; without a reason it was taken."""
+
+    application = fields.String(required=True, validate=WORD)
+    reason = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class EarlierSchema(Schema):
+    """What a learner converted before this system, or from other sources such as courses taken elsewhere."""
+
+    credit_points = fields.Integer(required=True, validate=validate.Range(0, MAX_POINTS))
+    note = fields.String(required=True, validate=validate.Length(min=1, max=500))
