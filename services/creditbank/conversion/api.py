@@ -21,19 +21,19 @@ from services.creditbank.conversion.deciding import Decision, Undo
 from services.creditbank.conversion.domain import WITHOUT_END, ConversionRule, Policy
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.conversion.schemas import (
-    AnswerSchema,
+    ApplicationDecisionSchema,
     ApplicationFilters,
     ApplicationSchema,
+    ApplicationUndoSchema,
     ConversionRuleSchema,
-    DecisionSchema,
     EarlierSchema,
-    ExportSchema,
+    ExemptionExportSchema,
+    ExportAnswerSchema,
     KeptPolicySchema,
     KeptRuleSchema,
     PolicySchema,
     RuleFilters,
-    UndoSchema,
-    WishSchema,
+    ExemptionWishSchema,
 )
 
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
@@ -144,7 +144,7 @@ def retire_rule(code: str, version: int) -> dict[str, Any]:
 
 @blp.route("/accounts/<learner_id>/conversion-applications", methods=["POST"])
 @allow(Role.LEARNER, owning=account_owner)
-@blp.arguments(WishSchema)
+@blp.arguments(ExemptionWishSchema)
 @blp.response(200, ApplicationSchema)
 def apply(given: dict[str, str], learner_id: str) -> dict[str, Any]:
     """File an application for oneself; filed twice, it is one."""
@@ -190,7 +190,7 @@ def accept_offer(application: str) -> dict[str, Any]:
 
 @blp.route("/conversion-decisions", methods=["POST"])
 @allow(*DECIDERS)
-@blp.arguments(DecisionSchema(many=True))
+@blp.arguments(ApplicationDecisionSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def decide(body: list[dict[str, str]]) -> list[Judged]:
     """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`."""
@@ -204,7 +204,7 @@ def decide(body: list[dict[str, str]]) -> list[Judged]:
 
 @blp.route("/conversion-undos", methods=["POST"])
 @allow(Role.REGISTRY, Role.OPERATOR)
-@blp.arguments(UndoSchema(many=True))
+@blp.arguments(ApplicationUndoSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def undo(body: list[dict[str, Any]]) -> list[Judged]:
     """Take decisions back within the undo window; each goes back with its hold kept, and nobody is told."""
@@ -214,7 +214,7 @@ def undo(body: list[dict[str, Any]]) -> list[Judged]:
 
 @blp.route("/exemption-exports", methods=["POST"])
 @allow(Role.REGISTRY)
-@blp.response(200, ExportSchema)
+@blp.response(200, ExemptionExportSchema)
 def export() -> dict[str, Any]:
     """Put new exemptions, and rejected ones again, into the next export for the registry's system."""
     number = exporting.export(caller().subject)
@@ -223,7 +223,7 @@ def export() -> dict[str, Any]:
 
 @blp.route("/exemption-exports/<int:number>", methods=["GET"])
 @allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
-@blp.response(200, ExportSchema)
+@blp.response(200, ExemptionExportSchema)
 def get_export(number: int) -> dict[str, Any]:
     """What went out in an export, as it went."""
     return {"number": number, "rows": exporting.row_of(number)["rows"]}
@@ -239,7 +239,7 @@ def get_sheet(number: int) -> Response:
 
 @blp.route("/exemption-exports/<int:number>/acknowledgement", methods=["POST"])
 @allow(Role.REGISTRY)
-@blp.arguments(AnswerSchema(many=True))
+@blp.arguments(ExportAnswerSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def acknowledge(body: list[dict[str, str]], number: int) -> list[Judged]:
     """Note what the registry's system took; what it rejected, with a reason, goes out again."""

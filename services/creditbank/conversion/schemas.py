@@ -23,7 +23,7 @@ def _one_of(words: type[StrEnum]) -> validate.OneOf:
     return validate.OneOf([str(one) for one in words])
 
 
-class WindowSchema(Schema):
+class ApplicationWindowSchema(Schema):
     """Applications for a term are taken from the first of these days to the last."""
 
     term = fields.String(required=True, validate=TERM)
@@ -66,7 +66,7 @@ class PolicySchema(Schema):
     never_exempt_kinds = fields.List(
         fields.String(validate=_one_of(CourseKind)), load_default=list, validate=validate.Length(max=4)
     )
-    windows = fields.List(fields.Nested(WindowSchema), load_default=list, validate=validate.Length(max=100))
+    windows = fields.List(fields.Nested(ApplicationWindowSchema), load_default=list, validate=validate.Length(max=100))
     steps = fields.List(
         fields.Nested(ReviewStepSchema),
         load_default=lambda: [{"step": "department", "working_days": 3}, {"step": "registry", "working_days": 5}],
@@ -139,7 +139,7 @@ class RuleFilters(PageArgs):
     state = fields.String(load_default=None, validate=_one_of(RuleState))
 
 
-class WishSchema(Schema):
+class ExemptionWishSchema(Schema):
     """The rule by which, and the course or module from which, a learner wishes to be excused."""
 
     rule = fields.String(required=True, validate=CODE)
@@ -211,7 +211,7 @@ class ApplicationFilters(PageArgs):
     is_case = fields.Boolean(load_default=None)
 
 
-class DecisionSchema(Schema):
+class ApplicationDecisionSchema(Schema):
     """One decision of many; refused with a reason that the learner reads."""
 
     application = fields.String(required=True, validate=WORD)
@@ -219,7 +219,7 @@ class DecisionSchema(Schema):
     reason = fields.String(load_default="", validate=validate.Length(max=500))
 
 
-class UndoSchema(Schema):
+class ApplicationUndoSchema(Schema):
     """One decision to take back; a rule version judges from now on, if one is named."""
 
     application = fields.String(required=True, validate=WORD)
@@ -228,7 +228,7 @@ class UndoSchema(Schema):
     module = fields.String(load_default="", validate=validate.Length(max=64))
 
 
-class ExportRowSchema(Schema):
+class ExemptionRowSchema(Schema):
     """An exemption as the registry's system takes it."""
 
     application = fields.String(required=True)
@@ -244,14 +244,14 @@ class ExportRowSchema(Schema):
     grade = fields.String(required=True)
 
 
-class ExportSchema(Schema):
+class ExemptionExportSchema(Schema):
     """What went out; number 0 with no rows: there was nothing to send."""
 
     number = fields.Integer(required=True)
-    rows = fields.List(fields.Nested(ExportRowSchema), required=True)
+    rows = fields.List(fields.Nested(ExemptionRowSchema), required=True)
 
 
-class AnswerSchema(Schema):
+class ExportAnswerSchema(Schema):
     """What became of a row; without a reason it was taken."""
 
     application = fields.String(required=True, validate=WORD)
