@@ -28,12 +28,12 @@ from services.creditbank.conversion.schemas import (
     ConversionRuleSchema,
     EarlierSchema,
     ExemptionExportSchema,
+    ExemptionWishSchema,
     ExportAnswerSchema,
     KeptPolicySchema,
     KeptRuleSchema,
     PolicySchema,
     RuleFilters,
-    ExemptionWishSchema,
 )
 
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)

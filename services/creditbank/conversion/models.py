@@ -18,7 +18,7 @@ from services.creditbank.conversion.domain import ConversionRule, Policy, RuleSt
 VERSION_DIGITS = 4
 
 
-class Policies(me.Document):
+class ConversionPolicies(me.Document):
     """By `<code>:<version>`; a version is never changed. Dates are ISO texts, as they are in the document."""
 
     meta = {"collection": "conversion_policies", "auto_create_index": False, "strict": False}
@@ -55,7 +55,7 @@ class ConversionSchemes(me.Document):
     teo = me.StringField()
 
 
-class Applications(me.Document):
+class ConversionApplications(me.Document):
     """By application; dates are ISO texts. `release_at` stands as long as a decision was not told."""
 
     meta = {
@@ -89,7 +89,7 @@ class EarlierConversions(me.Document):
     note = me.StringField()
 
 
-class Exports(me.Document):
+class ExemptionExports(me.Document):
     """By number, what went to the registry's system, row by row as it went."""
 
     meta = {"collection": "exemption_exports", "auto_create_index": False, "strict": False}
@@ -114,23 +114,25 @@ def _row(one: Policy | ConversionRule) -> Row:
 
 def policies_of(code: str) -> list[Policy]:
     """A policy document's versions, oldest first."""
-    return [_policy(row) for row in rows_of(Policies, {"_id": _range(code)}, sort=[("_id", 1)])]
+    return [_policy(row) for row in rows_of(ConversionPolicies, {"_id": _range(code)}, sort=[("_id", 1)])]
 
 
 def policy_at(code: str, version: int) -> Policy | None:
     """One version of a policy document."""
-    return next((_policy(row) for row in rows_of(Policies, {"_id": _place(code, version)})), None)
+    return next((_policy(row) for row in rows_of(ConversionPolicies, {"_id": _place(code, version)})), None)
 
 
 def policies_after(after: str, limit: int) -> list[Policy]:
     """Versions of policy documents in the order of their places, after one of them."""
-    return [_policy(row) for row in rows_of(Policies, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)]
+    return [
+        _policy(row) for row in rows_of(ConversionPolicies, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    ]
 
 
 def keep_policy(policy: Policy) -> None:
     """Keep a version of a policy document."""
     row = _row(policy)
-    write(Policies, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+    write(ConversionPolicies, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
 
 
 def _policy(row: Row) -> Policy:
@@ -203,83 +205,85 @@ def _application(row: Row) -> Application:
 
 def application(application_id: str) -> Application | None:
     """One application."""
-    return next((_application(row) for row in rows_of(Applications, {"_id": application_id})), None)
+    return next((_application(row) for row in rows_of(ConversionApplications, {"_id": application_id})), None)
 
 
 def applications_of(learner_ids: Collection[str]) -> list[Application]:
     """Every application of these learners, oldest first."""
-    found = rows_of(Applications, {"learner_id": {"$in": list(learner_ids)}})
+    found = rows_of(ConversionApplications, {"learner_id": {"$in": list(learner_ids)}})
     return sorted(map(_application, found), key=lambda one: (one.acts[0].at, one.id))
 
 
 def whose_stand(learner_ids: Collection[str]) -> set[str]:
     """Who of these learners has applications that stand."""
     where = {"learner_id": {"$in": list(learner_ids)}, "state": {"$in": [str(one) for one in STANDING]}}
-    return {row["learner_id"] for row in rows_of(Applications, where, ["learner_id"])}
+    return {row["learner_id"] for row in rows_of(ConversionApplications, where, ["learner_id"])}
 
 
 def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[Application]:
     """Applications in the order of their ids, after one of them."""
-    found = rows_of(Applications, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    found = rows_of(ConversionApplications, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
     return [_application(row) for row in found]
 
 
 def keep_applications(applications: Iterable[Application]) -> None:
     """Keep applications as they stand."""
     rows = [_application_row(one) for one in applications]
-    write(Applications, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+    write(ConversionApplications, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
 def move_applications(merged_id: str, survivor_id: str) -> None:
     """Hand a merged learner's applications to the survivor."""
-    write(Applications, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
+    write(ConversionApplications, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
 
 
 def to_release(now: datetime, limit: int) -> list[str]:
     """Applications whose decision can't be undone any more and is to be told."""
     where = {"release_at": {"$lte": now}, "is_released": False}
-    return [row["_id"] for row in rows_of(Applications, where, ["_id"], sort=[("release_at", 1)], limit=limit)]
+    return [
+        row["_id"] for row in rows_of(ConversionApplications, where, ["_id"], sort=[("release_at", 1)], limit=limit)
+    ]
 
 
 def due_until(day: date, limit: int) -> list[str]:
     """Applications under review that are due by a day."""
     where = {"due_on": {"$lte": day.isoformat()}, "state": State.REVIEW.value}
-    return [row["_id"] for row in rows_of(Applications, where, ["_id"], sort=[("due_on", 1)], limit=limit)]
+    return [row["_id"] for row in rows_of(ConversionApplications, where, ["_id"], sort=[("due_on", 1)], limit=limit)]
 
 
 def undated(limit: int) -> list[str]:
     """Applications under review that no calendar has dated yet."""
     where = {"due_on": None, "state": State.REVIEW.value}
-    return [row["_id"] for row in rows_of(Applications, where, ["_id"], limit=limit)]
+    return [row["_id"] for row in rows_of(ConversionApplications, where, ["_id"], limit=limit)]
 
 
 def to_export(limit: int) -> list[Application]:
     """Exemptions that were told and are not with the registry's system, or were rejected by it."""
     out = [Export.NONE.value, Export.REJECTED.value]
     where = {"state": State.GRANTED.value, "is_released": True, "export_state": {"$in": out}}
-    return [_application(row) for row in rows_of(Applications, where, sort=[("_id", 1)], limit=limit)]
+    return [_application(row) for row in rows_of(ConversionApplications, where, sort=[("_id", 1)], limit=limit)]
 
 
 def exported_in(number: int) -> list[Application]:
     """The exemptions whose last export was this one."""
-    return [_application(row) for row in rows_of(Applications, {"export": number}, sort=[("_id", 1)])]
+    return [_application(row) for row in rows_of(ConversionApplications, {"export": number}, sort=[("_id", 1)])]
 
 
 def latest_export() -> int:
     """The number of the last export."""
-    rows = rows_of(Exports, {}, ["_id"], sort=[("_id", -1)], limit=1)
+    rows = rows_of(ExemptionExports, {}, ["_id"], sort=[("_id", -1)], limit=1)
     return int(rows[0]["_id"]) if rows else 0
 
 
 def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
     """Keep what went out."""
     row: Row = {"_id": number, "by": by, "at": at, "rows": rows}
-    write(Exports, [ReplaceOne({"_id": number}, row, upsert=True)])
+    write(ExemptionExports, [ReplaceOne({"_id": number}, row, upsert=True)])
 
 
 def export_row(number: int) -> Row | None:
     """What went out in one export."""
-    return next(iter(rows_of(Exports, {"_id": number})), None)
+    return next(iter(rows_of(ExemptionExports, {"_id": number})), None)
 
 
 def earlier_points(learner_id: str) -> int:
