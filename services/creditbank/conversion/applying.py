@@ -41,7 +41,8 @@ from services.creditbank.recognition.domain import Outcome
 LEARNER = "learner:"
 NAMES = uuid.UUID("6c4a5b0e-8a5e-5d6b-9f3b-8b1d0c7e2a11")
 APPLICATION = "application"  # what waits: an application for its result to be final
-PASSING = frozenset({CREDIT_PROVISIONAL.code, CREDIT_UNNUMBERED.code, ACCOUNT_HELD_UP.code, "account_frozen"})
+COMING = frozenset({CREDIT_PROVISIONAL.code, CREDIT_UNNUMBERED.code})  # what an application is filed on, and waits for
+PASSING = COMING | {ACCOUNT_HELD_UP.code, "account_frozen"}  # what keeps one waiting that waits already
 MACHINE = "bank"
 
 
@@ -126,7 +127,7 @@ def move_applications(survivor_id: str, merged_id: str) -> None:
     survivor_id = _named(survivor_id)
     if survivor_id == merged_id:
         return
-    schemes = {one.scheme for one in models.applications_of([merged_id])}
+    schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
     models.move_applications(merged_id, survivor_id)
     review_touched({(survivor_id, scheme) for scheme in schemes})
 
@@ -247,11 +248,11 @@ def _filed(one: Application, own: Sequence[Application]) -> Application:
         department=studies.department,
         class_name=studies.class_name,
     )
-    return kept(_held_or_waiting(one, standing))
+    return kept(_held_or_waiting(one, standing, COMING))
 
 
-def _held_or_waiting(one: Application, standing: Standing) -> Application:
-    """Hold the points and go to the first step; wait while they are not final, or not numbered. Refusal otherwise."""
+def _held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
+    """Hold the points and go to the first step, or wait, for these reasons; Refusal for any other."""
     points = one.target.credit_points
     try:
         if standing.is_final:
@@ -260,7 +261,7 @@ def _held_or_waiting(one: Application, standing: Standing) -> Application:
             waiters.done(APPLICATION, [one.id])
             return first_step(replace(held, held=points, level=standing.level))
     except Refusal as refusal:
-        if refusal.code not in PASSING:
+        if refusal.code not in reasons:
             raise
     waiters.wait(APPLICATION, one.id, f"final:{one.learner_id}:{one.scheme}", one.cause)
     return replace(one, state=State.WAITING)
@@ -269,7 +270,7 @@ def _held_or_waiting(one: Application, standing: Standing) -> Application:
 def _review(learner_id: str, scheme: str) -> None:
     """Look at every standing application of a learner on one holding, after it changed."""
     outcomes = outcomes_from(learner_id, scheme)
-    own = [one for one in models.applications_of([learner_id]) if one.scheme == scheme and one.state in STANDING]
+    own = [one for one in models.applications_of([learner_id]) if one.scheme == scheme and _may_be_lost(one)]
     _let_fall(learner_id, scheme, own, outcomes)
     _take_back(learner_id, scheme, own, outcomes)
     for one in own:
@@ -277,11 +278,16 @@ def _review(learner_id: str, scheme: str) -> None:
             _go_on(one)
 
 
+def _may_be_lost(one: Application) -> bool:
+    """Whether it stands, or still has the hold of a refusal that nobody was told of."""
+    return one.state in STANDING or one.held > 0
+
+
 def _go_on(one: Application) -> None:
     """Judge again what waited: it goes on, waits on, or is refused with the next best offer."""
     own = models.applications_of([one.learner_id])
     try:
-        kept(_held_or_waiting(one, rejudged(one, own)))
+        kept(_held_or_waiting(one, rejudged(one, own), PASSING))
     except Refusal as refusal:
         waiters.done(APPLICATION, [one.id])
         refuse(one, because_of(refusal), MACHINE)

@@ -215,8 +215,9 @@ def applications_of(learner_ids: Collection[str]) -> list[Application]:
 
 
 def whose_stand(learner_ids: Collection[str]) -> set[str]:
-    """Who of these learners has applications that stand."""
-    where = {"learner_id": {"$in": list(learner_ids)}, "state": {"$in": [str(one) for one in STANDING]}}
+    """Who of these learners has applications that stand, or whose decision can still be undone."""
+    stands = {"$or": [{"state": {"$in": [str(one) for one in STANDING]}}, {"release_at": {"$exists": True}}]}
+    where = {"learner_id": {"$in": list(learner_ids)}} | stands
     return {row["learner_id"] for row in rows_of(ConversionApplications, where, ["learner_id"])}
 
 

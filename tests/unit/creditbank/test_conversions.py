@@ -249,6 +249,27 @@ def test_an_annulment_takes_held_points_and_the_application_falls(assessment: As
     audited()
 
 
+def test_a_refusal_nobody_was_told_of_loses_its_hold_to_an_annulment(assessment: Assessment, day: Day) -> None:
+    one = file()
+    decide(one, BY_DEPARTMENT, is_approval=False)
+    assessment.tell(annulled("mei"))
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    assert (now(one).state, now(one).held, told(*OUTCOMES)) == (State.FALLEN, 0, ["ConversionDecided"])
+    audited()
+
+
+def test_an_account_whose_news_is_held_up_files_nothing_and_keeps_what_waits_waiting(assessment: Assessment) -> None:
+    assessment.tell(registered("lan"), record("lan"), publicised("lan", "0002"))
+    waiting = file(learner_id="lan")
+    database()["strands"].update_many({"_id": {"$in": ["learner:mei", "learner:lan"]}}, {"$set": {"dead": {"x": [1]}}})
+    assert refused(file) == "account_held_up"
+    database()["schemes"].update_one({"_id": "cloud-ops"}, {"$set": {"needs_certificate_number": False}})
+    database()["outcomes"].update_many({"learner_id": "lan"}, {"$set": {"state": "final"}})
+    applying.retry_waiting([waiting.id])
+    assert now(waiting).state == State.WAITING
+
+
 def test_the_newest_application_falls_first_and_its_rest_is_available_again(assessment: Assessment, day: Day) -> None:
     courses = (*COURSES, Course(code="KJ2109", name="管理会计", credit_points=200, kind=CourseKind.CORE, term=5))
     assessment.tell(curriculum(courses, revision=2), finalised("mei", "0003", level=3))
