@@ -56,7 +56,7 @@ POLICY = Policy(
 )
 BASICS, TAX = Target("KJ2101", 200, "免修"), Target("KJ2130", 400, "免修")
 MODULE, WRONG = Target("KJ2130", 200, "免修", module="KJ2130-1"), Target("KJ2103", 400, "免修")
-BOOKKEEPING = Target("KJ2140", 200, "免修")
+MANAGEMENT, AUDIT = Target("KJ2140", 200, "免修"), Target("KJ2150", 400, "免修")
 FIRST = ConversionRule("finance-1", 0, "measures", "630302", 2019, SCHEME, (Level(1),), (BASICS,), FROM, UNTIL)
 SECOND = replace(FIRST, code="finance-2", levels=(Level(2),), targets=(TAX, MODULE))
 CLASSES = (Actor("zhou", {Role.DEPARTMENT}), Actor("qian", {Role.DEPARTMENT}))
@@ -76,6 +76,7 @@ COURSES = (
     course("KJ2103", "中级财务会计", 400),
     course("KJ2130", "税务会计", 400, modules=(module("KJ2130-1", "个税核算", 200),)),
     course("KJ2140", "管理会计", 200),
+    course("KJ2150", "审计", 400),
 )
 
 
@@ -217,13 +218,14 @@ def test_a_bulk_approval_and_the_batch_that_was_wrong(assessment: Assessment, da
 
 def all_filed(assessment: Assessment, day: Day) -> dict[str, Application]:
     """Everybody's application, after the department."""
-    publish(replace(FIRST, code="advanced", levels=(Level(2),), targets=(WRONG,)))
-    publish(replace(FIRST, code="management", levels=(Level(2),), targets=(BOOKKEEPING,)))
+    publish(replace(SECOND, targets=(WRONG,)))
+    for code, target in (("management", MANAGEMENT), ("audit", AUDIT)):
+        publish(replace(SECOND, code=code, targets=(target,)))
     enrol_many(assessment, [*RIGHT, *MISTAKEN, "barred", "reviewed"])
     enrol_many(assessment, ["cont"], department="继续教育学院")
     day.set(at(9, 6))
-    wishes = dict.fromkeys((*RIGHT, "reviewed", "cont"), Wish("finance-2", "KJ2130"))
-    wishes |= dict.fromkeys(MISTAKEN, Wish("advanced", "KJ2103")) | {"barred": Wish("management", "KJ2140")}
+    wishes = dict.fromkeys((*RIGHT, "reviewed", "cont"), Wish("audit", "KJ2150"))
+    wishes |= dict.fromkeys(MISTAKEN, Wish("finance-2", "KJ2103")) | {"barred": Wish("management", "KJ2140")}
     filed = {name: applying.apply(name, wish, f"user-{name}") for name, wish in wishes.items()}
     assert approve([filed["reviewed"]], WANG) == {"accepted": 1}
     assert approve([one for name, one in filed.items() if name != "reviewed"], CLASSES[0]) == {"accepted": 21}
@@ -233,7 +235,7 @@ def all_filed(assessment: Assessment, day: Day) -> dict[str, Application]:
 def undo_the_mistaken(filed: dict[str, Application], day: Day) -> None:
     """Eleven minutes later they are back with their holds, another version judges them, and nobody is told."""
     day.set(at(9, 6, 9, 11))
-    version = publish(replace(FIRST, code="advanced", levels=(Level(2),), targets=(TAX,))).version
+    version = publish(replace(SECOND, targets=(TAX,))).version
     undone = deciding.undo([Undo(n, filed[one].id, version) for n, one in enumerate(MISTAKEN)], LI)
     assert (len(undone.accepted), undone.refused) == (4, [])
     back = {(now(filed[one]).step, now(filed[one]).target.course, pockets(one)) for one in MISTAKEN}
@@ -246,7 +248,7 @@ def export_twice() -> None:
     """The registry's system rejects two; the next export holds those two."""
     number = exporting.export("li")
     rows = exporting.row_of(number)["rows"]
-    assert Counter(row["course"] for row in rows) == {"KJ2130": 19}
+    assert Counter(row["course"] for row in rows) == {"KJ2150": 15, "KJ2130": 4}
     rejected = [Answer(n, row["application"], "unknown student") for n, row in enumerate(rows[:2])]
     taken = [Answer(n, row["application"], "") for n, row in enumerate(rows[2:], 2)]
     assert exporting.acknowledge(number, [*rejected, *taken], "registry's system").refused == []

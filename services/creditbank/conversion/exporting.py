@@ -58,7 +58,7 @@ def acknowledge(number: int, answers: Sequence[Answer], by: str) -> Sifted[Answe
 
 def row_of(number: int) -> Row:
     """What went out in an export; Refusal when there was none of this number."""
-    found = models.export_row(number)
+    found = models.export_row(number) if 0 < number <= models.latest_export() else None
     if found is None:
         raise NOT_FOUND(what="export", id=number)
     return found
