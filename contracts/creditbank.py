@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 from chassis.bus.event import Announcement
 from contracts.terms import Level
+
+# What entries say that move points between an account's own pockets: their news is told by what is decided.
+POCKET_MOVES = frozenset({"hold", "spend", "release", "undo", "unspend"})
 
 
 class OfLearner(Announcement, frozen=True, kw_only=True):
@@ -29,7 +33,8 @@ class CreditPosted(OfEntry, frozen=True, kw_only=True):
     """An entry was added to an account. Points are the entry's change, in credit_points (100 are one credit).
 
     `cause` of the event is the event that was settled, `what` its type or the command's. An entry without postings has
-    zero in both pockets.
+    zero in both pockets. An entry that moves points between pockets for an application says so in `what`: hold, spend,
+    release, undo or unspend.
     """
 
     scheme: str
@@ -70,6 +75,64 @@ class CredentialRevoked(OfCredential, frozen=True, kw_only=True):
     """A credential vouches for nothing any more; `what` is the type of the event that took its ground."""
 
     what: str
+
+
+class OfApplication(OfLearner, frozen=True, kw_only=True):
+    """About an application to be excused from a course, or from one module of it."""
+
+    application_id: str
+    scheme: str
+    level: Level
+    course: str
+    credit_points: int
+    module: str = ""
+
+
+class ConversionDecided(OfApplication, frozen=True, kw_only=True):
+    """An application ended: `decision` is granted, refused or fallen. Told once the decision can't be undone any more.
+
+    `code` and the two sentences say why, where it was not granted.
+    """
+
+    decision: str
+    code: str = ""
+    reason_en: str = ""
+    reason_zh: str = ""
+
+
+class ConversionOffered(OfApplication, frozen=True, kw_only=True):
+    """Instead of a refused application this one would stand; the offer is open until the end of a day."""
+
+    until: date | None = None
+
+
+class DeadlineNear(OfApplication, frozen=True, kw_only=True):
+    """A step of an application is due: after this day it goes on without whoever should have decided."""
+
+    step: str
+    due_on: date
+
+
+class OfExemption(OfApplication, frozen=True, kw_only=True):
+    """`term` is like 2020-2021-2; `kind` course 免修, attendance 免听, exam 免考 or replaced 课程替代."""
+
+    student_number: str
+    programme: str
+    entry_year: int
+    term: str
+    kind: str
+
+
+class ExemptionGranted(OfExemption, frozen=True, kw_only=True):
+    """A learner is excused from a course or module."""
+
+
+class ExemptionWithdrawn(OfExemption, frozen=True, kw_only=True):
+    """A learner is no longer excused: the credit that was spent on it was taken back."""
+
+    code: str = ""
+    reason_en: str = ""
+    reason_zh: str = ""
 
 
 class AccountsMerged(OfLearner, frozen=True, kw_only=True):

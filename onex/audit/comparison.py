@@ -13,6 +13,7 @@ ISSUED = "issued"
 LIVE = ("publicised", "final")
 OF_RESULTS = (*LIVE, "annulled")
 MERGE = "LearnersMerged"
+UNTOLD = {MERGE, "hold", "spend", "release", "undo", "unspend"}  # entries that no notice tells of
 Item = Mapping[str, Any]
 
 
@@ -168,7 +169,7 @@ class Comparison:
         name, told = f"{learner_id}:{entry['number']}", entry["announced"]
         if told is None:
             self.wrong("credit_not_announced", name, entry["result_id"] or entry["what"])
-        elif _change(entry, "available") and entry["what"] != MERGE:
+        elif _change(entry, "available") and entry["what"] not in UNTOLD:
             self.compare_told("credit_not_told", name, told, "creditbank")
 
     def compare_told(self, kind: str, about: str, told: Item, source: str) -> None:

@@ -103,6 +103,48 @@ def curriculum_puts(samples: Samples) -> Iterator[Put]:
         yield "training", f"/pass-marks/{one['programme']}", picked(one, "pass_mark")
 
 
+def load_conversion(demo: Demo, bar: Bar) -> None:
+    """Load the policy and the conversion rules, as defaults; what the bank has yet to hear of is waited for."""
+    left = list(conversion_puts(demo.samples))
+    total = len(left)
+
+    def put_some() -> Progress:
+        while left and is_put(demo, left[0]):
+            left.pop(0)
+        return total - len(left), total
+
+    wait_for(bar, "rules of certificates that the bank knows", put_some, demo.patience())
+
+
+def is_put(demo: Demo, put: Put) -> bool:
+    """Put a rule; False while the bank has not heard of its certificate."""
+    try:
+        demo.operator.put(*put)
+    except Answered as refused:
+        if refused.code != "scheme_unknown":
+            raise
+        return False
+    return True
+
+
+def conversion_puts(samples: Samples) -> Iterator[Put]:
+    """The policy document, and of each of the annex's rows a rule for each entry year."""
+    [policy] = samples.annex("policies")
+    yield "creditbank", f"/conversion-policies/{policy['code']}", without(policy, "code")
+    years = {one["programme"]: one["entry_years"] for one in samples.annex("curricula")}
+    lasting = {"policy": policy["code"], **picked(policy, "valid_from valid_until is_folklore_default")}
+    note = "Folklore default, not a published rule: edit it before real use."
+    for row in samples.annex("conversion"):
+        for year in years[row["programme"]]:
+            body = picked(row, "programme scheme targets") | {
+                "entry_year": year,
+                "levels": [row["level"]],
+                "note": note,
+            }
+            code = f"{row['scheme']}-{row['level']}-{row['programme']}-{year}"
+            yield "creditbank", f"/conversion-rules/{code}", body | lasting
+
+
 def plan_puts(samples: Samples) -> Iterator[Put]:
     """The assessment plans."""
     for one in samples.plans:
@@ -302,6 +344,7 @@ STAGES = (
     ("resits", submit_resits),
     ("publicity of resits closed", close_publicity),
     ("credit", wait_for_credit),
+    ("conversion rules", load_conversion),
     ("certificates", report_certificates),
     ("notices", wait_for_notices),
     ("demo users", add_users),

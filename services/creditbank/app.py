@@ -8,6 +8,7 @@ from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
+from services.creditbank.conversion import api as conversion
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
@@ -21,7 +22,17 @@ RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OP
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
-BLUEPRINTS = [ledger.blp, recognition.blp, proposals.blp, papers.blp, LETTERS, RECOVERING, RESENDING, REPLAYING]
+BLUEPRINTS = [
+    ledger.blp,
+    recognition.blp,
+    proposals.blp,
+    conversion.blp,
+    papers.blp,
+    LETTERS,
+    RECOVERING,
+    RESENDING,
+    REPLAYING,
+]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(

@@ -24,7 +24,11 @@ from contracts.enrolment import (
     StudentRecordChanged,
 )
 from contracts.enrolment import Course as PublishedCourse
+from contracts.terms import Level
 from contracts.training import CourseResultFinalised
+from services.creditbank.conversion.applying import move_applications, review_touched
+from services.creditbank.conversion.commands import keep_schemes
+from services.creditbank.conversion.domain import SchemeLevels
 from services.creditbank.curricula.commands import (
     keep_calendars,
     keep_course_results,
@@ -56,6 +60,7 @@ STATES = {
 def on_results(events: Sequence[Event[OfResult]]) -> None:
     """A result is publicised, final, corrected or annulled: the account shows what it is worth now."""
     touched = settle([outcome_of(event) for event in events])
+    review_touched(touched)
     review_credentials({learner_id for learner_id, _ in touched})
 
 
@@ -86,6 +91,7 @@ def state_of(body: OfResult) -> OutcomeState:
 def on_certificates(events: Sequence[Event[CertificateIssued | CertificateRevoked]]) -> None:
     """A certificate's number is on record, or was revoked: what may be spent depends on it."""
     touched = mark_certificates([mark_of(event) for event in events])
+    review_touched(touched)
     review_credentials({learner_id for learner_id, _ in touched})
 
 
@@ -116,11 +122,14 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
         move_credentials(event.body.merged_id)
         move_course_results(event.body.survivor_id, event.body.merged_id)
         move_student_records(event.body.survivor_id, event.body.merged_id)
+        move_applications(event.body.survivor_id, event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
-    """A scheme says whether its points wait for the certificate's number, and what it is called on papers."""
+    """A scheme says whether its points wait for the certificate's number, what it is called, and its levels."""
     note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
+    bodies = [event.body for event in events]
+    keep_schemes([SchemeLevels(one.scheme, one.name, tuple(map(Level, one.levels)), one.teo) for one in bodies])
     name_schemes({event.body.scheme: (event.body.name, event.body.teo) for event in events})
 
 

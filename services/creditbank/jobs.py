@@ -1,10 +1,12 @@
-"""What time brings to the credit bank: what waits is tried again, for ever; each day the ledger's root is signed."""
+"""What time brings to the credit bank: what waits is tried again, for ever; decisions, deadlines, a root each day."""
 
 from __future__ import annotations
 
 from chassis import waiters
 from chassis.database import transactional
 from chassis.worker import Job
+from services.creditbank.conversion.applying import APPLICATION, retry_waiting
+from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.ledger.export import DailyRoot
 from services.creditbank.ledger.roots import Roots
 from services.creditbank.papers.commands import review_credentials
@@ -27,10 +29,18 @@ def rerate_some() -> bool:
     return True
 
 
+def settle_applications() -> bool:
+    """Lead on applications whose result became final; True when there are more."""
+    return waiters.sweep(APPLICATION, retry_waiting)
+
+
 def jobs(roots: Roots) -> list[Job]:
     """The table of jobs; `roots` is where the ledger's roots are exported."""
     return [
         Job("settle_waiting", settle_waiting, every_seconds=1.0),
+        Job("settle_applications", settle_applications, every_seconds=1.0),
+        Job("release_decisions", release_decisions, every_seconds=5.0),
+        Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", rerate_some, every_seconds=1.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),

@@ -15,7 +15,19 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import AccountFrozen, AccountUnfrozen, CredentialIssued, CredentialRevoked, CreditPosted
+from contracts.creditbank import (
+    POCKET_MOVES,
+    AccountFrozen,
+    AccountUnfrozen,
+    ConversionDecided,
+    ConversionOffered,
+    CredentialIssued,
+    CredentialRevoked,
+    CreditPosted,
+    DeadlineNear,
+    ExemptionWithdrawn,
+    OfApplication,
+)
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
@@ -40,20 +52,30 @@ Told = (
     | CredentialRevoked
     | AccountFrozen
     | AccountUnfrozen
+    | ConversionDecided
+    | ConversionOffered
+    | DeadlineNear
+    | ExemptionWithdrawn
 )
 Entered = CreditPosted | AccountFrozen | AccountUnfrozen
 
 
 def on_news(events: Sequence[Event[Told]]) -> None:
     """Queue a notice of each thing that happened; points of a pass go into the notice that told of it."""
-    queue_notices([news_of(event) for event in events if not is_of_merge(event.body)])
-    posted = [(event.cause, event.body) for event in events if isinstance(event.body, CreditPosted)]
+    news = [event for event in events if not is_of_pockets(event.body)]
+    queue_notices([news_of(event) for event in news if not is_of_merge(event.body)])
+    posted = [(event.cause, event.body) for event in news if isinstance(event.body, CreditPosted)]
     add_points({cause: body.provisional_points for cause, body in posted if body.available_points == 0})
 
 
 def is_of_merge(body: Told) -> bool:
     """Whether something only went from one account of a person to another, which is no news to them."""
     return isinstance(body, Entered) and body.what == LearnersMerged.__name__
+
+
+def is_of_pockets(body: Told) -> bool:
+    """Whether points only moved for an application, of which the decision tells."""
+    return isinstance(body, CreditPosted) and body.what in POCKET_MOVES
 
 
 def news_of(event: Event[Told]) -> News:
@@ -74,6 +96,17 @@ def news_of(event: Event[Told]) -> News:
 def person_of(key: str) -> str:
     """The learner that the events of this key concern since the last merge."""
     return survivor_of(key).removeprefix("learner:")
+
+
+def facts_of(body: OfApplication, **more: str) -> dict[str, Any]:
+    """What is told of an application."""
+    said = {"application_id": body.application_id, "course": body.course, "module": body.module}
+    return said | {"credit_points": body.credit_points} | more
+
+
+def reasons_of(body: ConversionDecided | ExemptionWithdrawn) -> dict[str, str]:
+    """Why, as far as somebody said so."""
+    return {"code": body.code, "reason_en": body.reason_en, "reason_zh": body.reason_zh} if body.code else {}
 
 
 FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
@@ -102,6 +135,10 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     CredentialRevoked: lambda body: {"credential": body.credential},
     AccountFrozen: lambda body: {"reason": body.reason},
     AccountUnfrozen: lambda body: {"reason": body.reason},
+    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body)),
+    ConversionOffered: lambda body: facts_of(body, until=body.until.isoformat() if body.until else ""),
+    DeadlineNear: lambda body: facts_of(body, step=body.step, due_on=body.due_on.isoformat()),
+    ExemptionWithdrawn: lambda body: facts_of(body, **reasons_of(body)),
 }
 
 

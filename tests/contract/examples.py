@@ -6,6 +6,7 @@ Never change one: its sample is what was announced on that day. Append another o
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from chassis.bus.event import Announcement
 from contracts import assessment, creditbank, enrolment, training
@@ -239,6 +240,21 @@ OF_ASSESSMENT: tuple[Announcement, ...] = (
     ),
 )
 
+APPLICATION: dict[str, Any] = {
+    "learner_id": LEARNER,
+    "application_id": "5d0f6b6f0f0f5a1e9b8b6c2f4a3d2e10",
+    "scheme": "smart-finance",
+    "level": Level.INTERMEDIATE,
+    "course": "KJ2105",
+    "credit_points": 400,
+}
+EXEMPTION: dict[str, Any] = {
+    "student_number": "2019040117",
+    "programme": "630302",
+    "entry_year": 2019,
+    "term": "2021-2022-1",
+    "kind": "course",
+}
 OF_CREDITBANK: tuple[Announcement, ...] = (
     creditbank.CreditPosted(
         learner_id=LEARNER,
@@ -287,6 +303,36 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         scheme="dementia-care",
         level=Level.INTERMEDIATE,
         what="ResultAnnulled",
+    ),
+    creditbank.CreditPosted(
+        learner_id=LEARNER,
+        entry_number=4,
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        provisional_points=0,
+        available_points=-400,
+        provisional_balance=0,
+        available_balance=0,
+        what="hold",
+    ),
+    creditbank.ConversionDecided(**APPLICATION, decision="granted"),
+    creditbank.ConversionDecided(
+        **APPLICATION,
+        module="KJ2105-2",
+        decision="refused",
+        code="above_balance",
+        reason_en="This takes 400 points; 200 are available.",
+        reason_zh="此项需要积分 400，可用积分为 200。",
+    ),
+    creditbank.ConversionOffered(**APPLICATION, module="KJ2105-2", until=date(2021, 9, 28)),
+    creditbank.DeadlineNear(**APPLICATION, step="registry", due_on=date(2021, 9, 28)),
+    creditbank.ExemptionGranted(**APPLICATION, **EXEMPTION),
+    creditbank.ExemptionWithdrawn(
+        **APPLICATION,
+        **EXEMPTION,
+        code="application_fell",
+        reason_en="The credit was taken back.",
+        reason_zh="积分已被收回。",
     ),
     creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
 )

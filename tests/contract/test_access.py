@@ -68,7 +68,10 @@ def test_learners_change_nothing_but_what_is_theirs(made: str) -> None:
         if row[0] != "GET" and row[learners] and not row[2]
     }
     assert changing == {
+        ("creditbank", "POST", "`/accounts/<learner_id>/conversion-applications`"): "own",
         ("creditbank", "POST", "`/accounts/<learner_id>/credentials`"): "own",
+        ("creditbank", "POST", "`/conversion-applications/<application>/offer`"): "own",
+        ("creditbank", "PUT", "`/conversion-applications/<application>/withdrawal`"): "own",
         ("notify", "POST", "`/mailboxes/<learner_id>/notices/<notice_id>/read`"): "own",
         ("notify", "PUT", "`/mailboxes/<learner_id>/preference`"): "own",
         ("portal", "POST", "`/credentials`"): "yes",

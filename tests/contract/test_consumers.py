@@ -22,9 +22,14 @@ from contracts.creditbank import (
     AccountFrozen,
     AccountsMerged,
     AccountUnfrozen,
+    ConversionDecided,
+    ConversionOffered,
     CredentialIssued,
     CredentialRevoked,
     CreditPosted,
+    DeadlineNear,
+    ExemptionGranted,
+    ExemptionWithdrawn,
 )
 from contracts.enrolment import (
     CalendarPublished,
@@ -72,11 +77,17 @@ CONSUMERS: Mapping[Kind, str] = {
     CredentialIssued: "notify",
     CredentialRevoked: "notify",
     AccountsMerged: "notify",
+    ConversionDecided: "notify",
+    ConversionOffered: "notify",
+    DeadlineNear: "notify",
+    ExemptionGranted: "training",
+    ExemptionWithdrawn: "training notify",
 }
 
 IN_SHEETS = "learners are found through enrolment's match; lists with names and classes of one's own come later"
 ERASURE = "erasure comes later: without the key what they keep is unreadable already"
 OUTCOMES = "outcomes other than certificates come later"
+EXCUSED = "lists of a course's students without those excused come later"
 NOTICES = "texts for what is taken back or put right come later"
 
 # Who does not listen yet, and what that waits for.
@@ -86,6 +97,8 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
         LearnerChanged: IN_SHEETS,
         LearnerErased: ERASURE,
         CalendarPublished: "attendance and timetables come later",
+        ExemptionGranted: EXCUSED,
+        ExemptionWithdrawn: EXCUSED,
     },
     "assessment": {
         LearnerRegistered: IN_SHEETS,
@@ -140,5 +153,5 @@ def test_no_service_listens_to_itself(service: str) -> None:
 
 def test_what_nobody_hears_yet_is_known() -> None:
     heard = set().union(*map(heard_by, SERVICES))
-    unheard = {FeeSettled, AccountsMerged}
+    unheard = {FeeSettled, AccountsMerged, ExemptionGranted}
     assert names(set(CONSUMERS) - heard) == names(unheard)

@@ -38,7 +38,10 @@ POCKETS = ("provisional", "available", "held", "spent")
 PLACES = frozenset({*POCKETS, "issued"})
 NOT_HASHED = frozenset({"_id", "at", "previous", "hash"})
 NUMBER_DIGITS = 6
-TOLD_ALWAYS = frozenset({"EnrolmentApproved", "CandidateRegistered", "ResultPublicised", "CertificateIssued"})
+OF_CONVERSION = {"ConversionDecided", "ConversionOffered", "DeadlineNear", "ExemptionWithdrawn"}
+OF_ROAD = {"EnrolmentApproved", "CandidateRegistered", "ResultPublicised", "CertificateIssued"}
+TOLD_ALWAYS = frozenset(OF_ROAD | OF_CONVERSION)
+UNTOLD = frozenset({"LearnersMerged", "hold", "spend", "release", "undo", "unspend"})  # entries nobody is told of
 OPEN_LETTERS = ("waiting", "asked", "discarding")
 UNSENT = ("queued", "waiting")
 MOST_OF_A_KIND = 20
@@ -425,7 +428,7 @@ def is_news(row: Row) -> bool:
         return bool(_body(row)["verdict"] != "passed")
     if row["type"] == "CreditPosted":
         body = _body(row)
-        return bool(body["available_points"] and body.get("what") != "LearnersMerged")
+        return bool(body["available_points"] and body.get("what") not in UNTOLD)
     return False
 
 
@@ -445,7 +448,31 @@ def balances_told_wrong(picture: Picture) -> Findings:
             yield f"{learner_id} was told {told[learner_id]} points in all, the account shows {shown}"
 
 
+def conversions_wrong(picture: Picture) -> Findings:
+    """What accounts hold and have spent is what applications hold and have spent, and nobody is excused twice."""
+    due: Counter[tuple[str, str, str]] = Counter()
+    excused: Counter[tuple[str, str, str]] = Counter()
+    for one in picture.rows("creditbank", "conversion_applications"):
+        for pocket in ("held", "spent"):
+            due[one["learner_id"], one["scheme"], pocket] += one[pocket]
+        if one["state"] == "granted":
+            excused[one["learner_id"], one["target"]["course"], one["target"]["module"]] += 1
+    have = {
+        (learner_id, one["scheme"], pocket): one.get(pocket, 0)
+        for learner_id, account in picture.accounts.items()
+        for one in account["holdings"]
+        for pocket in ("held", "spent")
+    }
+    for place in sorted({*due, *have}):
+        if due[place] != have.get(place, 0):
+            yield f"{' '.join(place)}: {have.get(place, 0)} points, applications say {due[place]}"
+    for place, count in excused.items():
+        if count > 1:
+            yield f"{place[0]} is excused from {place[1]} {place[2]} {count} times"
+
+
 KINDS = (
+    conversions_wrong,
     numbers_broken,
     chains_broken,
     sums_wrong,

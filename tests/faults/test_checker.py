@@ -268,6 +268,19 @@ def a_posting_out_of_nowhere(told: Told) -> None:
     told.at("creditbank")["entries"].update_one({"postings.0": {"$exists": True}}, change)
 
 
+def a_hold_for_nothing(told: Told) -> None:
+    one = {"_id": "x", "learner_id": told.learner_id, "scheme": "smart-finance", "held": 200, "spent": 0}
+    target = {"course": "KJ2101", "module": ""}
+    told.at("creditbank")["conversion_applications"].insert_one(one | {"state": "review", "target": target})
+
+
+def one_course_twice(told: Told) -> None:
+    for name in ("x", "y"):
+        one = {"_id": name, "learner_id": told.learner_id, "scheme": "smart-finance", "held": 0, "spent": 0}
+        target = {"course": "KJ2101", "module": ""}
+        told.at("creditbank")["conversion_applications"].insert_one(one | {"state": "granted", "target": target})
+
+
 SEEDED: dict[Callable[[Told], None], str] = {
     a_double_posting: "entries because of one cause",
     a_changed_entry: "says something else than was hashed",
@@ -295,6 +308,8 @@ SEEDED: dict[Callable[[Told], None], str] = {
     a_dead_letter: "is a dead letter, waiting",
     a_waiting_outcome: "waits for rule:x:1",
     a_posting_out_of_nowhere: "moves nothing from somewhere",
+    a_hold_for_nothing: "0 points, applications say 200",
+    one_course_twice: "is excused from KJ2101  2 times",
 }
 
 

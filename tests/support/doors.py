@@ -58,8 +58,12 @@ PROGRAMME_BODY = {
     "name": ACCOUNTING.name, "entry_years": list(ACCOUNTING.entry_years),
     "credit_points_total": ACCOUNTING.credit_points_total, "code_2021": ACCOUNTING.code_2021,
 }  # fmt: skip
-TAX = {"code": "KJ2105", "name": "税务会计", "credit_points": 400, "kind": "core", "term": 4}
-CURRICULUM = {"courses": [TAX]}
+TAX = {
+    "code": "KJ2105", "name": "税务会计", "credit_points": 400, "kind": "core", "term": 4,
+    "modules": [{"code": "KJ2105-2", "name": "个税核算", "credit_points": 200}],
+}  # fmt: skip
+BASICS = {"code": "KJ2101", "name": "财务大数据基础", "credit_points": 200, "kind": "foundation", "term": 2}
+CURRICULUM = {"courses": [BASICS, TAX]}
 CLASS_BODY = {
     "scheme": SCHEME, "level": 1, "places": 40, "starts_on": "2020-09-01", "ends_on": "2020-12-01", "class_hours": 48,
 }  # fmt: skip

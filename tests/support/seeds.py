@@ -93,6 +93,7 @@ SEEDS = (
     Seed(HOUSE, "onex.demo.driver", "portal.identity.demo"),
     Seed(CREDITBANK, "services.creditbank.ledger.commands", "services.creditbank.recognition.domain"),
     Seed(CREDITBANK, "services.creditbank.recognition.commands", "services.creditbank.papers.domain"),
+    Seed(CREDITBANK, "services.creditbank.recognition.commands", "services.creditbank.conversion.commands"),
     Seed(CREDITBANK, "services.creditbank.curricula.commands", "services.creditbank.recognition.domain"),
     Seed(CREDITBANK, "services.creditbank.ledger.commands", "services.creditbank.curricula.domain"),
     Seed(CREDITBANK, "services.creditbank.gossip", is_new=True),

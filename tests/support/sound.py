@@ -11,6 +11,7 @@ from chassis.database import run_transaction
 from chassis.errors import Defect
 from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
+from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.proposals.commands import simulate_some
 from tests.support.doors import (
     CLASS_BODY,
@@ -211,6 +212,113 @@ MARK = {
 COURSE_RESULT = f"{student(2)['学号']}:KJ2105:2020-2021-1"
 PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 
+EVER = {"valid_from": "2021-01-01", "valid_until": "2199-12-31"}
+WINDOW = {"term": "2020-2021-2", "opens_on": EVER["valid_from"], "closes_on": EVER["valid_until"]}
+POLICY = EVER | {"title": "学分转换办法", "issued_on": "2020-12-01", "windows": [WINDOW], "undo_minutes": 0}
+TARGETS = [{"course": "KJ2101", "credit_points": 200}, {"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]
+CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
+CONVERSION |= {"targets": TARGETS}
+BANK = "creditbank"
+
+
+def converting(state: str) -> Recipe:
+    """A version of a conversion rule in a state, of a rule of its own for each role."""
+
+    def recipe(doors: Doors, role: Role, _application: str) -> Asked:
+        code = f"{state}-{role}".replace("_", "-")
+        doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+        body = CONVERSION | {"programme": code}
+        path = f"/conversion-rules/{code}"
+        version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
+        at = f"{path}/versions/{version}"
+        if state != "draft":
+            for approver in (Role.OPERATOR, Role.REGISTRY):
+                doors.sound("creditbank", "PUT", f"{at}/approval", approver)
+        if state == "published":
+            doors.sound("creditbank", "PUT", f"{at}/publication", Role.OPERATOR)
+        return Asked({"code": code, "version": version})
+
+    return recipe
+
+
+def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
+    drafted = converting("draft")(doors, role, application)
+    code = str(drafted.path["code"])
+    return Asked({"code": code}, body=CONVERSION | {"programme": code}, media_type="application/json")
+
+
+def opened(doors: Doors) -> None:
+    """A rule by which learners convert."""
+    doors.sound(BANK, "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+    default = CONVERSION | {"is_folklore_default": True}
+    doors.sound(BANK, "PUT", "/conversion-rules/basics", Role.OPERATOR, json=default)
+
+
+def filed(doors: Doors, serial: int = 1) -> str:
+    """A fresh application of a learner's, in the place of any that is open."""
+    opened(doors)
+    learner_id = doors.college.learners[serial]
+    owns = {"learner": [learner_id]}
+    open_ones = f"/conversion-applications?state=review&learner_id={learner_id}"
+    for one in doors.sound(BANK, "GET", open_ones, Role.LEARNER, owns=owns)["items"]:
+        path = f"/conversion-applications/{one['application']}/withdrawal"
+        doors.sound(BANK, "PUT", path, Role.LEARNER, owns=owns)
+    path = f"/accounts/{learner_id}/conversion-applications"
+    wish = {"rule": "basics", "course": "KJ2101"}
+    return str(doors.sound(BANK, "POST", path, Role.LEARNER, owns=owns, json=wish)["application"])
+
+
+def judged(doors: Doors, application: str, role: Role, verdict: str) -> None:
+    """One decision, and what the bank's worker does after it."""
+    item = {"application": application, "verdict": verdict, "reason": "too little in common"}
+    [answer] = doors.sound(BANK, "POST", "/conversion-decisions", role, json=[item])
+    assert answer["status"] == "accepted", answer
+    release_decisions()
+
+
+def _wish(doors: Doors, _role: Role, _application: str) -> Asked:
+    filed(doors)
+    return Asked({"learner_id": doors.college.learner}, {}, {"rule": "basics", "course": "KJ2101"}, "application/json")
+
+
+def _filed(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"application": filed(doors)})
+
+
+def _offered(doors: Doors, _role: Role, _application: str) -> Asked:
+    application = filed(doors)
+    judged(doors, application, Role.DEPARTMENT, "refuse")
+    return Asked({"application": application})
+
+
+def exported(doors: Doors) -> int:
+    """An export with a row in it."""
+    answer = doors.call(BANK, "GET", "/exemption-exports/1", Role.REGISTRY)
+    if answer.status_code == 200:
+        return 1
+    application = filed(doors, serial=2)
+    judged(doors, application, Role.DEPARTMENT, "approve")
+    judged(doors, application, Role.REGISTRY, "approve")
+    return int(doors.sound(BANK, "POST", "/exemption-exports", Role.REGISTRY)["number"])
+
+
+def _export(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"number": exported(doors)})
+
+
+def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
+
+
+def _policy(doors: Doors, _role: Role, _application: str) -> Asked:
+    doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+    return Asked({"code": "measures"})
+
+
+def _rule(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"code": converting("draft")(doors, role, application).path["code"]})
+
+
 COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/healthz"): _plain,
     ("GET", "/readyz"): _plain,
@@ -241,6 +349,29 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/imports/{number}/workbook.xlsx"): _import,
 }
 RECIPES: dict[tuple[str, str, str], Recipe] = {
+    ("creditbank", "PUT", "/conversion-policies/{code}"): _put(POLICY, code="measures"),
+    ("creditbank", "GET", "/conversion-policies/{code}"): _policy,
+    ("creditbank", "GET", "/conversion-policies"): _plain,
+    ("creditbank", "PUT", "/conversion-rules/{code}"): _rule_put,
+    ("creditbank", "GET", "/conversion-rules/{code}"): _rule,
+    ("creditbank", "GET", "/conversion-rules"): _plain,
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"): converting("draft"),
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"): converting("approved"),
+    ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"): converting("published"),
+    ("creditbank", "POST", "/accounts/{learner_id}/conversion-applications"): _wish,
+    ("creditbank", "GET", "/conversion-applications"): _plain,
+    ("creditbank", "GET", "/conversion-applications/{application}"): _filed,
+    ("creditbank", "PUT", "/conversion-applications/{application}/withdrawal"): _filed,
+    ("creditbank", "POST", "/conversion-applications/{application}/offer"): _offered,
+    ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
+    ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
+    ("creditbank", "POST", "/exemption-exports"): _plain,
+    ("creditbank", "GET", "/exemption-exports/{number}"): _export,
+    ("creditbank", "GET", "/exemption-exports/{number}/sheet.csv"): _export,
+    ("creditbank", "POST", "/exemption-exports/{number}/acknowledgement"): _acknowledged,
+    ("creditbank", "PUT", "/accounts/{learner_id}/earlier-conversions"): lambda doors, role, name: Asked(
+        _learner(doors, role, name).path, {}, {"credit_points": 200, "note": "prior courses"}, "application/json"
+    ),
     ("notify", "GET", "/held-mails"): _plain,
     ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
     ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),

@@ -7,21 +7,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from chassis.bus import outbox
 from chassis.database import transactional
 from chassis.errors import NOT_FOUND
-from chassis.strands import name_keys, survivor_of
+from chassis.strands import is_parked, name_keys, survivor_of
 from contracts.creditbank import AccountFrozen, AccountsMerged, AccountUnfrozen, CreditPosted
 from contracts.terms import Level
 from services.creditbank.ledger import models
 from services.creditbank.ledger.domain import (
+    ACCOUNT_HELD_UP,
+    SPENDING,
     Account,
     Entry,
     Freezing,
     Holding,
+    Move,
     Reason,
     Settlement,
     Worth,
+    check_spending,
     emptied,
     enter,
     freeze,
+    moved,
     settled,
 )
 
@@ -54,6 +59,53 @@ def post_difference(settlements: Sequence[Settlement]) -> set[str]:
             _announce(account, entry)
     _keep(accounts, entries)
     return learner_ids - accounts.keys()
+
+
+def hold(learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Put available points aside for an application; Refusal when they may not be spent."""
+    _move(Move.HOLD, learner_id, scheme, level, credit_points, cause)
+
+
+def spend(learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Spend held points, as their application is approved; Refusal when they may not be spent any more."""
+    _move(Move.SPEND, learner_id, scheme, level, credit_points, cause)
+
+
+def release(learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Make held points available again, as their application ends without an exemption."""
+    _move(Move.RELEASE, learner_id, scheme, level, credit_points, cause)
+
+
+def undo(learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Hold points again that an approval had spent, as it is taken back."""
+    _move(Move.UNDO, learner_id, scheme, level, credit_points, cause)
+
+
+def unspend(learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Make spent points available again, as the exemption they bought is withdrawn; a debt becomes less by them."""
+    _move(Move.UNSPEND, learner_id, scheme, level, credit_points, cause)
+
+
+@transactional
+def _move(move: Move, learner_id: str, scheme: str, level: int, credit_points: int, cause: str) -> None:
+    """Enter a move between pockets. The cause is of this one act alone, since entries and events are named by it."""
+    _name([learner_id])
+    accounts = models.find_accounts([learner_id])
+    account = accounts.get(learner_id)
+    if account is None:
+        raise NOT_FOUND(what="account", id=learner_id)
+    if move in SPENDING:
+        _check(move, account, scheme, credit_points)
+    entry = moved(account, move, Reason(cause, str(move), scheme, level), credit_points)
+    _announce(account, entry)
+    _keep(accounts, [entry])
+
+
+def _check(move: Move, account: Account, scheme: str, credit_points: int) -> None:
+    if is_parked(f"learner:{account.learner_id}"):
+        raise ACCOUNT_HELD_UP()
+    needs_number = scheme in models.schemes_that_need_numbers()
+    check_spending(account, move, scheme, credit_points, needs_number)
 
 
 @transactional

@@ -24,6 +24,37 @@ ACCOUNT_FROZEN = Ground(
     zh="该账户已冻结，暂不能使用学分。原因与解冻请联系教务。",
     status=409,
 )
+ABOVE_BALANCE = Ground(
+    "above_balance",
+    en="This takes {wanted} points of {scheme}; {available} are available. Choose something that costs less.",
+    zh="此项需要 {scheme} 的积分 {wanted}，可用积分为 {available}，请选择所需积分较少的项目。",
+)
+CREDIT_PROVISIONAL = Ground(
+    "credit_provisional",
+    en="The points of {scheme} are provisional until publicity ends. Wait until the result is final.",
+    zh="{scheme}的积分在公示期间为暂记，请待成绩生效后再使用。",
+)
+CREDIT_UNNUMBERED = Ground(
+    "credit_unnumbered",
+    en="The points of {scheme} can be spent once the certificate's number is on record. Wait for the number.",
+    zh="{scheme}的证书编号登记后方可使用其积分，请等待编号登记。",
+)
+CERTIFICATE_IS_REVOKED = Ground(
+    "certificate_is_revoked",
+    en="The certificate behind the points of {scheme} was revoked. Ask the registry.",
+    zh="{scheme}积分所依据的证书已被撤销，请咨询教务。",
+)
+ACCOUNT_IN_DEBT = Ground(
+    "account_in_debt",
+    en="The account owes {owed} points of {scheme}, taken back after they were spent. The registry settles this first.",
+    zh="账户尚欠 {scheme} 积分 {owed}（已使用后被收回），请先由教务处理。",
+)
+ACCOUNT_HELD_UP = Ground(
+    "account_held_up",
+    en="News about this learner is held up and being looked into. Try again when it has been dealt with.",
+    zh="该学习者有消息尚待处理，处理完成后请重试。",
+    status=409,
+)
 
 
 AT_IN_FUTURE = Ground(
@@ -31,6 +62,26 @@ AT_IN_FUTURE = Ground(
     en="{at} has not come yet. Ask for a past instant, or read the account as it is now.",
     zh="{at} 尚未到来。请查询过去的时刻，或直接查看账户当前状态。",
 )
+
+
+class Move(StrEnum):
+    """What is done with points that an application is about; the words stand in entries."""
+
+    HOLD = "hold"  # available to held, as it is filed
+    SPEND = "spend"  # held to spent, as it is approved
+    RELEASE = "release"  # held to available, as it is refused or withdrawn
+    UNDO = "undo"  # spent to held: the approval is taken back, the application goes on
+    UNSPEND = "unspend"  # spent to available: the exemption is withdrawn
+
+
+WAYS = {
+    Move.HOLD: ("available", "held"),
+    Move.SPEND: ("held", "spent"),
+    Move.RELEASE: ("held", "available"),
+    Move.UNDO: ("spent", "held"),
+    Move.UNSPEND: ("spent", "available"),
+}
+SPENDING = frozenset({Move.HOLD, Move.SPEND})
 
 
 class CertificateState(StrEnum):
@@ -188,6 +239,41 @@ def taken_back(holding: Holding, pocket: str, credit_points: int) -> Iterator[Po
     for source, points in (("available", free), ("held", held), ("available", credit_points - free - held)):
         if points:
             yield Posting(address(holding, source), bank, points)
+
+
+def moved(account: Account, move: Move, reason: Reason, credit_points: int) -> Entry:
+    """Enter on an account that points went from one pocket to another; whoever says so knows that they are there."""
+    holding = account.holding(reason.scheme)
+    source, target = WAYS[move]
+    if not 0 < credit_points <= getattr(holding, source):
+        raise ValueError(f"{move} of {credit_points} points, {getattr(holding, source)} are {source}")
+    posting = Posting(address(holding, source), address(holding, target), credit_points)
+    return enter(account, reason, [posting], holding.level, CertificateState(holding.certificate))
+
+
+def check_spending(account: Account, move: Move, scheme: str, credit_points: int, needs_number: bool) -> None:
+    """Refuse to hold or spend what is not there, not final, not numbered; or anything of a frozen or owing account."""
+    if account.is_frozen:
+        raise ACCOUNT_FROZEN()
+    if owing := next((one for one in account.holdings.values() if one.available < 0), None):
+        raise ACCOUNT_IN_DEBT(owed=-owing.available, scheme=owing.scheme)
+    holding = account.holding(scheme)
+    if holding.certificate == CertificateState.REVOKED:
+        raise CERTIFICATE_IS_REVOKED(scheme=scheme)
+    have = getattr(holding, WAYS[move][0])
+    if have < credit_points <= have + holding.provisional:
+        raise CREDIT_PROVISIONAL(scheme=scheme)
+    if have < credit_points:
+        raise ABOVE_BALANCE(wanted=credit_points, scheme=scheme, available=have)
+    if needs_number and not holding.certificate:
+        raise CREDIT_UNNUMBERED(scheme=scheme)
+
+
+def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
+    """Whether what is available must not be spent yet: its certificate's number is wanted, or was revoked."""
+    if holding.available == 0:
+        return False
+    return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
 
 
 def emptied(holding: Holding) -> Iterator[Posting]:

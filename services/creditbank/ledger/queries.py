@@ -19,11 +19,11 @@ from services.creditbank.ledger.domain import (
     AT_IN_FUTURE,
     POCKETS,
     Account,
-    CertificateState,
     Entry,
     Holding,
     fold,
     full_address,
+    is_unnumbered,
 )
 
 LEARNER = "learner:"
@@ -40,6 +40,12 @@ def account_of(learner_id: str) -> dict[str, Any]:
 def opened(learner_ids: Collection[str]) -> set[str]:
     """Who of these learners has an account."""
     return models.find_opened(learner_ids)
+
+
+def holdings_of(learner_id: str) -> dict[str, Holding]:
+    """What a learner holds by scheme, in the open transaction if there is one; nothing without an account."""
+    account = models.find_accounts([learner_id]).get(learner_id)
+    return account.holdings if account else {}
 
 
 def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
@@ -76,13 +82,6 @@ def is_frozen(learner_id: str) -> bool:
     learner_id = survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
     account = models.find_accounts([learner_id]).get(learner_id)
     return account is not None and account.is_frozen
-
-
-def is_unnumbered(holding: Holding, needs_number: bool) -> bool:
-    """Whether what is available must not be spent yet: its certificate's number is wanted, or was revoked."""
-    if holding.available == 0:
-        return False
-    return holding.certificate == CertificateState.REVOKED or (needs_number and not holding.certificate)
 
 
 def account_at(learner_id: str, at: datetime) -> dict[str, Any]:

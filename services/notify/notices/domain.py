@@ -158,7 +158,8 @@ def variant_of(event: str, facts: Mapping[str, Any], points: int | None) -> str:
         return "CreditPosted.added" if facts["available_points"] > 0 else "CreditPosted.taken"
     if event == "ResultPublicised" and facts["verdict"] == Verdict.PASSED:
         return "ResultPublicised." + _credited(points)
-    return f"{event}.{facts['verdict']}" if "verdict" in facts else event
+    outcome = facts.get("verdict") or facts.get("decision")
+    return f"{event}.{outcome}" if outcome else event
 
 
 def _credited(points: int | None) -> str:

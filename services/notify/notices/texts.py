@@ -62,8 +62,7 @@ def _words(told: Told, language: Language) -> dict[str, str]:
     return {
         "scheme": told.scheme_name,
         "level": _level(told.level, language),
-        "reason": str(facts.get("reason", "")),
-        "credits": credits_of(abs(told.points if told.points is not None else facts.get("available_points", 0))),
+        "credits": credits_of(abs(told.points if told.points is not None else _points(facts))),
         "balance": credits_of(facts.get("available_balance", 0)),
         "due_on": _day(facts.get("due_on"), language) or LATER[language],
         "admission_number": str(facts.get("admission_number", "")),
@@ -71,6 +70,9 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "site": SITE[language].format(site) if site else "",
         "certificate_number": str(facts.get("certificate_number", "")),
         "issued_on": _day(facts.get("issued_on"), language),
+        "target": str(facts.get("module") or facts.get("course", "")),
+        "until": _day(facts.get("until"), language) or LATER[language],
+        "reason": str(facts.get(f"reason_{language}") or facts.get("reason", "")),
     }
 
 
@@ -78,6 +80,10 @@ def _level(level: Level | None, language: Language) -> str:
     if level is None:
         return ""
     return level.zh if language is Language.ZH else level.en
+
+
+def _points(facts: Mapping[str, Any]) -> int:
+    return int(facts.get("available_points", facts.get("credit_points", 0)))
 
 
 def credits_of(credit_points: int) -> str:

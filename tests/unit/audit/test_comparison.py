@@ -173,3 +173,16 @@ def test_a_higher_level_counts_once() -> None:
         PUBLICISED, FINAL, rest, outcomes=[outcome(), higher], holdings=[HOLDING | {"available_points": 500}]
     )
     assert kinds_of(person([result(), result(OTHER, level=2)], bank, [notice(), notice("posted-3")])) == []
+
+
+@pytest.mark.parametrize("what", ["hold", "release", "undo", "spend", "unspend"])
+def test_points_that_move_for_an_application_are_not_told(what: str) -> None:
+    """They stay worth what they are, whichever of the three pockets they are in."""
+    away = entry(3, "available", "held", what=what, result_id=None, revision=None)
+    bank = with_entries(PUBLICISED, FINAL, away, holdings=[HOLDING | {"available_points": 0, "held_points": 200}])
+    assert found_in(person(bank=bank)).imbalances == []
+
+
+def test_points_in_a_pocket_that_no_entry_put_them_into_are_found() -> None:
+    bank = account(holdings=[HOLDING | {"available_points": 0, "held_points": 200}])
+    assert kinds_of(person(bank=bank)) == ["pocket_differs"]

@@ -35,6 +35,16 @@ FACTS: dict[str, dict[str, Any]] = {
     "CertificateIssued": {"certificate_number": "ZLZJ20210001", "issued_on": "2021-10-12"},
     "CredentialIssued": {"credential": "1:90417"},
     "CredentialRevoked": {"credential": "1:90417"},
+    "ConversionDecided": {"course": "KJ2105", "module": "", "credit_points": 400, "decision": "granted"},
+    "ConversionOffered": {"course": "KJ2105", "module": "M1", "credit_points": 200, "until": "2021-09-28"},
+    "DeadlineNear": {
+        "course": "KJ2105",
+        "module": "",
+        "credit_points": 400,
+        "step": "registry",
+        "due_on": "2021-10-12",
+    },
+    "ExemptionWithdrawn": {"course": "KJ2105", "module": "", "reason_en": "taken back", "reason_zh": "已被收回"},
 }
 
 
@@ -126,6 +136,7 @@ def test_every_text_can_be_said_in_both_languages() -> None:
         *(told("ResultPublicised", verdict=verdict, due_on="") for verdict in Verdict),
         *(told("ResultFinalised", verdict=verdict) for verdict in Verdict if verdict is not Verdict.PASSED),
         told("CreditPosted", available_points=-200),
+        *(told("ConversionDecided", decision=one, reason_en="why", reason_zh="原因") for one in ("refused", "fallen")),
         Told("CertificateIssued", "智能财税", Level.ELEMENTARY, {}),
     ]
     said = {variant_of(one.event, one.facts, one.points) for one in cases}
@@ -152,7 +163,7 @@ def test_no_text_has_a_place_for_a_score() -> None:
     }
     assert words == {
         "name", "scheme", "level", "credits", "balance", "due_on", "admission_number", "session_date", "site",
-        "certificate_number", "issued_on",
+        "certificate_number", "issued_on", "target", "until", "reason",
     }  # fmt: skip
 
 

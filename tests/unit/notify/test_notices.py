@@ -10,6 +10,7 @@ import pytest
 from chassis import waiters
 from chassis.bus.batches import Arrival
 from chassis.database import database, rows_of
+from contracts.creditbank import POCKET_MOVES
 from contracts.enrolment import LearnerChanged, LearnerErased, LearnersMerged
 from contracts.terms import LearnerKind, Verdict
 from services.notify.contacts.models import Contacts
@@ -188,6 +189,15 @@ def test_an_email_that_waited_for_a_merged_learners_contact_finds_the_survivors(
     told.deliver(arrival(merge, 1, key="learner:old"))
     told.sweep()
     assert counted()["CandidateRegistered", "email", "queued"] == 1
+
+
+@pytest.mark.parametrize("what", sorted(POCKET_MOVES))
+def test_points_that_move_for_an_application_are_no_news(what: str) -> None:
+    final = told.finalised("ann", seq=1)
+    told.deliver(told.scheme(), told.registered("ann"), final)
+    told.deliver(told.credited(final, 1, 0, available=-200, what=what), told.credited(final, 2, 0, what=what))
+    assert told.notices() == []
+    assert rows_of(EarlyPoints, {}) == []
 
 
 def test_an_erased_learners_contact_is_gone_and_nothing_more_leaves() -> None:

@@ -94,7 +94,9 @@ def finalised(learner: str, verdict: Verdict = Verdict.PASSED, seq: int = 3) -> 
     return arrival(ResultFinalised(**_result(learner, verdict, 2)), seq)
 
 
-def credited(because: Arrival, seq: int, provisional: int, available: int = 0, learner: str = "") -> Arrival:
+def credited(
+    because: Arrival, seq: int, provisional: int, available: int = 0, learner: str = "", what: str = ""
+) -> Arrival:
     """The credit bank's entry that settled an event; `arrival` puts the cause into the event's own name, so set it."""
     whose = learner or because.envelope.key.removeprefix("learner:")
     body = CreditPosted(
@@ -106,6 +108,7 @@ def credited(because: Arrival, seq: int, provisional: int, available: int = 0, l
         available_points=available,
         provisional_balance=max(provisional, 0),
         available_balance=available,
+        what=what,
     )
     return arrival(body, seq, cause=because.envelope.id)
 

@@ -111,7 +111,27 @@ def test_twenty_four_conversion_rows_of_twelve_pairs() -> None:
     assert len(rows) == len({(row["programme"], row["scheme"], row["level"]) for row in rows}) == 24
     assert len(pairs) == 12
     assert {programme for programme, _ in pairs} == {programme["code"] for programme in read("programmes")}
-    assert all(row["level"] in levels[row["scheme"]] and row["courses"] == [] for row in rows)
+    assert all(row["level"] in levels[row["scheme"]] for row in rows)
+
+
+def test_each_conversion_row_converts_to_what_the_sample_curriculum_teaches() -> None:
+    taught = {
+        (one["programme"], course["code"], module["code"]): module["credit_points"]
+        for one in read("curricula")
+        for course in one["courses"]
+        if not course.get("is_never_exempt")
+        for module in ({"code": "", "credit_points": course["credit_points"]}, *course.get("modules", ()))
+    }
+    for row in read("conversion"):
+        assert row["targets"], row
+        for target in row["targets"]:
+            assert taught[row["programme"], target["course"], target["module"]] == target["credit_points"]
+
+
+def test_the_default_policy_says_that_it_is_one() -> None:
+    [policy] = read("policies")
+    assert policy["is_folklore_default"] is True
+    assert all(one["opens_on"] < one["closes_on"] for one in policy["windows"])
 
 
 @pytest.mark.parametrize("year", YEARS)

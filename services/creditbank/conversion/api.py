@@ -1,0 +1,286 @@
+"""Policies, conversion rules and applications over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from chassis.errors import Ground, Sifted
+from chassis.web.access import allow, caller, owned
+from chassis.web.blueprint import Blueprint
+from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.schemas import JudgedSchema, accepted, refused
+from contracts.terms import Role
+from services.creditbank.conversion import applying, commands, deciding, exporting, queries
+from services.creditbank.conversion.applications import Actor
+from services.creditbank.conversion.applying import Wish
+from services.creditbank.conversion.deciding import Decision, Undo
+from services.creditbank.conversion.domain import WITHOUT_END, ConversionRule, Policy
+from services.creditbank.conversion.exporting import Answer
+from services.creditbank.conversion.schemas import (
+    ApplicationDecisionSchema,
+    ApplicationFilters,
+    ApplicationSchema,
+    ApplicationUndoSchema,
+    ConversionRuleSchema,
+    EarlierSchema,
+    ExemptionExportSchema,
+    ExemptionWishSchema,
+    ExportAnswerSchema,
+    KeptPolicySchema,
+    KeptRuleSchema,
+    PolicySchema,
+    RuleFilters,
+)
+
+DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
+READERS = (Role.LEARNER, *DECIDERS, Role.AUDITOR)
+OWNERS = {"learner": "learner_id", "department": "department", "teo": "teo"}
+SHEET, TEXT = "text/csv; charset=utf-8", {"type": "string"}
+REASON_MISSING = Ground(
+    "refusal_without_reason",
+    en="A refusal needs a reason that the learner can read. Fill in reason.",
+    zh="不批准须说明理由，请填写 reason。",
+)
+
+blp = Blueprint("conversion", __name__, description="What credits are converted to, by which policy, and for whom.")
+Judged = Mapping[str, Any]
+
+
+def account_owner(learner_id: str, **_: str) -> dict[str, str]:
+    """An account belongs to its learner."""
+    return {"learner": learner_id}
+
+
+def application_owner(application: str, **_: str) -> dict[str, str]:
+    """An application belongs to its learner, and to their department."""
+    return queries.owner_of(application)
+
+
+@blp.route("/conversion-policies/<code>", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.arguments(PolicySchema)
+@blp.response(200, KeptPolicySchema)
+def put_policy(given: dict[str, Any], code: str) -> dict[str, Any]:
+    """Keep a policy document as its next version; the same again changes nothing."""
+    policy = msgspec.convert(given | {"code": code, "version": 0}, Policy)
+    return queries.shown(commands.keep_policy(policy))
+
+
+@blp.route("/conversion-policies/<code>", methods=["GET"])
+@allow(*Role)
+@blp.response(200, KeptPolicySchema(many=True))
+def get_policy(code: str) -> list[dict[str, Any]]:
+    """Every version of a policy document, the latest first."""
+    return queries.policy_of(code)
+
+
+@blp.route("/conversion-policies", methods=["GET"])
+@allow(*Role)
+@paged(KeptPolicySchema)
+def list_policies(args: dict[str, Any]) -> dict[str, Any]:
+    """All policy documents, each in every version."""
+    found = queries.policies_after(_after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=_place)
+
+
+@blp.route("/conversion-rules/<code>", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.arguments(ConversionRuleSchema)
+@blp.response(200, KeptRuleSchema)
+def put_rule(given: dict[str, Any], code: str) -> dict[str, Any]:
+    """Draft a rule's next version; two people approve it before it is published. A folklore default is at once."""
+    if given["valid_until"] is None:
+        raise WITHOUT_END()
+    rule = msgspec.convert(given | {"code": code, "version": 0}, ConversionRule)
+    return queries.shown(commands.draft_rule(rule, caller().subject))
+
+
+@blp.route("/conversion-rules/<code>", methods=["GET"])
+@allow(*Role)
+@blp.response(200, KeptRuleSchema(many=True))
+def get_rule(code: str) -> list[dict[str, Any]]:
+    """Every version of a rule, the latest first."""
+    return queries.rule_of(code)
+
+
+@blp.route("/conversion-rules", methods=["GET"])
+@allow(*Role)
+@paged(KeptRuleSchema, RuleFilters)
+def list_rules(args: dict[str, Any]) -> dict[str, Any]:
+    """Conversion rules, each in every version, of a programme, entry year, scheme or state."""
+    names = ("programme", "entry_year", "scheme", "state")
+    where = {name: args[name] for name in names if args[name] is not None}
+    found = queries.rules_after(where, _after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=_place)
+
+
+@blp.route("/conversion-rules/<code>/versions/<int:version>/approval", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptRuleSchema)
+def approve_rule(code: str, version: int) -> dict[str, Any]:
+    """Approve a draft; it is approved when two people have."""
+    return queries.shown(commands.approve_rule(code, version, caller().subject))
+
+
+@blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptRuleSchema)
+def publish_rule(code: str, version: int) -> dict[str, Any]:
+    """Publish an approved version; the one before it is retired."""
+    return queries.shown(commands.publish_rule(code, version))
+
+
+@blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["DELETE"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptRuleSchema)
+def retire_rule(code: str, version: int) -> dict[str, Any]:
+    """Retire a published version; what was filed under it goes on."""
+    return queries.shown(commands.retire_rule(code, version))
+
+
+@blp.route("/accounts/<learner_id>/conversion-applications", methods=["POST"])
+@allow(Role.LEARNER, owning=account_owner)
+@blp.arguments(ExemptionWishSchema)
+@blp.response(200, ApplicationSchema)
+def apply(given: dict[str, str], learner_id: str) -> dict[str, Any]:
+    """File an application for oneself; filed twice, it is one."""
+    return _as_seen(queries.shown_application(applying.apply(learner_id, Wish(**given), caller().subject)))
+
+
+@blp.route("/conversion-applications", methods=["GET"])
+@allow(*READERS)
+@paged(ApplicationSchema, ApplicationFilters)
+def list_applications(args: dict[str, Any]) -> dict[str, Any]:
+    """Applications by id; who is limited to a learner or a department sees those."""
+    where = {name: value for name, value in args.items() if name not in {"cursor", "limit"} and value is not None}
+    if caller().owns:
+        own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
+        where = {"$and": [where, {"$or": own}]}
+    found = queries.applications_after(where, _after(args["cursor"]), args["limit"] + 1)
+    return page([_as_seen(one) for one in found], args["limit"], key=lambda one: [one["application"]])
+
+
+@blp.route("/conversion-applications/<application>", methods=["GET"])
+@allow(*READERS, owning=application_owner)
+@blp.response(200, ApplicationSchema)
+def get_application(application: str) -> dict[str, Any]:
+    """One application."""
+    return _as_seen(queries.application_of(application))
+
+
+@blp.route("/conversion-applications/<application>/withdrawal", methods=["PUT"])
+@allow(Role.LEARNER, owning=application_owner)
+@blp.response(200, ApplicationSchema)
+def withdraw(application: str) -> dict[str, Any]:
+    """Withdraw an application before it is decided; its points are available again."""
+    return _as_seen(queries.shown_application(applying.withdraw(application, caller().subject)))
+
+
+@blp.route("/conversion-applications/<application>/offer", methods=["POST"])
+@allow(Role.LEARNER, owning=application_owner)
+@blp.response(200, ApplicationSchema)
+def accept_offer(application: str) -> dict[str, Any]:
+    """Take the offer that came with a refusal: an application of its own, under review at once."""
+    return _as_seen(queries.shown_application(applying.accept_offer(application, caller().subject)))
+
+
+@blp.route("/conversion-decisions", methods=["POST"])
+@allow(*DECIDERS)
+@blp.arguments(ApplicationDecisionSchema(many=True))
+@blp.response(200, JudgedSchema(many=True))
+def decide(body: list[dict[str, str]]) -> list[Judged]:
+    """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`."""
+    decisions = []
+    for index, one in enumerate(body):
+        if one["verdict"] == "refuse" and not one["reason"].strip():
+            raise REASON_MISSING()
+        decisions.append(Decision(index, one["application"], one["verdict"] == "approve", one["reason"]))
+    return _answers(deciding.decide(decisions, _actor()))
+
+
+@blp.route("/conversion-undos", methods=["POST"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.arguments(ApplicationUndoSchema(many=True))
+@blp.response(200, JudgedSchema(many=True))
+def undo(body: list[dict[str, Any]]) -> list[Judged]:
+    """Take decisions back within the undo window; each goes back with its hold kept, and nobody is told."""
+    asked = [Undo(index, **one) for index, one in enumerate(body)]
+    return _answers(deciding.undo(asked, _actor()))
+
+
+@blp.route("/exemption-exports", methods=["POST"])
+@allow(Role.REGISTRY)
+@blp.response(200, ExemptionExportSchema)
+def export() -> dict[str, Any]:
+    """Put new exemptions, and rejected ones again, into the next export for the registry's system."""
+    number = exporting.export(caller().subject)
+    return {"number": number, "rows": exporting.row_of(number)["rows"] if number else []}
+
+
+@blp.route("/exemption-exports/<int:number>", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@blp.response(200, ExemptionExportSchema)
+def get_export(number: int) -> dict[str, Any]:
+    """What went out in an export, as it went."""
+    return {"number": number, "rows": exporting.row_of(number)["rows"]}
+
+
+@blp.route("/exemption-exports/<int:number>/sheet.csv", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@blp.response(200, TEXT, content_type=SHEET)
+def get_sheet(number: int) -> Response:
+    """An export as a sheet for the registry's system: 学号, 课程代码, 学期, 学分, 类别."""
+    return Response(exporting.sheet_of(exporting.row_of(number)["rows"]), content_type=SHEET)
+
+
+@blp.route("/exemption-exports/<int:number>/acknowledgement", methods=["POST"])
+@allow(Role.REGISTRY)
+@blp.arguments(ExportAnswerSchema(many=True))
+@blp.response(200, JudgedSchema(many=True))
+def acknowledge(body: list[dict[str, str]], number: int) -> list[Judged]:
+    """Note what the registry's system took; what it rejected, with a reason, goes out again."""
+    answers = [Answer(index, **one) for index, one in enumerate(body)]
+    return _answers(exporting.acknowledge(number, answers, caller().subject))
+
+
+@blp.route("/accounts/<learner_id>/earlier-conversions", methods=["PUT"])
+@allow(Role.REGISTRY)
+@blp.arguments(EarlierSchema)
+@blp.response(200, EarlierSchema)
+def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:
+    """Note what a learner converted before this system, or from other sources; it counts against their share."""
+    commands.keep_earlier(learner_id, **given)
+    return given
+
+
+def _actor() -> Actor:
+    who = caller()
+    departments, teos = who.owns.get("department"), who.owns.get("teo")
+    return Actor(who.subject, who.roles, departments, who.owns.get("learner", ()), teos)
+
+
+def _as_seen(one: dict[str, Any]) -> dict[str, Any]:
+    return queries.as_learner_sees(one) if caller().roles <= {Role.LEARNER} else one
+
+
+def _answers(judged: Sifted[Any, bool]) -> list[Judged]:
+    answers = [accepted(one.index, one.application, changed) for one, changed in judged.accepted]
+    answers += [refused(one.index, refusal, one.application) for one, refusal in judged.refused]
+    return sorted(answers, key=lambda answer: int(answer["index"]))
+
+
+def _place(one: dict[str, Any]) -> list[str | int]:
+    return [f"{one['code']}:{one['version']:04d}"]
+
+
+def _after(cursor: Key | None) -> str:
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()

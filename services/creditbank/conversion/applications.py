@@ -1,0 +1,256 @@
+"""An application 申请: how it stands, and who may move it on; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from chassis.errors import Ground, Refusal
+from contracts.terms import Level, Role
+from services.creditbank.conversion.domain import Step, Target
+
+NOT_UNDER_REVIEW = Ground(
+    "application_not_under_review",
+    en="This application is {state}: there is nothing to decide.",
+    zh="该申请的状态为 {state}，无需审批。",
+    status=409,
+)
+WAITS_FOR_FINAL = Ground(
+    "application_waits_for_final",
+    en="This application waits until its result is final and its certificate's number is on record.",
+    zh="该申请正在等待成绩生效及证书编号登记。",
+    status=409,
+)
+STEP_OF_OTHERS = Ground(
+    "application_step_of_others",
+    en="The application is at the step '{step}', which is not yours to decide.",
+    zh="该申请处于“{step}”环节，不在您的审批权限内。",
+    status=403,
+)
+OTHER_DEPARTMENT = Ground(
+    "application_of_other_department",
+    en="This application is of another department.",
+    zh="该申请属于其他院系。",
+    status=403,
+)
+OTHER_TEO = Ground(
+    "application_of_other_teo",
+    en="This application is about another organisation's certificate.",
+    zh="该申请涉及其他培训评价组织的证书。",
+    status=403,
+)
+OWN_APPLICATION = Ground(
+    "application_of_your_own",
+    en="Nobody decides about an application of their own. Another person has to.",
+    zh="不得审批本人的申请，须由他人审批。",
+    status=403,
+)
+REVIEWED_BEFORE = Ground(
+    "application_reviewed_by_you",
+    en="You have reviewed this application at an earlier step. Another person has to decide.",
+    zh="您已在前一环节审核过该申请，须由另一人审批。",
+    status=409,
+)
+DEADLINE_PASSED = Ground(
+    "application_deadline_passed",
+    en="The deadline for this step was {due_on}. The application goes on as the policy says.",
+    zh="该环节的期限为 {due_on}，已逾期，申请将按管理办法继续处理。",
+    status=409,
+)
+DECIDED = Ground(
+    "application_decided",
+    en="This application is {state} and can't be withdrawn any more.",
+    zh="该申请的状态为 {state}，不能再撤回。",
+    status=409,
+)
+UNDO_OVER = Ground(
+    "undo_window_over",
+    en="Nothing of this application can be undone any more: the decision was told, or none was made.",
+    zh="该申请已无可撤销的决定：决定已告知学习者，或尚未作出。",
+    status=409,
+)
+OFFER_OVER = Ground(
+    "offer_over",
+    en="This offer is not open any more.",
+    zh="该建议已失效。",
+    status=409,
+)
+LAPSED = Ground(
+    "application_lapsed",
+    en="Nobody decided about this application in time. File it again in the next window, or ask the registry.",
+    zh="该申请逾期未获审批而失效，请在下一时段重新申请，或咨询教务。",
+)
+FELL = Ground(
+    "application_fell",
+    en="The credit this application stood on was taken back: {what}.",
+    zh="该申请所依据的积分已被收回（{what}）。",
+)
+ROLES = {
+    Step.DEPARTMENT: Role.DEPARTMENT,
+    Step.REGISTRY: Role.REGISTRY,
+    Step.TEO: Role.TEO,
+    Step.BANK: Role.OPERATOR,
+}
+
+
+class State(StrEnum):
+    WAITING = "waiting"  # for its result to be final and its certificate's number
+    REVIEW = "review"  # at one of the steps
+    GRANTED = "granted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    FALLEN = "fallen"  # its credit was taken back
+
+
+STANDING = (State.WAITING, State.REVIEW, State.GRANTED)
+
+
+class Export(StrEnum):
+    """Where an exemption is on its way to the registry's system."""
+
+    NONE = ""
+    SENT = "sent"
+    TAKEN = "taken"
+    REJECTED = "rejected"  # it goes out again
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that happened to an application."""
+
+    number: int
+    what: str
+    by: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Because:
+    """Why it ended as it did, in two languages."""
+
+    code: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The next best that could be had instead, for some working days."""
+
+    rule: str
+    version: int
+    target: Target
+    until: date | None
+    is_taken: bool = False
+
+
+@dataclass(frozen=True)
+class Application:
+    """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets."""
+
+    id: str
+    learner_id: str
+    filed_by: str
+    filed_on: date
+    rule: str
+    rule_version: int
+    policy: str
+    policy_version: int
+    programme: str
+    entry_year: int
+    student_number: str
+    department: str
+    class_name: str
+    scheme: str
+    level: Level
+    target: Target
+    term: str
+    teo: str = ""
+    state: State = State.WAITING
+    step: Step | None = None
+    held: int = 0
+    spent: int = 0
+    due_on: date | None = None
+    is_reminded: bool = False
+    is_escalated: bool = False
+    reviewers: tuple[str, ...] = ()
+    acts: tuple[Act, ...] = ()
+    because: Because | None = None
+    offer: Offer | None = None
+    offered_by: str = ""
+    release_at: datetime | None = None
+    is_released: bool = False
+    export: int = 0
+    export_state: Export = Export.NONE
+    export_note: str = ""
+    is_case: bool = False
+
+    @property
+    def cause(self) -> str:
+        """The name of the latest act, by which entries and announcements are named."""
+        return f"conversion:{self.id}:{len(self.acts)}"
+
+    @property
+    def is_exported(self) -> bool:
+        return self.export_state in {Export.SENT, Export.TAKEN}
+
+    def acted(self, what: str, by: str, at: datetime, note: str = "", **changes: object) -> Application:
+        """The application after one more act."""
+        act = Act(len(self.acts) + 1, what, by, at, note)
+        return replace(self, acts=(*self.acts, act), **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who decides: `departments` and `teos` they are limited to, None for none; `learners` whom they are."""
+
+    subject: str
+    roles: Collection[str]
+    departments: Collection[str] | None = None
+    learners: Collection[str] = ()
+    teos: Collection[str] | None = None
+
+
+def check_actor(one: Application, actor: Actor, today: date) -> None:
+    """Refuse who may not decide about this application at its step, or comes too late."""
+    if one.state == State.WAITING:
+        raise WAITS_FOR_FINAL()
+    if one.state != State.REVIEW or one.step is None:
+        raise NOT_UNDER_REVIEW(state=str(one.state))
+    if ROLES[one.step] not in actor.roles:
+        raise STEP_OF_OTHERS(step=str(one.step))
+    check_scope(one, actor)
+    if actor.subject in one.reviewers:
+        raise REVIEWED_BEFORE()
+    if one.due_on and today > one.due_on:
+        raise DEADLINE_PASSED(due_on=one.due_on.isoformat())
+
+
+def check_scope(one: Application, actor: Actor) -> None:
+    """Refuse whose department it is not, and whose own it is."""
+    if actor.departments is not None and one.department not in actor.departments:
+        raise OTHER_DEPARTMENT()
+    if actor.teos is not None and one.teo not in actor.teos:
+        raise OTHER_TEO()
+    if actor.subject == one.filed_by or one.learner_id in actor.learners:
+        raise OWN_APPLICATION()
+
+
+def is_repeat(one: Application, actor: Actor, state: State) -> bool:
+    """Whether this person decided just so before."""
+    return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
+
+
+def check_undo(one: Application, now: datetime) -> None:
+    """Refuse to undo what was told, or what nobody decided."""
+    is_open = one.release_at is not None and not one.is_released and now < one.release_at
+    if not is_open or one.state not in {State.GRANTED, State.REFUSED}:
+        raise UNDO_OVER()
+
+
+def because_of(refusal: Refusal) -> Because:
+    """A refusal as it is kept."""
+    return Because(refusal.code, refusal.sentence("en"), refusal.sentence("zh"))

@@ -1,0 +1,439 @@
+"""Filing applications, holding their points, and what becomes of them as the credit they stand on changes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from chassis import clock, waiters
+from chassis.bus import outbox
+from chassis.database import transactional
+from chassis.errors import NOT_FOUND, Refusal
+from chassis.strands import name_keys, survivor_of
+from contracts.creditbank import ConversionDecided, ConversionOffered, ExemptionGranted, ExemptionWithdrawn
+from services.creditbank.conversion import models
+from services.creditbank.conversion.applications import (
+    DECIDED,
+    FELL,
+    OFFER_OVER,
+    STANDING,
+    Application,
+    Because,
+    Offer,
+    State,
+    because_of,
+)
+from services.creditbank.conversion.college import case_of, is_revoked, last_of, outcomes_from, passes_in
+from services.creditbank.conversion.domain import ConversionRule, Policy, Step, Target, policy_for
+from services.creditbank.conversion.judging import RULE_NOT_IN_FORCE, Case, Standing, has_ground, judge, target_in
+from services.creditbank.ledger import commands as ledger
+from services.creditbank.ledger.domain import (
+    ACCOUNT_FROZEN,
+    ACCOUNT_HELD_UP,
+    CREDIT_PROVISIONAL,
+    CREDIT_UNNUMBERED,
+)
+from services.creditbank.ledger.queries import holdings_of
+from services.creditbank.recognition.domain import Outcome
+
+LEARNER = "learner:"
+NAMES = uuid.UUID("6c4a5b0e-8a5e-5d6b-9f3b-8b1d0c7e2a11")
+APPLICATION = "application"  # what waits: an application for its result to be final
+COMING = frozenset({CREDIT_PROVISIONAL.code, CREDIT_UNNUMBERED.code})  # what an application is filed on, and waits for
+PASSING = COMING | {ACCOUNT_HELD_UP.code, ACCOUNT_FROZEN.code}  # what keeps one waiting that waits already
+MACHINE = "bank"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a learner asks for: a course or module by a rule."""
+
+    rule: str
+    course: str
+    module: str = ""
+
+
+@transactional
+def apply(learner_id: str, wish: Wish, by: str) -> Application:
+    """File an application and hold its points, or have it wait for what is not final; filed twice, it is one.
+
+    Refusal when a rule speaks against it, or the points may not be spent.
+    """
+    learner_id = _named(learner_id)
+    own = models.applications_of([learner_id])
+    rule, policy = _in_force(wish.rule)
+    target = target_in(rule, wish.course, wish.module)
+    if again := _same(own, rule, target):
+        return again
+    return _filed(_new(learner_id, own, rule, policy, target, by), own)
+
+
+@transactional
+def accept_offer(application_id: str, by: str) -> Application:
+    """Take the offer that came with a refusal, as an application of its own; Refusal when it is not open any more."""
+    refused, own = named_application(application_id)
+    offer = refused.offer
+    if offer is None or not refused.is_released or offer.is_taken:
+        raise OFFER_OVER()
+    if offer.until and clock.today() > offer.until:
+        raise OFFER_OVER()
+    rule, policy = _pinned(offer.rule, offer.version, refused.policy, refused.policy_version)
+    new = replace(
+        _new(refused.learner_id, own, rule, policy, offer.target, by), offered_by=refused.id, term=refused.term
+    )
+    taken = refused.acted("offer_taken", by, clock.now(), offer=replace(offer, is_taken=True))
+    models.keep_applications([taken])
+    return _filed(new, own)
+
+
+@transactional
+def withdraw(application_id: str, by: str) -> Application:
+    """Withdraw an application before it is decided; its points are available again. Again changes nothing."""
+    one, _ = named_application(application_id)
+    if one.state == State.WITHDRAWN:
+        return one
+    if one.state not in {State.WAITING, State.REVIEW}:
+        raise DECIDED(state=str(one.state))
+    waiters.done(APPLICATION, [one.id])
+    return kept(released_hold(one.acted("withdrawn", by, clock.now(), state=State.WITHDRAWN, due_on=None)))
+
+
+@transactional
+def review_touched(touched: Collection[tuple[str, str]]) -> None:
+    """Settling changed what learners have from schemes: what waited may go on, what lost its ground falls."""
+    whose = models.whose_stand({learner_id for learner_id, _ in touched})
+    concerned = sorted(pair for pair in touched if pair[0] in whose)
+    name_keys(LEARNER + learner_id for learner_id, _ in concerned)
+    for learner_id, scheme in concerned:
+        _review(learner_id, scheme)
+
+
+@transactional
+def retry_waiting(application_ids: Sequence[str]) -> None:
+    """Try again what waits for its result to be final; what waits no more is done waiting."""
+    found = [models.application(one) for one in application_ids]
+    waiting = [one for one in found if one and one.state == State.WAITING]
+    waiters.done(APPLICATION, sorted(set(application_ids) - {one.id for one in waiting}))
+    name_keys(LEARNER + one.learner_id for one in waiting)
+    for one in waiting:
+        _go_on(one)
+
+
+@transactional
+def move_applications(survivor_id: str, merged_id: str) -> None:
+    """Two learners are one: the survivor applied for what both did, and each is reviewed anew."""
+    survivor_id = _named(survivor_id)
+    if survivor_id == merged_id:
+        return
+    schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
+    models.move_applications(merged_id, survivor_id)
+    review_touched({(survivor_id, scheme) for scheme in schemes})
+
+
+def named_application(application_id: str) -> tuple[Application, list[Application]]:
+    """An application with its learner's strand named, and all of that learner's; Refusal when there is none."""
+    found = models.application(application_id)
+    if found is None:
+        raise NOT_FOUND(what="application", id=application_id)
+    own = models.applications_of([_named(found.learner_id)])
+    return next(one for one in own if one.id == application_id), own
+
+
+def rejudged(one: Application, own: Iterable[Application]) -> Standing:
+    """What an application stands on now, by its pinned rule and policy; Refusal when something speaks against it."""
+    return judge(_case(one, own))
+
+
+def first_step(one: Application) -> Application:
+    """The application at the first step of its policy, with its deadline."""
+    return at_step(one, policy_of(one), None)
+
+
+def at_step(one: Application, policy: Policy, after: Step | None) -> Application:
+    """The application at the step after another one."""
+    step = policy.step_after(after)
+    if step is None:
+        return one
+    due_on = last_of(clock.today(), step.working_days)
+    one = replace(one, is_reminded=False, is_escalated=False)
+    return replace(one, state=State.REVIEW, step=step.step, due_on=due_on)
+
+
+def policy_of(one: Application) -> Policy:
+    """The policy version that an application is pinned to."""
+    policy = models.policy_at(one.policy, one.policy_version)
+    if policy is None:
+        raise NOT_FOUND(what="policy document", id=f"{one.policy}/{one.policy_version}")
+    return policy
+
+
+def released_hold(one: Application) -> Application:
+    """The application without its hold; its points are available again."""
+    if one.held:
+        ledger.release(one.learner_id, one.scheme, one.level, one.held, one.cause)
+    return replace(one, held=0)
+
+
+def kept(one: Application) -> Application:
+    """Keep an application as it stands now."""
+    models.keep_applications([one])
+    return one
+
+
+def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0) -> Application:
+    """Refuse an application; a person's refusal keeps its hold until it can't be undone any more."""
+    at = clock.now()
+    refused = one.acted("refused", by, at, because.code, state=State.REFUSED, due_on=None, because=because)
+    if by == MACHINE:
+        return tell(refused)
+    return kept(replace(refused, release_at=at + undo_window(undo_minutes), is_released=False))
+
+
+def tell(one: Application) -> Application:
+    """Tell how an application ended, with the next best offer after a refusal; from now on nothing is undone."""
+    one = one.acted("told", MACHINE, clock.now(), is_released=True, release_at=None)
+    if one.state == State.REFUSED:
+        one = released_hold(one)
+        one = replace(one, offer=_next_best(one))
+    outbox.append(ConversionDecided(**told_of(one), decision=str(one.state), **_reason(one)), cause=one.cause)
+    if one.state == State.GRANTED:
+        outbox.append(ExemptionGranted(**exemption_of(one)), cause=one.cause)
+    if one.offer:
+        offered = told_of(one) | _told_target(one.offer.target)
+        outbox.append(ConversionOffered(**offered, until=one.offer.until), cause=one.cause)
+    return kept(one)
+
+
+def _new(
+    learner_id: str, own: Sequence[Application], rule: ConversionRule, policy: Policy, target: Target, by: str
+) -> Application:
+    """An application as it is filed; who studies what is filled in when it is judged."""
+    today = clock.today()
+    window = policy.window_on(today)
+    scheme = models.scheme_of(rule.scheme)
+    number = sum(one.target == target and one.rule == rule.code for one in own) + 1
+    name = f"{learner_id}\n{rule.code}\n{target.course}\n{target.module}\n{number}"
+    return Application(
+        id=uuid.uuid5(NAMES, name).hex,
+        learner_id=learner_id,
+        filed_by=by,
+        filed_on=today,
+        rule=rule.code,
+        rule_version=rule.version,
+        policy=policy.code,
+        policy_version=policy.version,
+        programme=rule.programme,
+        entry_year=rule.entry_year,
+        student_number="",
+        department="",
+        class_name="",
+        scheme=rule.scheme,
+        level=rule.levels[0],
+        target=target,
+        term=window.term if window else "",
+        teo=scheme.teo if scheme else "",
+    ).acted("filed", by, clock.now())
+
+
+def _filed(one: Application, own: Sequence[Application]) -> Application:
+    """Judge what is filed, and hold its points or have it wait."""
+    standing = rejudged(one, own)
+    studies = standing.studies
+    one = replace(
+        one,
+        level=standing.level,
+        student_number=studies.student_number,
+        department=studies.department,
+        class_name=studies.class_name,
+    )
+    return kept(_held_or_waiting(one, standing, COMING))
+
+
+def _held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
+    """Hold the points and go to the first step, or wait, for these reasons; Refusal for any other."""
+    points = one.target.credit_points
+    try:
+        if standing.is_final:
+            held = one.acted("held", MACHINE, clock.now())
+            ledger.hold(one.learner_id, one.scheme, standing.level, points, held.cause)
+            waiters.done(APPLICATION, [one.id])
+            return first_step(replace(held, held=points, level=standing.level))
+    except Refusal as refusal:
+        if refusal.code not in reasons:
+            raise
+    waiters.wait(APPLICATION, one.id, f"final:{one.learner_id}:{one.scheme}", one.cause)
+    return replace(one, state=State.WAITING)
+
+
+def _review(learner_id: str, scheme: str) -> None:
+    """Look at every standing application of a learner on one holding, after it changed."""
+    outcomes = outcomes_from(learner_id, scheme)
+    own = [one for one in models.applications_of([learner_id]) if one.scheme == scheme and _may_be_lost(one)]
+    _let_fall(learner_id, scheme, own, outcomes)
+    _take_back(learner_id, scheme, own, outcomes)
+    for one in own:
+        if one.state == State.WAITING:
+            _go_on(one)
+
+
+def _may_be_lost(one: Application) -> bool:
+    """Whether it stands, or still has the hold of a refusal that nobody was told of."""
+    return one.state in STANDING or one.held > 0
+
+
+def _go_on(one: Application) -> None:
+    """Judge again what waited: it goes on, waits on, or is refused with the next best offer."""
+    own = models.applications_of([one.learner_id])
+    try:
+        kept(_held_or_waiting(one, rejudged(one, own), PASSING))
+    except Refusal as refusal:
+        waiters.done(APPLICATION, [one.id])
+        refuse(one, because_of(refusal), MACHINE)
+
+
+def _let_fall(learner_id: str, scheme: str, own: Sequence[Application], outcomes: Sequence[Outcome]) -> None:
+    """Held points were taken back, or their ground is gone: the newest applications fall until the rest is covered."""
+    held = [one for one in own if one.held]
+    falling = [one for one in held if not _is_grounded(one, outcomes)]
+    staying = [one for one in held if one not in falling]
+    have = _pocket(learner_id, scheme, "held")
+    while staying and sum(one.held for one in staying) > have:
+        falling.append(staying.pop())
+    for one in falling:
+        _fall(one, _pocket(learner_id, scheme, "held") - sum(other.held for other in staying))
+
+
+def _fall(one: Application, surplus: int) -> None:
+    """An application falls; what is left of its points is available again."""
+    fallen = one.acted("fell", MACHINE, clock.now(), state=State.FALLEN, due_on=None, because=_fell(one))
+    kept_points = min(one.held, max(surplus, 0))
+    tell(replace(released_hold(replace(fallen, held=kept_points)), held=0))
+
+
+def _take_back(learner_id: str, scheme: str, own: Sequence[Application], outcomes: Sequence[Outcome]) -> None:
+    """Spent points have lost their ground, or the account owes: exemptions are withdrawn, the newest first.
+
+    What the registry's system has already is a case for the registry, and the debt stays.
+    """
+    for one in sorted((one for one in reversed(own) if one.spent), key=lambda one: one.is_exported):
+        if _is_grounded(one, outcomes) and _pocket(learner_id, scheme, "available") >= 0:
+            continue
+        if one.is_exported:
+            kept(one if one.is_case else one.acted("case", MACHINE, clock.now(), is_case=True, because=_fell(one)))
+        else:
+            _withdraw_exemption(one)
+
+
+def _withdraw_exemption(one: Application) -> None:
+    fallen = one.acted("exemption_withdrawn", MACHINE, clock.now(), state=State.FALLEN, because=_fell(one))
+    ledger.unspend(one.learner_id, one.scheme, one.level, one.spent, fallen.cause)
+    fallen = replace(fallen, spent=0, is_released=True, release_at=None)
+    outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **_reason(fallen)), cause=fallen.cause)
+    kept(fallen)
+
+
+def _is_grounded(one: Application, outcomes: Sequence[Outcome]) -> bool:
+    rule = models.rule_at(one.rule, one.rule_version)
+    return rule is not None and has_ground(rule, passes_in(outcomes)) and not is_revoked(outcomes, rule)
+
+
+def _next_best(one: Application) -> Offer | None:
+    """The most that would stand instead: of any rule in force, with the points there are."""
+    own = models.applications_of([one.learner_id])
+    have = _pocket(one.learner_id, one.scheme, "available")
+    policy = policy_of(one)
+    standing = [
+        (rule, target)
+        for rule in models.rules_published(one.programme, one.entry_year)
+        for target in rule.targets
+        if target != one.target and target.credit_points <= have and _would_stand(one, rule, target, own)
+    ]
+    if not standing:
+        return None
+    rule, target = max(standing, key=lambda pair: (pair[1].credit_points, pair[1].code))
+    return Offer(rule.code, rule.version, target, last_of(clock.today(), policy.offer_days))
+
+
+def _would_stand(one: Application, rule: ConversionRule, target: Target, own: Sequence[Application]) -> bool:
+    if rule.scheme != one.scheme:
+        return False
+    case = case_of(one.learner_id, rule, target, policy_of(one), clock.today(), own, one.id, is_offered=True)
+    try:
+        return judge(case).is_final
+    except Refusal:
+        return False
+
+
+def _case(one: Application, own: Iterable[Application]) -> Case:
+    rule, policy = _pinned(one.rule, one.rule_version, one.policy, one.policy_version)
+    return case_of(one.learner_id, rule, one.target, policy, one.filed_on, own, one.id, bool(one.offered_by))
+
+
+def _in_force(code: str) -> tuple[ConversionRule, Policy]:
+    """The published version of a rule and of its policy, as they hold today."""
+    today = clock.today()
+    rule = next((one for one in models.rules_of(code) if one.holds_on(today)), None)
+    if rule is None:
+        raise RULE_NOT_IN_FORCE(code=code, day=today.isoformat())
+    policy = policy_for(models.policies_of(rule.policy), today)
+    if policy is None:
+        raise RULE_NOT_IN_FORCE(code=code, day=today.isoformat())
+    return rule, policy
+
+
+def _pinned(code: str, version: int, policy: str, policy_version: int) -> tuple[ConversionRule, Policy]:
+    rule, kept_policy = models.rule_at(code, version), models.policy_at(policy, policy_version)
+    if rule is None or kept_policy is None:
+        raise NOT_FOUND(what="conversion rule", id=f"{code}/{version}")
+    return rule, kept_policy
+
+
+def _same(own: Iterable[Application], rule: ConversionRule, target: Target) -> Application | None:
+    """An application for just this that is not decided yet."""
+    open_states = (State.WAITING, State.REVIEW)
+    fitting = (one for one in own if one.state in open_states and one.rule == rule.code and one.target == target)
+    return next(fitting, None)
+
+
+def _pocket(learner_id: str, scheme: str, pocket: str) -> int:
+    holding = holdings_of(learner_id).get(scheme)
+    return int(getattr(holding, pocket)) if holding else 0
+
+
+def _named(learner_id: str) -> str:
+    """The learner a person is now, whose strand is named."""
+    return survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
+
+
+def _fell(one: Application) -> Because:
+    return because_of(FELL(what=one.scheme))
+
+
+def told_of(one: Application) -> dict[str, Any]:
+    """What every announcement says of an application."""
+    said = {"learner_id": one.learner_id, "application_id": one.id, "scheme": one.scheme, "level": one.level}
+    return said | _told_target(one.target)
+
+
+def _told_target(target: Target) -> dict[str, Any]:
+    return {"course": target.course, "module": target.module, "credit_points": target.credit_points}
+
+
+def exemption_of(one: Application) -> dict[str, Any]:
+    """What announcements say of an exemption."""
+    names = ("student_number", "programme", "entry_year", "term")
+    return told_of(one) | {name: getattr(one, name) for name in names} | {"kind": str(one.target.kind)}
+
+
+def _reason(one: Application) -> dict[str, Any]:
+    if one.because is None:
+        return {}
+    return {"code": one.because.code, "reason_en": one.because.en, "reason_zh": one.because.zh}
+
+
+def undo_window(minutes: int) -> timedelta:
+    """How long a decision can be undone."""
+    return timedelta(minutes=minutes)

@@ -1,0 +1,127 @@
+"""Keeping policy documents, and leading conversion rules through their life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from chassis import clock
+from chassis.database import transactional
+from chassis.errors import NOT_FOUND
+from chassis.strands import name_keys, survivor_of
+from services.creditbank.conversion import models
+from services.creditbank.conversion.college import plan_of
+from services.creditbank.conversion.domain import (
+    ConversionRule,
+    Policy,
+    RuleState,
+    SchemeLevels,
+    approved,
+    as_default,
+    check_overlap,
+    check_policy,
+    check_rule,
+    code_of,
+    drafted,
+    policy_for,
+    published,
+    retired,
+)
+
+
+@transactional
+def keep_policy(policy: Policy) -> Policy:
+    """Keep a policy document as its next version; the same again changes nothing. The version that says so."""
+    name_keys([f"conversion-policy:{code_of(policy.code)}"])
+    check_policy(policy)
+    latest = max(models.policies_of(policy.code), key=lambda one: one.version, default=None)
+    if latest and latest.says(policy):
+        return latest
+    kept = replace(policy, version=latest.version + 1 if latest else 1)
+    models.keep_policy(kept)
+    return kept
+
+
+@transactional
+def draft_rule(rule: ConversionRule, by: str) -> ConversionRule:
+    """Draft a version of a rule, in the place of a draft there is; the same again changes nothing.
+
+    A folklore default is published at once, as long as nobody has decided the rule. Refusal for what makes no sense.
+    """
+    versions = _versions(rule)
+    rule = replace(rule, drafted_by=by)
+    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), plan_of(rule.programme, rule.entry_year))
+    check_overlap(rule, models.rules_published(rule.programme, rule.entry_year))
+    kept = as_default(versions, rule, clock.now()) if rule.is_folklore_default else drafted(versions, rule)
+    if kept is None:
+        return versions[-1]
+    models.keep_rules([*_giving_way(versions, kept), kept])
+    return kept
+
+
+@transactional
+def approve_rule(code: str, version: int, by: str) -> ConversionRule:
+    """Approve a draft; two people have to. Refusal when it does not stand, or says what it must not by now."""
+    return _moved(code, version, lambda rule: _sound(approved(rule, by)))
+
+
+@transactional
+def publish_rule(code: str, version: int) -> ConversionRule:
+    """Publish an approved version; the one that was published until now is retired."""
+    return _moved(code, version, lambda rule: _sound(published(rule, clock.now())))
+
+
+@transactional
+def retire_rule(code: str, version: int) -> ConversionRule:
+    """Retire a published version: nothing new is filed under it, what was filed goes on."""
+    return _moved(code, version, lambda rule: retired(rule, clock.now()))
+
+
+@transactional
+def keep_schemes(schemes: Collection[SchemeLevels]) -> None:
+    """Remember the levels that schemes have."""
+    models.keep_schemes(schemes)
+
+
+@transactional
+def keep_earlier(learner_id: str, credit_points: int, note: str) -> None:
+    """Note what a learner converted before this system, or from other sources: it counts against their share."""
+    key = survivor_of(f"learner:{learner_id}")
+    models.keep_earlier(key.removeprefix("learner:"), credit_points, note)
+
+
+def _moved(code: str, version: int, step: Callable[[ConversionRule], ConversionRule]) -> ConversionRule:
+    """Take one version of a rule a step on."""
+    found = models.rule_at(code, version)
+    if found is None:
+        raise NOT_FOUND(what="conversion rule", id=f"{code}/{version}")
+    versions = _versions(found)
+    (rule,) = [one for one in versions if one.version == version]
+    kept = step(rule)
+    models.keep_rules([*_giving_way(versions, kept), kept])
+    return kept
+
+
+def _versions(rule: ConversionRule) -> list[ConversionRule]:
+    """A rule's versions; its own strand is named, and that of everything it could overlap with."""
+    name_keys([f"conversion-rule:{code_of(rule.code)}", f"conversion-rules:{rule.programme}:{rule.entry_year}"])
+    return models.rules_of(rule.code)
+
+
+def _sound(rule: ConversionRule) -> ConversionRule:
+    """The rule; Refusal when policy, scheme, curriculum or other rules speak against it by now."""
+    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), plan_of(rule.programme, rule.entry_year))
+    check_overlap(rule, models.rules_published(rule.programme, rule.entry_year))
+    return rule
+
+
+def _giving_way(versions: Collection[ConversionRule], kept: ConversionRule) -> list[ConversionRule]:
+    """The published versions that retire as another is published."""
+    if kept.state != RuleState.PUBLISHED:
+        return []
+    others = [one for one in versions if one.version != kept.version and one.state == RuleState.PUBLISHED]
+    return [retired(one, clock.now()) for one in others]
+
+
+def _policy(rule: ConversionRule) -> Policy | None:
+    return policy_for(models.policies_of(rule.policy), rule.valid_from)

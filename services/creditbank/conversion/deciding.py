@@ -1,0 +1,219 @@
+"""Deciding about applications: step by step, undone while nobody was told, told afterwards, watched for deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from chassis import clock
+from chassis.bus import outbox
+from chassis.database import transactional
+from chassis.errors import NOT_FOUND, Sifted, sift
+from contracts.creditbank import DeadlineNear
+from services.creditbank.conversion import models
+from services.creditbank.conversion.applications import (
+    LAPSED,
+    Actor,
+    Application,
+    Because,
+    State,
+    because_of,
+    check_actor,
+    check_scope,
+    check_undo,
+    is_repeat,
+)
+from services.creditbank.conversion.applying import (
+    MACHINE,
+    at_step,
+    kept,
+    named_application,
+    policy_of,
+    refuse,
+    rejudged,
+    tell,
+    told_of,
+    undo_window,
+)
+from services.creditbank.conversion.college import last_of
+from services.creditbank.conversion.domain import ConversionRule, RuleState, Step, Target
+from services.creditbank.conversion.judging import target_in
+from services.creditbank.ledger import commands as ledger
+
+REFUSED_BY_REVIEW = "refused_by_review"
+AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One item of a request to decide, by its position; refused with a reason for the learner."""
+
+    index: int
+    application: str
+    is_approval: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """One item of a request to undo decisions; `rule_version`, `course`, `module` name what judges from now on."""
+
+    index: int
+    application: str
+    rule_version: int = 0
+    course: str = ""
+    module: str = ""
+
+
+def decide(decisions: Sequence[Decision], actor: Actor) -> Sifted[Decision, bool]:
+    """Decide about applications, each alone and in a transaction of its own; whether anything changed."""
+    return sift(lambda one: decide_one(one, actor), decisions)
+
+
+def undo(asked: Sequence[Undo], actor: Actor) -> Sifted[Undo, bool]:
+    """Take decisions back that nobody was told; each goes back with its hold kept."""
+    return sift(lambda one: undo_one(one, actor), asked)
+
+
+@transactional
+def decide_one(decision: Decision, actor: Actor) -> bool:
+    """Approve or refuse at the step an application is at; an approval judges everything again.
+
+    Refusal for whoever may not, and for what does not stand any more; the application stays as it is then.
+    """
+    one, own = named_application(decision.application)
+    if is_repeat(one, actor, State.GRANTED if decision.is_approval else State.REFUSED):
+        return False
+    check_actor(one, actor, clock.today())
+    if not decision.is_approval:
+        reason = Because(REFUSED_BY_REVIEW, decision.reason, decision.reason)
+        refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
+        return True
+    rejudged(one, own)
+    _approve(one, actor)
+    return True
+
+
+@transactional
+def undo_one(asked: Undo, actor: Actor) -> bool:
+    """Take a decision back: the application is at its step again, its points on hold, judged by the version named."""
+    one, own = named_application(asked.application)
+    check_undo(one, clock.now())
+    check_scope(one, actor)
+    back = one.acted("undone", actor.subject, clock.now(), release_at=None, because=None, state=State.REVIEW)
+    back = replace(back, reviewers=one.reviewers[:-1])
+    if one.spent:
+        ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)
+        back = replace(back, held=one.spent, spent=0)
+    step = Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
+    back = replace(back, step=step, due_on=last_of(clock.today(), policy_of(one).days_of(step)), is_escalated=False)
+    if asked.rule_version:
+        back = _under_version(back, asked)
+        rejudged(kept(back), own)
+    kept(back)
+    return True
+
+
+def release_decisions() -> bool:
+    """Tell decisions that can't be undone any more; True when there are more."""
+    return _each(models.to_release(clock.now(), AT_ONCE), _release)
+
+
+def watch_deadlines() -> bool:
+    """Date what no calendar had reached, remind of what is due, lead on what is overdue; True when there is more."""
+    _each(models.undated(AT_ONCE), _date)
+    near = last_of(clock.today(), 1) or clock.today() + timedelta(days=1)
+    return _each(models.due_until(near, AT_ONCE), _watch)
+
+
+def _each(application_ids: Sequence[str], deed: Callable[[str], None]) -> bool:
+    for one in application_ids:
+        deed(one)
+    return len(application_ids) == AT_ONCE
+
+
+@transactional
+def _release(application_id: str) -> None:
+    one, _ = named_application(application_id)
+    if not one.is_released and one.release_at and one.release_at <= clock.now():
+        tell(one)
+
+
+@transactional
+def _date(application_id: str) -> None:
+    one, _ = named_application(application_id)
+    if one.state != State.REVIEW or one.step is None or one.due_on:
+        return
+    came_on = one.acts[-1].at.astimezone(clock.CAMPUS).date()
+    kept(replace(one, due_on=last_of(came_on, policy_of(one).days_of(one.step))))
+
+
+@transactional
+def _watch(application_id: str) -> None:
+    """Remind once before a step is due. Overdue, the department's goes on to the registry, any other lapses later."""
+    one, _ = named_application(application_id)
+    if one.state != State.REVIEW or one.step is None or one.due_on is None:
+        return
+    if clock.today() > one.due_on:
+        _overdue(one, one.step)
+    elif not one.is_reminded:
+        reminded = one.acted("reminded", MACHINE, clock.now(), is_reminded=True)
+        outbox.append(
+            DeadlineNear(**told_of(one), step=str(one.step), due_on=one.due_on),
+            cause=reminded.cause,
+        )
+        kept(reminded)
+
+
+def _overdue(one: Application, step: Step) -> None:
+    policy = policy_of(one)
+    late = one.acted("escalated", MACHINE, clock.now(), str(step))
+    if step == Step.DEPARTMENT:
+        kept(at_step(late, policy, step))
+    elif not one.is_escalated:
+        due_on = last_of(clock.today(), policy.days_of(step))
+        kept(replace(late, is_escalated=True, is_reminded=False, due_on=due_on))
+    else:
+        refuse(one, because_of(LAPSED()), MACHINE)
+
+
+def _approve(one: Application, actor: Actor) -> None:
+    """On to the next step; after the last one the points are spent, and the exemption stands once it is told."""
+    policy = policy_of(one)
+    at = clock.now()
+    if policy.step_after(one.step):
+        approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step)), actor)
+        kept(at_step(approved, policy, one.step))
+        return
+    granted = _reviewed(one.acted("granted", actor.subject, at, state=State.GRANTED, due_on=None), actor)
+    ledger.spend(one.learner_id, one.scheme, one.level, one.held, granted.cause)
+    kept(replace(granted, spent=one.held, held=0, release_at=at + undo_window(policy.undo_minutes), is_released=False))
+
+
+def _reviewed(one: Application, actor: Actor) -> Application:
+    return replace(one, reviewers=(*one.reviewers, actor.subject))
+
+
+def _under_version(one: Application, asked: Undo) -> Application:
+    """The application under another version of its rule; its hold follows the points of its target there."""
+    rule = models.rule_at(one.rule, asked.rule_version)
+    if rule is None or rule.state not in {RuleState.PUBLISHED, RuleState.RETIRED}:
+        raise NOT_FOUND(what="conversion rule", id=f"{one.rule}/{asked.rule_version}")
+    target = _target_under(one, rule, asked)
+    more = target.credit_points - one.held
+    cause = f"{one.cause}:points"
+    if more > 0:
+        ledger.hold(one.learner_id, one.scheme, one.level, more, cause)
+    elif more < 0:
+        ledger.release(one.learner_id, one.scheme, one.level, -more, cause)
+    return replace(one, rule_version=rule.version, target=target, held=target.credit_points)
+
+
+def _target_under(one: Application, rule: ConversionRule, asked: Undo) -> Target:
+    """The target that is named, or the one that stands where the old one stood."""
+    if asked.course:
+        return target_in(rule, asked.course, asked.module)
+    before = models.rule_at(one.rule, one.rule_version)
+    place = before.targets.index(one.target) if before and one.target in before.targets else 0
+    return rule.targets[min(place, len(rule.targets) - 1)]

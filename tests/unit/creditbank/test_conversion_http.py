@@ -1,0 +1,153 @@
+"""Policies and conversion rules over HTTP, and applications as learners and staff make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from contracts.terms import Role
+from tests.support.sound import CONVERSION, POLICY
+from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
+from tests.unit.creditbank.stories import Assessment, scheme
+from tests.unit.creditbank.test_http import ISSUER, answered, as_learner, as_staff, http, settings
+
+__all__ = ["http", "settings"]
+RULE: dict[str, Any] = CONVERSION | {"scheme": "cloud-ops"}
+WISH = {"rule": "tax", "course": "KJ2105"}
+
+
+def as_person(subject: str, role: Role = Role.REGISTRY) -> dict[str, str]:
+    return ISSUER.bearer("creditbank", role, subject=subject)
+
+
+@pytest.fixture
+def bank(http: FlaskClient) -> FlaskClient:
+    Assessment().tell(scheme())
+    answered(http.put("/conversion-policies/measures", json=POLICY, headers=as_staff()))
+    return http
+
+
+def test_a_policy_is_read_as_it_was_written(bank: FlaskClient) -> None:
+    (kept,) = answered(bank.get("/conversion-policies/measures", headers=as_learner()))
+    assert (kept["version"], kept["most_points_per_certificate"], kept["undo_minutes"]) == (1, 800, 0)
+    assert kept["steps"] == [{"step": "department", "working_days": 3}, {"step": "registry", "working_days": 5}]
+    assert answered(bank.get("/conversion-policies", headers=as_learner()))["items"] == [kept]
+
+
+def test_a_rule_is_published_by_two_people(bank: FlaskClient) -> None:
+    place = "/conversion-rules/basics"
+    draft = answered(bank.put(place, json=RULE, headers=as_person("li")))
+    assert (draft["state"], draft["drafted_by"], draft["levels"]) == ("draft", "li", [1])
+    answered(bank.put(f"{place}/versions/1/approval", headers=as_person("li")))
+    again = bank.put(f"{place}/versions/1/approval", headers=as_person("li"))
+    assert (again.status_code, again.json["code"]) == (409, "conversion_rule_approved_by_you")
+    early = bank.put(f"{place}/versions/1/publication", headers=as_person("li"))
+    assert (early.status_code, early.json["code"]) == (409, "conversion_rule_not_in_state")
+    answered(bank.put(f"{place}/versions/1/approval", headers=as_person("wang")))
+    out = answered(bank.put(f"{place}/versions/1/publication", headers=as_person("li")))
+    assert (out["state"], out["approved_by"]) == ("published", ["li", "wang"])
+    listed = answered(bank.get("/conversion-rules?programme=630302&state=published", headers=as_learner()))
+    assert [one["code"] for one in listed["items"]] == ["basics"]
+    assert answered(bank.get("/conversion-rules?state=draft", headers=as_learner()))["items"] == []
+    gone = answered(bank.delete(f"{place}/versions/1/publication", headers=as_person("li")))
+    assert gone["state"] == "retired"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"valid_until": None}, "conversion_rule_without_end"),
+        ({"levels": [3], "scheme": "nowhere"}, "scheme_unknown"),
+        ({"levels": [4]}, "fields_invalid"),
+        ({"targets": []}, "fields_invalid"),
+        ({"policy": "nothing"}, "conversion_policy_unknown"),
+        ({"teacher": 1}, "fields_invalid"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(bank: FlaskClient, change: dict[str, Any], code: str) -> None:
+    refused = bank.put("/conversion-rules/basics", json=RULE | change, headers=as_staff())
+    assert (refused.status_code, refused.json["code"]) == (422, code)
+
+
+@pytest.fixture
+def college(http: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A college that converts, on a day in its window, with mei and lan."""
+    Day(tmp_path / "clock", monkeypatch).set(IN_WINDOW)
+    teller = Assessment()
+    open_college(teller)
+    enrol(teller)
+    enrol(teller, "lan", department="机电学院")
+    return http
+
+
+def file(http: FlaskClient, learner_id: str = "mei") -> dict[str, Any]:
+    path = f"/accounts/{learner_id}/conversion-applications"
+    found: dict[str, Any] = answered(http.post(path, json=WISH, headers=as_learner(learner_id)))
+    return found
+
+
+def decide(http: FlaskClient, headers: dict[str, str], *items: dict[str, str]) -> list[tuple[str, str | None]]:
+    found = answered(http.post("/conversion-decisions", json=list(items), headers=headers))
+    return [(one["status"], one["code"]) for one in found]
+
+
+def test_an_application_goes_from_the_learner_through_department_and_registry(college: FlaskClient) -> None:
+    one = file(college)
+    assert (one["state"], one["step"], one["held_points"], one["due_on"]) == ("review", "department", 400, "2021-03-08")
+    item = {"application": one["application"], "verdict": "approve"}
+    own = ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou", owns={"department": ["财会学院"]})
+    assert decide(college, own, item, {"application": "nobody", "verdict": "approve"}) == [
+        ("accepted", None),
+        ("refused", "not_found"),
+    ]
+    assert decide(college, own, item) == [("refused", "application_step_of_others")]
+    assert decide(college, as_person("li"), item) == [("accepted", None)]
+    assert decide(college, as_person("li"), item) == [("unchanged", None)]
+    path = f"/conversion-applications/{one['application']}"
+    assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
+    seen = answered(college.get(path, headers=as_learner()))
+    assert (seen["state"], seen["held_points"], seen["spent_points"]) == ("review", 400, 0), "not told yet"
+    undone = answered(college.post("/conversion-undos", json=[{"application": one["application"]}], headers=as_staff()))
+    assert undone[0]["status"] == "accepted"
+
+
+def test_each_sees_and_decides_what_is_theirs(college: FlaskClient) -> None:
+    mine, other = file(college), file(college, "lan")
+    own = ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou", owns={"department": ["财会学院"]})
+    for headers in (own, as_learner()):
+        listed = answered(college.get("/conversion-applications", headers=headers))["items"]
+        assert [one["application"] for one in listed] == [mine["application"]]
+    assert college.get(f"/conversion-applications/{other['application']}", headers=as_learner()).status_code == 403
+    item = {"application": other["application"], "verdict": "approve"}
+    assert decide(college, own, item) == [("refused", "application_of_other_department")]
+    teo = ISSUER.bearer("creditbank", Role.TEO, owns={"teo": ["another"]})
+    assert answered(college.get("/conversion-applications", headers=teo))["items"] == []
+    everything = answered(college.get("/conversion-applications?state=review", headers=as_person("li")))["items"]
+    assert len(everything) == 2
+    foreign = college.post("/accounts/mei/conversion-applications", json=WISH, headers=as_learner("lan"))
+    assert (foreign.status_code, foreign.json["code"]) == (403, "outside_your_scope")
+
+
+def test_a_refusal_says_why(college: FlaskClient) -> None:
+    one = file(college)
+    bare = [{"application": one["application"], "verdict": "refuse"}]
+    department = ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou")
+    missing = college.post("/conversion-decisions", json=bare, headers=department)
+    assert (missing.status_code, missing.json["code"]) == (422, "refusal_without_reason")
+    assert decide(college, department, bare[0] | {"reason": "too little in common"}) == [("accepted", None)]
+
+
+def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:
+    path = f"/conversion-applications/{file(college)['application']}"
+    assert college.put(f"{path}/withdrawal", headers=as_learner("lan")).status_code == 403
+    assert answered(college.put(f"{path}/withdrawal", headers=as_learner()))["state"] == "withdrawn"
+    closed = college.post(f"{path}/offer", headers=as_learner())
+    assert (closed.status_code, closed.json["code"]) == (422, "offer_over")
+
+
+def test_a_learner_changes_no_rules(bank: FlaskClient) -> None:
+    assert bank.put("/conversion-rules/basics", json=RULE, headers=as_learner()).status_code == 403
+    assert bank.get("/conversion-rules/basics", headers=as_learner()).status_code == 404

@@ -1,0 +1,128 @@
+"""Many who want one balance, and an annulment that meets an approval: nothing is spent twice, nothing is silent."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from chassis.database import run_transaction
+from chassis.errors import Refusal
+from services.creditbank import handlers
+from services.creditbank.conversion import applying, deciding
+from services.creditbank.conversion.applications import State
+from services.creditbank.conversion.applying import Wish
+from services.creditbank.conversion.deciding import Decision
+from services.creditbank.ledger import commands as ledger
+from tests.unit.creditbank.converting import (
+    BY_DEPARTMENT,
+    BY_REGISTRY,
+    IN_WINDOW,
+    Day,
+    decide,
+    enrol,
+    file,
+    now,
+    open_college,
+    pockets,
+    told,
+)
+from tests.unit.creditbank.stories import Assessment, annulled, audited
+from tests.unit.creditbank.test_races import at_once, handle, meet_at
+
+MANY = 50
+
+
+@pytest.fixture
+def assessment(mongo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Assessment:
+    Day(tmp_path / "clock", monkeypatch).set(IN_WINDOW)
+    teller = Assessment()
+    open_college(teller)
+    return teller
+
+
+def all_at_once(deeds: list[Callable[[], object]]) -> Counter[str]:
+    """Run all at once, each in a transaction that is tried for long enough; what each came to."""
+    barrier, ends, lock = threading.Barrier(len(deeds)), Counter[str](), threading.Lock()
+
+    def run(deed: Callable[[], object]) -> None:
+        barrier.wait(30)
+        try:
+            run_transaction(deed, patience_seconds=60)
+            end = "done"
+        except Refusal as refusal:
+            end = refusal.code
+        with lock:
+            ends[end] += 1
+
+    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ends
+
+
+def test_of_fifty_holds_of_one_balance_exactly_one_wins(assessment: Assessment) -> None:
+    enrol(assessment)
+    deeds = [lambda n=n: ledger.hold("mei", "cloud-ops", 2, 400, f"application:{n}") for n in range(MANY)]
+    assert all_at_once(deeds) == {"done": 1, "above_balance": MANY - 1}
+    assert pockets() == (0, 400, 0)
+    audited()
+
+
+def test_of_fifty_conversions_of_one_balance_exactly_one_wins(assessment: Assessment) -> None:
+    """Half want the course, half a module of it; who loses is told why."""
+    enrol(assessment)
+    wishes = [Wish("tax", "KJ2105"), Wish("tax", "KJ2105", "KJ2105-2")]
+    filed: set[str] = set()
+
+    def apply(number: int) -> None:
+        one = applying.apply("mei", wishes[number % 2], "user-mei")
+        filed.add(one.id)
+
+    ends = all_at_once([lambda n=n: apply(n) for n in range(MANY)])
+    assert set(ends) == {"done", "exemption_already_asked"}
+    assert (ends["done"], len(filed)) == (MANY // 2, 1), "the same again is the same application"
+    assert sum(pockets()) == 400
+    audited()
+
+
+def approve(application_id: str) -> None:
+    decision = Decision(0, application_id, is_approval=True)
+    run_transaction(lambda: deciding.decide_one(decision, BY_REGISTRY), patience_seconds=30)
+
+
+def approvals_race(assessment: Assessment, tries: int) -> int:
+    """An annulment at the moment of an approval; how often it ended in silence or with points that are not there."""
+    wrong = 0
+    for number in range(tries):
+        learner = f"mei-{number}"
+        enrol(assessment, learner)
+        one = file(learner_id=learner)
+        decide(one, BY_DEPARTMENT)
+        before = len(told("ConversionDecided", "ExemptionWithdrawn"))
+        failures = at_once(partial(approve, one.id), partial(handle, annulled(learner)))
+        codes = [one.code for one in failures if isinstance(one, Refusal)]
+        said = len(told("ConversionDecided", "ExemptionWithdrawn")) - before
+        is_sound = now(one).state == State.FALLEN and said == 1 and codes in ([], ["application_not_under_review"])
+        wrong += not is_sound or len(codes) != len(failures)
+    return wrong
+
+
+@pytest.mark.thousand
+def test_an_annulment_races_an_approval(assessment: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
+    meet_at(monkeypatch, ledger.models, "find_accounts")
+    assert approvals_race(assessment, tries) == 0
+    audited()
+
+
+def test_an_annulment_that_reviews_nothing_would_be_noticed(
+    assessment: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "review_touched", set)
+    assert approvals_race(assessment, 3) == 3
