@@ -110,8 +110,10 @@ def test_an_application_goes_from_the_learner_through_department_and_registry(co
     assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
     seen = answered(college.get(path, headers=as_learner()))
     assert (seen["state"], seen["held_points"], seen["spent_points"]) == ("review", 400, 0), "not told yet"
-    undone = answered(college.post("/conversion-undos", json=[{"application": one["application"]}], headers=as_staff()))
-    assert undone[0]["status"] == "accepted"
+    asked = [{"application": one["application"]}]
+    for subject, status in (("someone", "refused"), ("li", "accepted")):
+        [undone] = answered(college.post("/conversion-undos", json=asked, headers=as_person(subject)))
+        assert undone["status"] == status, "nobody undoes a decision about their own"
 
 
 def test_each_sees_and_decides_what_is_theirs(college: FlaskClient) -> None:
@@ -145,7 +147,7 @@ def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:
     assert college.put(f"{path}/withdrawal", headers=as_learner("lan")).status_code == 403
     assert answered(college.put(f"{path}/withdrawal", headers=as_learner()))["state"] == "withdrawn"
     closed = college.post(f"{path}/offer", headers=as_learner())
-    assert (closed.status_code, closed.json["code"]) == (422, "offer_over")
+    assert (closed.status_code, closed.json["code"]) == (409, "offer_over")
 
 
 def test_a_learner_changes_no_rules(bank: FlaskClient) -> None:
