@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import waiters
 from chassis.database import transactional
 from chassis.worker import Job
-from services.creditbank.conversion.applying import APPLICATION, retry_waiting
+from services.creditbank.conversion.applying import APPLICATION, retry_waiting, review_touched
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.ledger.export import DailyRoot
 from services.creditbank.ledger.roots import Roots
@@ -25,6 +25,7 @@ def rerate_some() -> bool:
     moved = proposals.rerate_some()
     if moved is None:
         return False
+    review_touched(moved.touched)
     review_credentials({learner_id for learner_id, _ in moved.touched})
     return True
 

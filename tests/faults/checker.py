@@ -30,7 +30,7 @@ READS = {  # whose topics a service consumes, whether or not it has a use for ea
     "enrolment": ("assessment",),
     "training": ("enrolment", "assessment"),
     "assessment": ("enrolment", "training"),
-    "creditbank": ("enrolment", "assessment"),
+    "creditbank": ("enrolment", "training", "assessment"),
     "notify": ("enrolment", "assessment", "creditbank"),
 }
 TICKETS = "queue:"  # training numbers those who wait for a place by the strand of their queue

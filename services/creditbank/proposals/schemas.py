@@ -20,7 +20,7 @@ from services.creditbank.proposals.domain import (
 )
 from services.creditbank.proposals.queries import DIRECTIONS
 from services.creditbank.recognition.domain import Policy
-from services.creditbank.recognition.schemas import MAX_CREDIT_POINTS, PolicySchema
+from services.creditbank.recognition.schemas import MAX_CREDIT_POINTS, PolicyReferenceSchema
 
 LAST_VERSION = 100_000
 MOST_TARGETS = 100
@@ -46,7 +46,7 @@ class VersionDraftSchema(Schema):
     credit_points = fields.Integer(required=True, validate=validate.Range(0, MAX_CREDIT_POINTS))
     sessions_from = fields.Date(required=True)
     sessions_until = fields.Date(load_default=None, allow_none=True, metadata={"description": "refused when missing"})
-    policy = fields.Nested(PolicySchema, load_default=None, allow_none=True)
+    policy = fields.Nested(PolicyReferenceSchema, load_default=None, allow_none=True)
     note = fields.String(load_default="", validate=validate.Length(max=500))
     supersedes = fields.List(
         fields.Integer(validate=validate.Range(1, LAST_VERSION)), load_default=[], validate=validate.Length(0, 50)
@@ -62,7 +62,7 @@ class RetirementSchema(Schema):
     retired_from = fields.Date(required=True)
 
 
-class TargetSchema(Schema):
+class LevelTargetSchema(Schema):
     """To which version outcomes of a level are to be moved, as far as it holds for their sessions."""
 
     scheme = _scheme()
@@ -71,7 +71,7 @@ class TargetSchema(Schema):
 
 
 class RerateSchema(Schema):
-    targets = fields.List(fields.Nested(TargetSchema), required=True, validate=validate.Length(1, MOST_TARGETS))
+    targets = fields.List(fields.Nested(LevelTargetSchema), required=True, validate=validate.Length(1, MOST_TARGETS))
 
 
 class ChangeSchema(Schema):

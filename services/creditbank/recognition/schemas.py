@@ -25,7 +25,7 @@ class RuleSchema(Schema):
     )
 
 
-class PolicySchema(Schema):
+class PolicyReferenceSchema(Schema):
     """The document that a decided rule rests on: its code here, and how people find it, by number or address."""
 
     code = fields.String(required=True, validate=validate.Length(1, 64))
@@ -43,7 +43,7 @@ class RuleVersionSchema(Schema):
     sessions_from = fields.Date(required=True)
     sessions_until = fields.Date(required=True, allow_none=True)
     note = fields.String(required=True)
-    policy = fields.Nested(PolicySchema, required=True, allow_none=True)
+    policy = fields.Nested(PolicyReferenceSchema, required=True, allow_none=True)
     is_folklore_default = fields.Boolean(required=True)
     retired_from = fields.Date(required=True, allow_none=True)
 

@@ -35,6 +35,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "CertificateIssued": {"certificate_number": "ZLZJ20210001", "issued_on": "2021-10-12"},
     "CredentialIssued": {"credential": "1:90417"},
     "CredentialRevoked": {"credential": "1:90417"},
+    "AccountFrozen": {"reason": "two people claim it"},
+    "AccountUnfrozen": {"reason": "it is theirs"},
     "ConversionDecided": {"course": "KJ2105", "module": "", "credit_points": 400, "decision": "granted"},
     "ConversionOffered": {"course": "KJ2105", "module": "M1", "credit_points": 200, "until": "2021-09-28"},
     "DeadlineNear": {
