@@ -232,12 +232,31 @@ def page(said: Row) -> str:
         "figures": markdown(found, ("figure", "median", "least", "greatest", "aim")),
         "processor": markdown(processor(said), ("process", "median", "least", "greatest", "")),
         "missed": "\n".join(told) or "None.",
+        "why": why(said),
         "absent": said["runs"][-1]["celery"].get("absent", ""),
         "profile": profile_text(said),
     }  # fmt: skip
     for name, text in filled.items():
         head = head.replace(f"{{{name}}}", text)
     return head
+
+
+def why(said: Row) -> str:
+    """What bounds the rate: the processor time that a result takes, by kind of process, beside the reference's."""
+    cpus = said["machine"]["cpus"]
+    parts = {name: line.median for line in processor(said) for name in [line.name]}
+    told = []
+    for who, rate in (("OneX", ONEX), ("safe", SAFE)):
+        whole = parts[f"{who}: all"]
+        engines = {engine: parts[f"{who}: {engine}"] for engine in ("mongod", "kafka")}
+        median = statistics.median(value for run in said["runs"] if (value := rate(run)))
+        told.append(
+            f"- {who}: {whole:,.0f} µs for a result, of them mongod {engines['mongod']:,.0f}, Kafka "
+            f"{engines['kafka']:,.0f}, Python {whole - sum(engines.values()):,.0f}. {cpus} processors do "
+            f"{cpus * 1e6 / whole:,.0f} such results a second at most; measured {median:,.0f}, "
+            f"{median * whole / (cpus * 1e6):.0%} of that."
+        )
+    return "\n".join(told)
 
 
 def markdown(found: Iterable[Line], head: tuple[str, ...]) -> str:
