@@ -40,7 +40,16 @@ def stream_keys(types: Iterable[str], since: datetime | None = None) -> Iterator
 
 def _read(where: Mapping[str, Any], types: Iterable[str]) -> list[Row]:
     found = rows_of(Outbox, {**where, "type": {"$in": sorted(types)}, "forgotten": {"$ne": True}})
-    return [{**row, "said": msgspec.json.decode(bytes(row["body"]))} for row in found]
+    return [{**row, "said": _said(row)} for row in found]
+
+
+def _said(row: Row) -> dict[str, Any]:
+    """A body; an empty one where somebody spoilt it."""
+    try:
+        found = msgspec.json.decode(bytes(row["body"]))
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def shown(row: Row | None) -> Announced | None:

@@ -35,6 +35,7 @@ from services.creditbank.ledger.roots import Root, RootBroken, Roots
 CHUNK_ACCOUNTS = 2_000
 RESTORED_TOGETHER = 200  # accounts in one transaction, which has ten seconds
 NAMED_FAULTS = 100
+MOST_YOUNG = 200_000  # keys kept in memory; beyond that each account is asked for
 MARGIN = timedelta(minutes=10)  # an announcement carries the time of its transaction's beginning, by its own clock
 KEY = "learner:"
 Tell = Callable[[int], object]
@@ -71,19 +72,24 @@ class Audit:
 
 @dataclass
 class Witness:
-    """What was signed, read in step with the journal, and since when announcements testify to what came after."""
+    """What was signed, read in step with the journal, and since when announcements testify to what came after.
+
+    `young`: the keys on which any were made since, as the pass began; None when they are too many.
+    """
 
     root: Root | None = None
     heads: Iterator[Head] = field(default_factory=lambda: iter(()))
     since: datetime | None = None
+    young: frozenset[str] | None = None
     broken: str = ""
+    gap: str = ""
     _ahead: dict[str, Head] = field(default_factory=dict)
     _next: Head | None = None
 
     def of(self, learner_ids: Sequence[str]) -> dict[str, Testimony]:
         """What is known of these accounts, which come in the journal's order."""
         self._read_to(max(learner_ids))
-        told = self._told(learner_ids)
+        told = self._told([one for one in learner_ids if self.young is None or KEY + one in self.young])
         return {one: self.testimony(self._ahead.pop(one, None), told.get(one, {})) for one in learner_ids}
 
     def testimony(self, head: Head | None, told: dict[int, str]) -> Testimony:
@@ -96,9 +102,12 @@ class Witness:
 
     def _told(self, learner_ids: Sequence[str]) -> dict[str, dict[int, str]]:
         found: dict[str, dict[int, str]] = {}
+        if not learner_ids:
+            return found
         for row in announced.on_keys((KEY + one for one in learner_ids), ANNOUNCED, self.since):
             said = row["said"]
-            found.setdefault(row["key"][len(KEY) :], {})[said["entry_number"]] = said.get("entry_hash", "")
+            if isinstance(number := said.get("entry_number"), int):
+                found.setdefault(row["key"][len(KEY) :], {})[number] = str(said.get("entry_hash", ""))
         return found
 
     def passed_by(self, learner_id: str) -> list[tuple[str, Head | None]]:
@@ -166,7 +175,18 @@ def _witness(roots: Roots | None) -> Witness:
         return Witness(broken=str(broken))
     if roots is None or root is None:
         return Witness()
-    return Witness(root, roots.heads(root), root.began_at - MARGIN)
+    since = root.began_at - MARGIN
+    return Witness(root, roots.heads(root), since, _young(since), gap=roots.gap())
+
+
+def _young(since: datetime) -> frozenset[str] | None:
+    """The keys on which entries were announced since an instant; None when they are too many to be remembered."""
+    found: set[str] = set()
+    for keys in announced.stream_keys(ANNOUNCED, since):
+        found.update(keys)
+        if len(found) > MOST_YOUNG:
+            return None
+    return frozenset(found)
 
 
 def _completed(audit: Audit, witness: Witness) -> Audit:
@@ -179,9 +199,9 @@ def _completed(audit: Audit, witness: Witness) -> Audit:
         )
         audit.faulty += 1
         audit.faults.insert(0, Fault("", 0, Wrong.OLDER_THAN_ROOT, how))
-    if witness.broken:
+    for how in filter(None, (witness.gap, witness.broken)):
         audit.faulty += 1
-        audit.faults.insert(0, Fault("", 0, Wrong.ROOT_BROKEN, witness.broken))
+        audit.faults.insert(0, Fault("", 0, Wrong.ROOT_BROKEN, how))
     return audit
 
 

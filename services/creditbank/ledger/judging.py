@@ -83,7 +83,9 @@ def folded(learner_id: str, chain: Sequence[Entry]) -> tuple[Account, Fault | No
 def _fault_at(account: Account, entry: Entry, later: Sequence[Entry]) -> Fault | None:
     """What is wrong with the next entry of a chain."""
     whose, number = account.learner_id, account.entries + 1
-    if entry.number != number:
+    if entry.number < number:
+        return Fault(whose, number, Wrong.MISPLACED, f"an entry stands where none belongs, at number {entry.number}")
+    if entry.number > number:
         lost = f"entry {number} is" if entry.number == number + 1 else f"entries {number} to {entry.number - 1} are"
         return Fault(whose, number, Wrong.MISSING, f"{lost} missing")
     if entry.previous == account.head:

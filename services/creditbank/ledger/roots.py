@@ -6,6 +6,7 @@ account; `keys.json` the public keys. Statements are kept for ever, heads of the
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,14 +113,31 @@ class Roots:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.folder / f"{os.getpid()}.heads.half"
 
+    def gap(self) -> str:
+        """Where a root was taken out of the row, or put into it; empty when each is the one that the next one names."""
+        names = self.names()
+        for name, after in pairwise(names):
+            wanted = str(_payload(self._token(after)).get("previous", ""))
+            if wanted and wanted != _fingerprint(self._token(name)):
+                return f"{after}.json: it names another root than {name} as the one before"
+        if names and _payload(self._token(names[0])).get("previous"):
+            return f"{names[0]}.json: the root before it is gone"
+        return ""
+
+    def _token(self, name: str) -> str:
+        try:
+            return str(json.loads((self.folder / f"{name}.json").read_text())["token"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
     def heads_file(self, name: str) -> Path:
         """Where the heads of a root lie."""
         return self.folder / f"{name}.heads.gz"
 
     def free_name(self, day: date) -> str:
         """A name for one more root of a day."""
-        count = sum(name.startswith(day.isoformat()) for name in self.names())
-        return f"{day.isoformat()}.{count + 1}" if count else day.isoformat()
+        of_day = [name for name in self.names() if name.startswith(day.isoformat())]
+        return f"{day.isoformat()}.{int(of_day[-1].partition('.')[2] or 1) + 1}" if of_day else day.isoformat()
 
     def keep(self, name: str, says: Mapping[str, Any]) -> Root:
         """Sign a statement and keep it, with the public keys; older heads make room."""
@@ -144,7 +163,21 @@ class Roots:
 
 def fingerprint(root: Root) -> str:
     """How the next root names this one: so a root taken out of the row is missed."""
-    return hashlib.sha256(root.token.encode()).hexdigest()
+    return _fingerprint(root.token)
+
+
+def _fingerprint(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _payload(token: str) -> Mapping[str, Any]:
+    """What a token says, whoever signed it: the one after it vouches for it."""
+    try:
+        body = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> None:

@@ -48,7 +48,7 @@ def _around(found: Sequence[Bundle]) -> Around:
     merges = announced.on_keys(map(_key, survivors), ["AccountsMerged"]) if survivors else []
     waiting = [row["_id"] for _, shelves in found for row in shelves["outcomes"] if row.get("is_waiting")]
     return Around(
-        posted={(row["key"], row["said"]["entry_number"]): row for row in announced.on_keys(keys, ANNOUNCED)},
+        posted={(row["key"], row["said"].get("entry_number", 0)): row for row in announced.on_keys(keys, ANNOUNCED)},
         merges={(row["said"]["learner_id"], row["said"]["merged_id"]): row for row in merges},
         facts=waiters.facts_of(OUTCOME, waiting) if waiting else {},
         held_up=announced.held_up(keys),

@@ -62,6 +62,18 @@ def test_the_tenth_root_of_a_day_comes_after_the_ninth(kept: Kept) -> None:
     assert verify(roots).faults == []
 
 
+@pytest.mark.parametrize(("taken", "says"), [(0, "the root before it is gone"), (1, "names another root than")])
+def test_a_root_that_was_taken_out_of_the_row_is_missed(kept: Kept, taken: int, says: str) -> None:
+    roots, _ = kept
+    for _ in range(2):
+        export_root(roots)
+    assert roots.gap() == ""
+    (roots.folder / f"{roots.names()[taken]}.json").unlink()
+    (fault,) = verify(roots).faults
+    assert (fault.wrong, says in fault.says) == (Wrong.ROOT_BROKEN, True)
+    assert export_root(roots).name.endswith(".4")
+
+
 def test_only_the_owner_reads_the_folder(kept: Kept) -> None:
     assert kept[0].folder.stat().st_mode & 0o777 == 0o700
     assert list(kept[0].folder.glob("*.half")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,15 @@ def misplaced() -> None:
     put(before)
 
 
+def told_as(number: int, body: bytes) -> None:
+    """Have an announcement say something else."""
+    database()["outbox"].update_one({"key": "learner:mei", "seq": number}, {"$set": {"body": body}})
+
+
+def announcement(number: int, digest: str) -> bytes:
+    return json.dumps({"learner_id": "mei", "entry_number": number, "entry_hash": digest}).encode()
+
+
 TAMPERING: dict[str, tuple[Deed, str, int, Wrong]] = {
     "points changed": (lambda: alter(2, postings=FORGED), "mei", 2, Wrong.ALTERED),
     "one point more": (lambda: alter(1, **{"postings.0.points": 201}), "mei", 1, Wrong.ALTERED),
@@ -122,6 +132,9 @@ TAMPERING: dict[str, tuple[Deed, str, int, Wrong]] = {
         4,
         Wrong.UNREADABLE,
     ),
+    "an entry at no number": (lambda: put(row_of(4) | {"_id": "mei:nonumb"}), "mei", 5, Wrong.MISPLACED),
+    "an announcement spoilt": (lambda: told_as(4, b"no json"), "mei", 4, Wrong.APPENDED),
+    "another hash announced": (lambda: told_as(4, announcement(4, "00" * 32)), "mei", 4, Wrong.UNLIKE_ANNOUNCED),
     "an account's points": (
         lambda: database()["accounts"].update_one({"_id": "mei"}, {"$inc": {"available_points": 100}}),
         "mei",
@@ -195,6 +208,13 @@ def test_a_young_account_that_vanished_is_missed_by_its_announcement(roots: Root
     database()["outbox"].update_many({"key": "learner:lan"}, {"$set": {"key": "learner:zoe"}})
     found = {(one.account, one.entry, one.wrong) for one in verify().faults}
     assert ("zoe", 1, Wrong.MISSING) in found
+
+
+def test_more_young_accounts_than_are_remembered_are_asked_for(roots: Roots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.creditbank.ledger.audit.MOST_YOUNG", 0)
+    assert verify(roots).faults == []
+    tail_cut(4)
+    assert [(one.account, one.entry) for one in verify(roots).faults] == [("mei", 4)]
 
 
 def test_many_faults_are_counted_and_the_first_are_named(roots: Roots, monkeypatch: pytest.MonkeyPatch) -> None:
