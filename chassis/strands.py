@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import mongoengine as me
 from pymongo import ReplaceOne
 
-from chassis.database import Row, current, database, rows_of, write
+from chassis.database import Row, current, rows_of, write
 
 MAX_KEYS = 2_000
 
@@ -23,7 +23,12 @@ class Strands(me.Document):
     of whom something waits behind a gap; `dead`: by source, the numbers of dead letters; `now`: the key this one was
     merged into; `forgotten`: something was announced on it that only the topic knew after a set-back."""
 
-    meta = {"collection": "strands", "auto_create_index": False, "strict": False}
+    meta = {
+        "collection": "strands",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["now"], "sparse": True, "name": "now"}],
+    }
     key = me.StringField(primary_key=True)
     version = me.IntField()
     next_seq = me.IntField()
@@ -94,8 +99,13 @@ def is_parked(key: str) -> bool:
     target = survivor_of(key)
     if strand(target).parked or strand(target).dead:
         return True
-    waits = {"$or": [{"parked.0": {"$exists": True}}, {"dead": {"$exists": True}}]}
-    return database()["strands"].count_documents({"now": target} | waits, limit=1) > 0
+    merged = [target]
+    while merged:  # one merge deeper each time: of a merged into b, and b into c, both count for c
+        rows = rows_of(Strands, {"now": {"$in": merged}}, ["parked", "dead"])
+        if any(row.get("parked") or row.get("dead") for row in rows):
+            return True
+        merged = [row["_id"] for row in rows]
+    return False
 
 
 def write_back(strands: Iterable[Strand]) -> None:

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import mongoengine as me
 from pymongo import DeleteMany, UpdateMany, UpdateOne
-from pymongo.errors import PyMongoError
 
-from chassis.database import Row, collection_of, rows_of, run_transaction, write
-from chassis.errors import Transient
+from chassis.database import Row, collection_of, comes_from_outside, rows_of, run_transaction, write
 from chassis.watch import OLDEST_WAITER, current_cause
 
 SWEEP_ROWS = 500
@@ -120,7 +118,7 @@ def _try_some(due: list[Row], verb: Callable[[list[str]], None], now: datetime) 
     try:
         run_transaction(lambda: _try_again(due, verb, now))
     except Exception as error:
-        if isinstance(error, Transient | PyMongoError):
+        if comes_from_outside(error):
             raise
         if len(due) == 1:
             run_transaction(lambda: _rest(due, now))

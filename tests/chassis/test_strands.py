@@ -113,5 +113,7 @@ def test_what_is_parked_under_a_merged_key_counts_for_the_survivor(mongo: str) -
         strand("thing:a").parked.append("north")
 
     run_transaction(park)
+    run_transaction(lambda: merge_key("thing:b", "thing:c"))
+    assert run_transaction(lambda: is_parked("thing:c"))
     assert run_transaction(lambda: is_parked("thing:b"))
     assert run_transaction(lambda: is_parked("thing:a"))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.errors import DuplicateKeyError
 
 from chassis import waiters, worker
 from chassis.database import database, run_transaction
@@ -70,16 +71,17 @@ def test_a_sweep_that_fails_leaves_all_waiting(mongo: str) -> None:
     assert tried == ["a"]
 
 
-def test_one_that_cannot_be_tried_holds_up_no_other(mongo: str) -> None:
+@pytest.mark.parametrize("error", [ArithmeticError, DuplicateKeyError("it is there already")])
+def test_one_that_cannot_be_tried_holds_up_no_other(mongo: str, error: Exception) -> None:
     keep_waiting(*(f"i{n}" for n in range(9)), "broken")
     run_transaction(lambda: waiters.wake("rule:1"))
 
     def finish(items: list[str]) -> None:
         if "broken" in items:
-            raise ArithmeticError
+            raise error
         waiters.done("pass", items)
 
-    with pytest.raises(ArithmeticError):
+    with pytest.raises((ArithmeticError, DuplicateKeyError)):
         waiters.sweep("pass", finish)
     assert [row["item"] for row in database()["waiters"].find()] == ["broken"]
     waiters.sweep("pass", finish)  # it rests now, like everything that waits
