@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from chassis.bus.dead_letters import bury
@@ -219,6 +220,7 @@ TARGETS = [{"course": "KJ2101", "credit_points": 200}, {"course": "KJ2105", "mod
 CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
 CONVERSION |= {"targets": TARGETS}
 BANK = "creditbank"
+TIMES = count(1)
 
 
 def converting(state: str) -> Recipe:
@@ -227,7 +229,7 @@ def converting(state: str) -> Recipe:
     def recipe(doors: Doors, role: Role, _application: str) -> Asked:
         code = f"{state}-{role}".replace("_", "-")
         doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
-        body = CONVERSION | {"programme": code}
+        body = CONVERSION | {"programme": code, "note": f"asked the {next(TIMES)}. time"}  # another version each time
         path = f"/conversion-rules/{code}"
         version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
         at = f"{path}/versions/{version}"
