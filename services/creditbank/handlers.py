@@ -112,7 +112,9 @@ def mark_of(event: Event[CertificateIssued | CertificateRevoked]) -> Certificate
 
 def on_registered(events: Sequence[Event[LearnerRegistered]]) -> None:
     """A learner has an account from now on; what was early is settled on it."""
-    settle_opened(open_accounts([event.body.learner_id for event in events]))
+    touched = settle_opened(open_accounts([event.body.learner_id for event in events]))
+    review_touched(touched)
+    review_credentials({learner_id for learner_id, _ in touched})
 
 
 def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:

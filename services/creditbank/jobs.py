@@ -16,7 +16,13 @@ from services.creditbank.recognition.commands import OUTCOME, settle_again
 
 def settle_waiting() -> bool:
     """Settle results whose rule or account has come; True when there are more."""
-    return waiters.sweep(OUTCOME, settle_again)
+    return waiters.sweep(OUTCOME, _settle_and_review)
+
+
+def _settle_and_review(places: list[str]) -> None:
+    touched = settle_again(places)
+    review_touched(touched)
+    review_credentials({learner_id for learner_id, _ in touched})
 
 
 @transactional

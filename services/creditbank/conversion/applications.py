@@ -205,13 +205,20 @@ class Application:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who decides: `departments` and `teos` they are limited to, None for none; `learners` whom they are."""
+    """Who decides: `departments` and `teos` they may decide for, `learners` whom they are.
+
+    As everywhere, who has any such scope is limited to it; None of all is no limit.
+    """
 
     subject: str
     roles: Collection[str]
     departments: Collection[str] | None = None
     learners: Collection[str] = ()
     teos: Collection[str] | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.departments or self.teos or self.learners)
 
 
 def check_actor(one: Application, actor: Actor, today: date) -> None:
@@ -231,12 +238,13 @@ def check_actor(one: Application, actor: Actor, today: date) -> None:
 
 def check_scope(one: Application, actor: Actor) -> None:
     """Refuse whose department it is not, and whose own it is."""
-    if actor.departments is not None and one.department not in actor.departments:
-        raise OTHER_DEPARTMENT()
-    if actor.teos is not None and one.teo not in actor.teos:
-        raise OTHER_TEO()
     if actor.subject == one.filed_by or one.learner_id in actor.learners:
         raise OWN_APPLICATION()
+    if one.step == Step.TEO:
+        if actor.is_limited and one.teo not in (actor.teos or ()):
+            raise OTHER_TEO()
+    elif actor.is_limited and one.department not in (actor.departments or ()):
+        raise OTHER_DEPARTMENT()
 
 
 def is_repeat(one: Application, actor: Actor, state: State) -> bool:

@@ -214,10 +214,8 @@ def _new(
     today = clock.today()
     window = policy.window_on(today)
     scheme = models.scheme_of(rule.scheme)
-    number = sum(one.target == target and one.rule == rule.code for one in own) + 1
-    name = f"{learner_id}\n{rule.code}\n{target.course}\n{target.module}\n{number}"
     return Application(
-        id=uuid.uuid5(NAMES, name).hex,
+        id=_free_id(f"{learner_id}\n{rule.code}\n{target.course}\n{target.module}", {one.id for one in own}),
         learner_id=learner_id,
         filed_by=by,
         filed_on=today,
@@ -236,6 +234,12 @@ def _new(
         term=window.term if window else "",
         teo=scheme.teo if scheme else "",
     ).acted("filed", by, clock.now())
+
+
+def _free_id(wish: str, taken: Collection[str]) -> str:
+    """The id that this wish has as its next application; after an undo another may have the one that counting gives."""
+    numbered = (uuid.uuid5(NAMES, f"{wish}\n{number}").hex for number in range(1, len(taken) + 2))
+    return next(one for one in numbered if one not in taken)
 
 
 def _filed(one: Application, own: Sequence[Application]) -> Application:
@@ -318,8 +322,9 @@ def _take_back(learner_id: str, scheme: str, own: Sequence[Application], outcome
 
     What the registry's system has already is a case for the registry, and the debt stays.
     """
-    for one in sorted((one for one in reversed(own) if one.spent), key=lambda one: one.is_exported):
-        if _is_grounded(one, outcomes) and _pocket(learner_id, scheme, "available") >= 0:
+    spending = [(one.is_exported, _is_grounded(one, outcomes), one) for one in reversed(own) if one.spent]
+    for _, is_grounded, one in sorted(spending, key=lambda each: each[:2]):
+        if is_grounded and _pocket(learner_id, scheme, "available") >= 0:
             continue
         if one.is_exported:
             kept(one if one.is_case else one.acted("case", MACHINE, clock.now(), is_case=True, because=_fell(one)))
@@ -330,7 +335,10 @@ def _take_back(learner_id: str, scheme: str, own: Sequence[Application], outcome
 def _withdraw_exemption(one: Application) -> None:
     fallen = one.acted("exemption_withdrawn", MACHINE, clock.now(), state=State.FALLEN, because=_fell(one))
     ledger.unspend(one.learner_id, one.scheme, one.level, one.spent, fallen.cause)
-    fallen = replace(fallen, spent=0, is_released=True, release_at=None)
+    if not one.is_released:  # nobody was told that it was granted
+        tell(replace(fallen, spent=0))
+        return
+    fallen = replace(fallen, spent=0)
     outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **_reason(fallen)), cause=fallen.cause)
     kept(fallen)
 

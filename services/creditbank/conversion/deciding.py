@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chassis import clock
 from chassis.bus import outbox
-from chassis.database import transactional
+from chassis.database import comes_from_outside, transactional
 from chassis.errors import NOT_FOUND, Sifted, sift
 from contracts.creditbank import DeadlineNear
 from services.creditbank.conversion import models
@@ -124,13 +124,25 @@ def watch_deadlines() -> bool:
     """Date what no calendar had reached, remind of what is due, lead on what is overdue; True when there is more."""
     _each(models.undated(AT_ONCE), _date)
     near = last_of(clock.today(), 1) or clock.today() + timedelta(days=1)
-    return _each(models.due_until(near, AT_ONCE), _watch)
+    return _each(models.due_until(near, clock.today(), AT_ONCE), _watch)
 
 
 def _each(application_ids: Sequence[str], deed: Callable[[str], None]) -> bool:
-    for one in application_ids:
-        deed(one)
+    """Do it for each; one that breaks holds up no other, and is raised in the end."""
+    broken = [error for one in application_ids if (error := _try(deed, one))]
+    if broken:
+        raise broken[0]
     return len(application_ids) == AT_ONCE
+
+
+def _try(deed: Callable[[str], None], application_id: str) -> Exception | None:
+    try:
+        deed(application_id)
+    except Exception as error:
+        if comes_from_outside(error):
+            raise
+        return error
+    return None
 
 
 @transactional

@@ -14,6 +14,7 @@ from chassis.errors import NOT_FOUND, Sifted, sift
 from chassis.strands import name_keys
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, Export
+from services.creditbank.conversion.applying import review_touched
 
 MOST_ROWS = 500
 HEADERS = ("学号", "课程代码", "学期", "学分", "类别", "成绩", "申请编号")
@@ -46,13 +47,17 @@ def export(by: str) -> int:
 
 @transactional
 def acknowledge(number: int, answers: Sequence[Answer], by: str) -> Sifted[Answer, bool]:
-    """Note what the registry's system took and what it rejected: that goes out again. Again changes nothing."""
+    """Note what the registry's system took and what it rejected: that goes out again. Again changes nothing.
+
+    What it rejected and has no credit behind it any more is withdrawn instead.
+    """
     row_of(number)
     sent = {one.id: one for one in models.exported_in(number)}
     name_keys(f"learner:{one.learner_id}" for one in sent.values())
     changed: dict[str, Application] = {}
     judged = sift(lambda one: _acknowledged(number, one, sent, changed, by), answers)
     models.keep_applications(changed.values())
+    review_touched({(one.learner_id, one.scheme) for one in changed.values() if one.is_case and not one.is_exported})
     return judged
 
 

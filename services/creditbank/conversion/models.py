@@ -246,9 +246,12 @@ def to_release(now: datetime, limit: int) -> list[str]:
     ]
 
 
-def due_until(day: date, limit: int) -> list[str]:
-    """Applications under review that are due by a day."""
-    where = {"due_on": {"$lte": day.isoformat()}, "state": State.REVIEW.value}
+def due_until(day: date, today: date, limit: int) -> list[str]:
+    """Applications under review that are due by a day and not reminded of, or overdue."""
+    where = {
+        "state": State.REVIEW.value,
+        "$or": [{"due_on": {"$lt": today.isoformat()}}, {"due_on": {"$lte": day.isoformat()}, "is_reminded": False}],
+    }
     return [row["_id"] for row in rows_of(ConversionApplications, where, ["_id"], sort=[("due_on", 1)], limit=limit)]
 
 
@@ -261,7 +264,12 @@ def undated(limit: int) -> list[str]:
 def to_export(limit: int) -> list[Application]:
     """Exemptions that were told and are not with the registry's system, or were rejected by it."""
     out = [Export.NONE.value, Export.REJECTED.value]
-    where = {"state": State.GRANTED.value, "is_released": True, "export_state": {"$in": out}}
+    where = {
+        "state": State.GRANTED.value,
+        "is_released": True,
+        "is_case": {"$ne": True},
+        "export_state": {"$in": out},
+    }
     return [_application(row) for row in rows_of(ConversionApplications, where, sort=[("_id", 1)], limit=limit)]
 
 

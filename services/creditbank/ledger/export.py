@@ -159,6 +159,9 @@ class DailyRoot:
             self._rests_until = time.monotonic() + REST_SECONDS
             CONTRADICTIONS.set(fault.count if isinstance(fault, Contradicted) else 1)
             log.error("no root is signed: the journal contradicts the last one; onex ledger verify", fault=str(fault))
+        except Exception:
+            self._steps = None  # the next run begins anew; what was found contradictory stays shown
+            raise
         else:
             CONTRADICTIONS.set(0)
         self._steps = None

@@ -56,18 +56,19 @@ def settle(outcomes: Sequence[Outcome]) -> Touched:
 
 
 @transactional
-def settle_again(places: Sequence[str]) -> None:
+def settle_again(places: Sequence[str]) -> Touched:
     """Try what waits again: a rule or an account may have come."""
     waiting = [one for one in models.find_placed(places) if one.is_waiting]
-    settle(waiting)
+    touched = settle(waiting)
     waiters.done(OUTCOME, sorted(set(places) - {models.place_of(*one.key) for one in waiting}))
+    return touched
 
 
 @transactional
-def settle_opened(learner_ids: Collection[str]) -> None:
+def settle_opened(learner_ids: Collection[str]) -> Touched:
     """Settle what waited for these accounts."""
-    if places := models.find_waiting(learner_ids):
-        settle_again(places)
+    places = models.find_waiting(learner_ids)
+    return settle_again(places) if places else set()
 
 
 @transactional

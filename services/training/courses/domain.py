@@ -257,10 +257,11 @@ def settled(result: CourseResult, known: Known) -> CourseResult:
 
 def identified(result: CourseResult, known: Known) -> CourseResult:
     """The result as its student's, with the credit of the course in their curriculum; or with what it waits for."""
-    records = known.records.get(result.given.student_number, ())
+    told = known.records.get(result.given.student_number, ())
+    records = {(one.learner_id, one.programme, one.entry_year): one for one in told}  # of one person told twice, one
     if len(records) != 1:
         return replace(result, waits_for=Lack.ONE_STUDENT if records else Lack.STUDENT)
-    [record] = records
+    [record] = records.values()
     mine = replace(result, learner_id=record.learner_id, programme=record.programme, entry_year=record.entry_year)
     points = known.courses.get((record.programme, record.entry_year), {}).get(result.given.course)
     if points is None:

@@ -11,8 +11,8 @@ import pytest
 from chassis.database import database
 from contracts.enrolment import Course
 from contracts.terms import CourseKind, Level, Role, StudyStatus
-from services.creditbank.conversion import applying, commands, exporting
-from services.creditbank.conversion.applications import Actor, State
+from services.creditbank.conversion import applying, commands, deciding, exporting
+from services.creditbank.conversion.applications import Actor, Application, State
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
@@ -31,6 +31,7 @@ from tests.unit.creditbank.converting import (
     MODULE,
     MODULE_WISH,
     POLICY,
+    TAX,
     TAX_WISH,
     Day,
     calendar,
@@ -53,6 +54,7 @@ from tests.unit.creditbank.stories import (
     Assessment,
     annulled,
     audited,
+    balances,
     finalised,
     issued,
     merged,
@@ -332,7 +334,8 @@ def test_two_learners_made_one_have_one_account_and_their_applications(assessmen
         (Actor("user-mei", {Role.DEPARTMENT}), "application_of_your_own"),
         (Actor("zhou", {Role.DEPARTMENT}, learners={"mei"}), "application_of_your_own"),
         (Actor("zhou", {Role.DEPARTMENT}, {"机电学院"}), "application_of_other_department"),
-        (Actor("zhou", {Role.DEPARTMENT}, teos={"another"}), "application_of_other_teo"),
+        (Actor("zhou", {Role.DEPARTMENT}, teos={"another"}), "application_of_other_department"),
+        (Actor("zhou", {Role.DEPARTMENT}, learners={"somebody"}), "application_of_other_department"),
         (BY_REGISTRY, "application_step_of_others"),
     ],
 )
@@ -487,3 +490,64 @@ def test_outside_the_window_nothing_is_filed(assessment: Assessment, day: Day) -
     assert refused(file) == "conversion_window_closed"
     commands.keep_policy(replace(POLICY, windows=(Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 15)),)))
     assert file().state == State.REVIEW
+
+
+def test_filed_again_under_another_version_it_is_another_application(assessment: Assessment) -> None:
+    one = file()
+    applying.withdraw(one.id, "user-mei")
+    publish(replace(INTERMEDIATE, targets=(replace(TAX, grade="80"), MODULE)))
+    again = file()
+    assert (again.id != one.id, again.target.grade, pockets()) == (True, "80", (0, 400, 0))
+    assert now(one).state == State.WITHDRAWN
+    audited()
+
+
+def test_what_an_undo_moved_to_another_target_is_not_overwritten_by_a_new_wish(assessment: Assessment) -> None:
+    one = grant(file())
+    publish(replace(INTERMEDIATE, targets=(MODULE, TAX)))
+    undo(one, rule_version=2)
+    decide(one, BY_ANOTHER)
+    assert refused(file) == "exemption_already_asked"
+    assert (now(one).state, now(one).target, pockets()) == (State.GRANTED, MODULE, (200, 0, 200))
+
+
+def test_a_case_that_the_registrys_system_rejects_is_withdrawn_and_goes_out_no_more(
+    assessment: Assessment, day: Day
+) -> None:
+    one = grant(file())
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    exporting.export("li")
+    assessment.tell(annulled("mei"))
+    exporting.acknowledge(1, [Answer(0, one.id, "not ours")], "system")
+    assert (now(one).state, balances("mei")) == (State.FALLEN, (0, 0))
+    assert told(*OUTCOMES)[-1] == "ExemptionWithdrawn"
+    assert exporting.export("li") == 0
+    audited()
+
+
+def test_a_grant_nobody_heard_of_falls_as_an_application_does(assessment: Assessment) -> None:
+    one = grant(file())
+    assessment.tell(annulled("mei"))
+    assert (now(one).state, balances("mei")) == (State.FALLEN, (0, 0))
+    assert told(*OUTCOMES) == ["ConversionDecided"]
+    audited()
+
+
+def test_one_application_that_breaks_holds_up_no_other_decision(
+    assessment: Assessment, day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(assessment, "lan")
+    first, second = grant(file()), grant(file(learner_id="lan"))
+    day.set(IN_WINDOW + timedelta(hours=1))
+    tell = deciding.tell
+
+    def break_first(one: Application) -> Application:
+        if one.id == first.id:
+            raise ArithmeticError
+        return tell(one)
+
+    monkeypatch.setattr(deciding, "tell", break_first)
+    with pytest.raises(ArithmeticError):
+        release_decisions()
+    assert (now(first).is_released, now(second).is_released) == (False, True)
