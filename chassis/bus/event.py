@@ -15,6 +15,7 @@ from chassis.clock import UTC
 NAMES = uuid.UUID("8b0f1c52-5a0e-5d0c-9d51-0e4f6f6e2019")
 MAX_BODY_BYTES = 512 * 1024
 SOURCE = re.compile(r"[a-z][a-z0-9-]{0,62}")  # it names a field of every strand
+FIRST_YEAR = 1970
 LAST_NUMBER = 2**53 - 1  # what JSON readers keep exactly
 NAMED = ("ce_id", "ce_source", "ce_type", "ce_cause")
 NEEDED = ("ce_sequence", *NAMED, "ce_partitionkey", "ce_time")
@@ -122,7 +123,12 @@ def _instant(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("ce_time has no zone")
-    return found
+    if found.year < FIRST_YEAR:
+        raise ValueError("ce_time lies before all clocks")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("ce_time lies beyond the last year") from error
 
 
 def _text(values: Mapping[str, bytes | None], name: str) -> str:

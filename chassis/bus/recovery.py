@@ -68,7 +68,14 @@ def _adopted(key: str, rows: Mapping[str, Row]) -> Iterator[Any]:
     later = rows_of(Outbox, {"key": key, "seq": {"$gte": since}}, ["due", "seq"], sort=[("seq", 1)])
     others = [row for row in later if row["_id"] not in rows]
     settled = {row["seq"] for row in others if not row.get("due")}
-    ours = [row for row in rows.values() if row["seq"] not in settled and row["seq"] < held.next_seq + MOST_AHEAD]
+    first = {
+        row["seq"]: name for name, row in reversed(list(rows.items()))
+    }  # of two that claim a number, who came first
+    ours = [
+        row
+        for name, row in rows.items()
+        if row["seq"] not in settled and row["seq"] < held.next_seq + MOST_AHEAD and first[row["seq"]] == name
+    ]
     if len(ours) < len(rows):
         log.error("records in our name have numbers that nobody gave", key=key, records=len(rows) - len(ours))
     moving = [row["_id"] for row in others if row.get("due")]

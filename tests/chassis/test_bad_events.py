@@ -111,6 +111,16 @@ CASES = {
         counted("nozone"),
         f"{BREAKS}ValueError: ce_time has no zone.",
     ),
+    "beyond": Case(
+        instead(headed("beyond"), "ce_time", b"9999-12-31T23:59:59-14:00"),
+        counted("beyond"),
+        f"{BREAKS}ValueError: ce_time lies beyond the last year.",
+    ),
+    "yearone": Case(
+        instead(headed("yearone"), "ce_time", b"0001-01-01T00:00:00Z"),
+        counted("yearone"),
+        f"{BREAKS}ValueError: ce_time lies before all clocks.",
+    ),
     "notime": Case(
         instead(headed("notime"), "ce_time", b"tomorrow"),
         counted("notime"),

@@ -116,6 +116,19 @@ def test_what_was_announced_is_neither_announced_twice_nor_its_number_given_twic
     consume_until(kafka, group, lambda: amounts() == [1, 2, 3, 4])
 
 
+def test_of_two_records_with_one_number_the_first_is_ours(kafka: str, relay: Relay, group: str) -> None:
+    publish(relay, 1)
+    row = rows_of(Outbox, {})[0]
+    for name in ("forged-a", "forged-b"):
+        said = row | {"_id": name, "seq": 2}
+        relay._producer.send(TOPICS[0], key=row["key"].encode(), value=bytes(row["body"]), headers=headers_of(said))
+    relay._producer.flush(timeout=10)
+    recovered(kafka, group)
+    assert [(one["_id"], one["seq"]) for one in rows_of(Outbox, {"forgotten": True})] == [("forged-a", 2)]
+    publish(relay, 5)
+    assert [seq for _, seq in published(kafka)] == [1, 2, 2, 3]
+
+
 def test_what_was_announced_since_the_set_back_gets_the_next_numbers(kafka: str, relay: Relay, group: str) -> None:
     publish(relay, 1)
     copy = copied()

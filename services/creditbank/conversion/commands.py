@@ -27,6 +27,7 @@ from services.creditbank.conversion.domain import (
     published,
     retired,
 )
+from services.creditbank.ledger.queries import opened
 
 
 @transactional
@@ -85,9 +86,14 @@ def keep_schemes(schemes: Collection[SchemeLevels]) -> None:
 
 @transactional
 def keep_earlier(learner_id: str, credit_points: int, note: str) -> None:
-    """Note what a learner converted before this system, or from other sources: it counts against their share."""
-    key = survivor_of(f"learner:{learner_id}")
-    models.keep_earlier(key.removeprefix("learner:"), credit_points, note)
+    """Note what a learner converted before this system, or from other sources: it counts against their share.
+
+    Refusal when nobody opened an account for them.
+    """
+    learner_id = survivor_of(f"learner:{learner_id}").removeprefix("learner:")
+    if not opened([learner_id]):
+        raise NOT_FOUND(what="account", id=learner_id)
+    models.keep_earlier(learner_id, credit_points, note)
 
 
 def _moved(code: str, version: int, step: Callable[[ConversionRule], ConversionRule]) -> ConversionRule:

@@ -464,6 +464,10 @@ def test_who_studies_nowhere_accumulates_and_does_not_convert(assessment: Assess
     assert file(learner_id="yumei").state == State.REVIEW
 
 
+def test_what_was_converted_elsewhere_is_noted_for_accounts_that_are_there(assessment: Assessment) -> None:
+    assert refused(lambda: commands.keep_earlier("nobody", 100, "")) == "not_found"
+
+
 def test_what_was_converted_elsewhere_counts_against_the_share(assessment: Assessment) -> None:
     commands.keep_policy(replace(POLICY, shares=(Share("继续教育", 50, (DEPARTMENT,)),)))
     commands.keep_earlier("mei", 6_900, "prior courses")
