@@ -18,7 +18,7 @@ from onex.demo.driver import addresses_of
 from onex.demo.http import Speaker
 from tests.support.stack import Stack
 
-WITHIN_SECONDS = 90.0
+WITHIN_SECONDS = 150.0
 SET_BACK = ("assessment", "notify")
 Documents = dict[str, list[dict[str, Any]]]
 
