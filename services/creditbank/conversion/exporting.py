@@ -12,6 +12,7 @@ from chassis import clock
 from chassis.database import Row, transactional
 from chassis.errors import NOT_FOUND, Sifted, sift
 from chassis.strands import name_keys
+from contracts.terms import credits_of
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, Export
 from services.creditbank.conversion.applying import review_touched
@@ -78,13 +79,6 @@ def sheet_of(rows: Sequence[Mapping[str, Any]]) -> str:
         names = ("student_number", "code", "term", "credits", "kind_zh", "grade", "application")
         writer.writerow([_harmless(str(one[name])) for name in names])
     return "\ufeff" + text.getvalue()
-
-
-def credits_of(credit_points: int) -> str:
-    """Points as the registry writes credits: 200 is `2.0`, 250 `2.5`, 225 `2.25`."""
-    whole, rest = divmod(credit_points, 100)
-    tenths = f"{rest:02d}"
-    return f"{whole}.{tenths[0] if tenths[1] == '0' else tenths}"
 
 
 def _row(one: Application) -> Row:

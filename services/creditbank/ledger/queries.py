@@ -8,9 +8,8 @@ from typing import Any
 
 from chassis import waiters
 from chassis.bus.outbox import caused_by
-from chassis.database import Row, transactional
+from chassis.database import Row
 from chassis.errors import NOT_FOUND
-from chassis.strands import survivor_of
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
@@ -71,17 +70,6 @@ def _holding(holding: Holding, needs_number: bool) -> dict[str, Any]:
         "certificate": holding.certificate or None,
         "unnumbered": is_unnumbered(holding, needs_number),
     }
-
-
-@transactional
-def is_frozen(learner_id: str) -> bool:
-    """Whether verbs that spend refuse a person's account, with `ACCOUNT_FROZEN`; in the caller's transaction.
-
-    A verb that names the learner's strand decides before or after a freeze, never beside it.
-    """
-    learner_id = survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
-    account = models.find_accounts([learner_id]).get(learner_id)
-    return account is not None and account.is_frozen
 
 
 def account_at(learner_id: str, at: datetime) -> dict[str, Any]:

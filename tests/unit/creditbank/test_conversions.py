@@ -452,11 +452,6 @@ def test_a_sheet_is_what_the_registrys_system_reads() -> None:
     )
 
 
-@pytest.mark.parametrize(("points", "text"), [(200, "2.0"), (250, "2.5"), (225, "2.25"), (5, "0.05"), (1000, "10.0")])
-def test_points_are_written_as_credits(points: int, text: str) -> None:
-    assert exporting.credits_of(points) == text
-
-
 def test_who_studies_nowhere_accumulates_and_does_not_convert(assessment: Assessment) -> None:
     assessment.tell(registered("yumei"), finalised("yumei", "0002"), issued("yumei", "0002", number="X-2"))
     assert refused(lambda: file(learner_id="yumei")) == "not_admitted_yet"

@@ -12,8 +12,7 @@ from chassis.database import run_transaction
 from chassis.errors import Refusal
 from services.creditbank.ledger import queries
 from services.creditbank.ledger.audit import rebuild
-from services.creditbank.ledger.commands import post_difference, set_frozen
-from services.creditbank.ledger.domain import Reason, Settlement, Worth
+from services.creditbank.ledger.commands import hold, release, set_frozen, spend
 from tests.unit.creditbank.stories import (
     Assessment,
     announced,
@@ -46,7 +45,6 @@ def said(kind: str = "AccountFrozen") -> list[dict[str, Any]]:
 def test_a_frozen_account_still_takes_deposits(assessment: Assessment) -> None:
     freeze()
     assessment.tell(finalised("mei"))
-    assert queries.is_frozen("mei")
     assert balances("mei") == (0, 400)
     assert queries.account_of("mei")["is_frozen"] is True
     audited()
@@ -75,7 +73,6 @@ def test_freezing_twice_is_one_entry_and_one_announcement(assessment: Assessment
 def test_unfreezing_lifts_it_and_it_may_be_frozen_anew(assessment: Assessment) -> None:
     freeze()
     freeze(is_frozen=False, reason="nothing was found")
-    assert not queries.is_frozen("mei")
     assert queries.account_of("mei")["is_frozen"] is False
     freeze()
     assert [one["what"] for one in entries("mei")] == ["AccountFrozen", "AccountUnfrozen", "AccountFrozen"]
@@ -92,7 +89,6 @@ def test_what_is_not_frozen_is_not_lifted(assessment: Assessment) -> None:
 def test_an_account_nobody_opened_is_not_frozen(assessment: Assessment) -> None:
     with pytest.raises(Refusal, match="not_found"):
         freeze("nobody")
-    assert not queries.is_frozen("nobody")
 
 
 @pytest.mark.parametrize("frozen", ["lan", "mei"])
@@ -100,7 +96,7 @@ def test_two_accounts_in_one_keep_the_freeze_of_either(assessment: Assessment, f
     assessment.tell(finalised("lan"))
     freeze(frozen)
     assessment.tell(merged("mei", "lan"))
-    assert (queries.is_frozen("mei"), queries.is_frozen("lan")) == (True, True)
+    assert queries.account_of("mei")["is_frozen"] is True
     assert balances("mei") == (0, 400)
     assert [one["what"] for one in said()] == ["AccountFrozen", "LearnersMerged"][: 2 if frozen == "lan" else 1]
     audited()
@@ -117,7 +113,7 @@ def test_rebuilding_restores_a_freeze(assessment: Assessment, raw_mongo: Any, mo
     freeze()
     before = raw_mongo[mongo]["accounts"].find_one({"_id": "mei"})
     raw_mongo[mongo]["accounts"].update_one({"_id": "mei"}, {"$unset": {"is_frozen": ""}})
-    assert not queries.is_frozen("mei")
+    assert queries.account_of("mei")["is_frozen"] is False
     assert rebuild().restored == 1
     assert raw_mongo[mongo]["accounts"].find_one({"_id": "mei"}) == before
 
@@ -150,11 +146,11 @@ def test_a_spending_verb_decides_before_or_after_a_freeze(assessment: Assessment
         assessment.tell(registered(learner), finalised(learner))
         barrier = threading.Barrier(2)
 
-        def spend(learner: str = learner, order: list[int] = order, barrier: threading.Barrier = barrier) -> None:
+        def hold_some(learner: str = learner, order: list[int] = order, barrier: threading.Barrier = barrier) -> None:
             barrier.wait(10)
             order.append(run_transaction(lambda: _spent(learner), patience_seconds=30))
 
-        threads = [threading.Thread(target=spend), threading.Thread(target=_freeze_at, args=(barrier, learner))]
+        threads = [threading.Thread(target=hold_some), threading.Thread(target=_freeze_at, args=(barrier, learner))]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -164,8 +160,27 @@ def test_a_spending_verb_decides_before_or_after_a_freeze(assessment: Assessment
 
 
 def _spent(learner: str) -> int:
-    """Where in the chain it was spent; 0 when it was refused. Stands for a verb that spends: an entry of its own."""
-    if queries.is_frozen(learner):
+    """Where in the chain the points were held; 0 when that was refused."""
+    try:
+        hold(learner, "cloud-ops", 2, 200, f"spent-by-{learner}")
+    except Refusal as refusal:
+        if refusal.code != "account_frozen":
+            raise
         return 0
-    post_difference([Settlement(learner, Reason("spend", "Spent", "cloud-ops", 2), Worth(0, 400), 2)])
     return int(queries.account_of(learner)["entries"])
+
+
+def test_nothing_is_held_or_spent_from_a_frozen_account_and_what_is_held_can_be_released(
+    assessment: Assessment,
+) -> None:
+    assessment.tell(finalised("mei"))
+    hold("mei", "cloud-ops", 2, 200, "first")
+    freeze()
+    for number, verb in enumerate((hold, spend)):
+        with pytest.raises(Refusal, match="account_frozen"):
+            verb("mei", "cloud-ops", 2, 100, f"refused-{number}")
+    release("mei", "cloud-ops", 2, 200, "given-back")
+    assert balances("mei") == (0, 400)
+    freeze(is_frozen=False)
+    hold("mei", "cloud-ops", 2, 400, "again")
+    audited()
