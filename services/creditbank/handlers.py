@@ -151,6 +151,7 @@ def curriculum_of(event: Event[ProgrammePublished]) -> Curriculum:
         credit_points_total=body.credit_points_total,
         courses=tuple(course_of(one) for one in body.courses),
         told_at=event.time,
+        told_on=event.key,
     )
 
 
@@ -211,16 +212,24 @@ def student_record_of(event: Event[StudentRecordChanged]) -> StudentRecord:
         since=body.since,
         until=body.until,
         told_at=event.time,
+        told_on=event.key,
     )
 
 
 def on_calendars(events: Sequence[Event[CalendarPublished]]) -> None:
     """Which days of a year deadlines count."""
-    keep_calendars(
-        [
-            CalendarYear(event.body.year, event.body.holidays, event.body.made_up_days, told_at=event.time)
-            for event in events
-        ]
+    keep_calendars([calendar_year_of(event) for event in events])
+
+
+def calendar_year_of(event: Event[CalendarPublished]) -> CalendarYear:
+    """The calendar an event tells of."""
+    body = event.body
+    return CalendarYear(
+        year=body.year,
+        holidays=body.holidays,
+        made_up_days=body.made_up_days,
+        told_at=event.time,
+        told_on=event.key,
     )
 
 

@@ -85,6 +85,7 @@ def student_record_of(event: Event[StudentRecordChanged]) -> StudentRecord:
         programme=body.programme,
         entry_year=body.entry_year,
         told_at=event.time,
+        told_on=event.key,
     )
 
 
@@ -97,7 +98,7 @@ def curriculum_of(event: Event[ProgrammePublished]) -> Curriculum:
     """The courses of an entry year, by code."""
     body = event.body
     courses = {one.code: one.credit_points for one in body.courses}
-    return Curriculum(body.programme, body.entry_year, body.curriculum_revision, courses, told_at=event.time)
+    return Curriculum(body.programme, body.entry_year, body.curriculum_revision, courses)
 
 
 HANDLERS: Handlers = {

@@ -194,6 +194,16 @@ class Application:
         return f"conversion:{self.id}:{len(self.acts)}"
 
     @property
+    def is_undoable(self) -> bool:
+        """Whether it is decided and nobody was told: to its learner it is still under review."""
+        return self.state in {State.GRANTED, State.REFUSED} and not self.is_released
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands in the way of others of its learner."""
+        return self.state in STANDING or self.is_undoable
+
+    @property
     def is_exported(self) -> bool:
         return self.export_state in {Export.SENT, Export.TAKEN}
 
@@ -248,7 +258,9 @@ def check_scope(one: Application, actor: Actor) -> None:
 
 
 def is_repeat(one: Application, actor: Actor, state: State) -> bool:
-    """Whether this person decided just so before."""
+    """Whether this person decided just so before, or approved a step after which it is others' turn."""
+    if one.state == State.REVIEW and one.step and state == State.GRANTED:
+        return actor.subject in one.reviewers and ROLES[one.step] not in actor.roles
     return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
 
 

@@ -96,7 +96,7 @@ def withdraw(application_id: str, by: str) -> Application:
     if one.state == State.WITHDRAWN:
         return one
     if one.state not in {State.WAITING, State.REVIEW}:
-        raise DECIDED(state=str(one.state))
+        raise DECIDED(state=str(State.REVIEW if one.is_undoable else one.state))
     waiters.done(APPLICATION, [one.id])
     return kept(released_hold(one.acted("withdrawn", by, clock.now(), state=State.WITHDRAWN, due_on=None)))
 
@@ -130,6 +130,7 @@ def move_applications(survivor_id: str, merged_id: str) -> None:
         return
     schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
     models.move_applications(merged_id, survivor_id)
+    models.move_earlier(merged_id, survivor_id)
     review_touched({(survivor_id, scheme) for scheme in schemes})
 
 
@@ -400,10 +401,9 @@ def _pinned(code: str, version: int, policy: str, policy_version: int) -> tuple[
 
 
 def _same(own: Iterable[Application], rule: ConversionRule, target: Target) -> Application | None:
-    """An application for just this that is not decided yet."""
-    open_states = (State.WAITING, State.REVIEW)
-    fitting = (one for one in own if one.state in open_states and one.rule == rule.code and one.target == target)
-    return next(fitting, None)
+    """An application for just this of which nobody was told how it ended."""
+    fitting = (one for one in own if one.rule == rule.code and one.target == target)
+    return next((one for one in fitting if one.state in {State.WAITING, State.REVIEW} or one.is_undoable), None)
 
 
 def _pocket(learner_id: str, scheme: str, pocket: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from services.creditbank.conversion import models
-from services.creditbank.conversion.applications import STANDING, Application
+from services.creditbank.conversion.applications import Application
 from services.creditbank.conversion.domain import ConversionRule, Module, Plan, Policy, Target, Taught
 from services.creditbank.conversion.judging import Case, Claim, Passed, Studies
 from services.creditbank.curricula import queries as curricula
@@ -68,7 +68,7 @@ def case_of(
     is_offered: bool = False,
 ) -> Case:
     """What an application is judged by as of now. `apart`: itself, which does not stand in its own way."""
-    standing = [one for one in own if one.state in STANDING and one.id != apart]
+    standing = [one for one in own if one.stands and one.id != apart]
     return Case(
         rule=rule,
         target=target,

@@ -102,17 +102,25 @@ def undo_one(asked: Undo, actor: Actor) -> bool:
     check_undo(one, clock.now())
     check_scope(one, actor)
     back = one.acted("undone", actor.subject, clock.now(), release_at=None, because=None, state=State.REVIEW)
-    back = replace(back, reviewers=one.reviewers[:-1])
     if one.spent:
         ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)
         back = replace(back, held=one.spent, spent=0)
     step = Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
-    back = replace(back, step=step, due_on=last_of(clock.today(), policy_of(one).days_of(step)), is_escalated=False)
+    due_on = last_of(clock.today(), policy_of(one).days_of(step))
+    back = replace(back, step=step, due_on=due_on, is_escalated=False, is_reminded=False)
+    back = replace(back, reviewers=approvers_before(one, step))
     if asked.rule_version:
         back = _under_version(back, asked)
         rejudged(kept(back), own)
     kept(back)
     return True
+
+
+def approvers_before(one: Application, step: Step) -> tuple[str, ...]:
+    """Who approved at the steps before one, and may therefore not decide there."""
+    earlier = {str(each) for each in Step if list(Step).index(each) < list(Step).index(step)}
+    approvers = {act.by for act in one.acts if act.what == "approved" and act.note in earlier}
+    return tuple(by for by in one.reviewers if by in approvers)
 
 
 def release_decisions() -> bool:

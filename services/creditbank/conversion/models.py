@@ -8,7 +8,7 @@ from typing import Any
 
 import mongoengine as me
 import msgspec
-from pymongo import ReplaceOne, UpdateMany
+from pymongo import DeleteOne, ReplaceOne, UpdateMany
 
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
@@ -299,6 +299,16 @@ def earlier_points(learner_id: str) -> int:
     """What a learner has converted before this system, or from other sources."""
     rows = rows_of(EarlierConversions, {"_id": learner_id}, ["credit_points"])
     return int(rows[0]["credit_points"]) if rows else 0
+
+
+def move_earlier(merged_id: str, survivor_id: str) -> None:
+    """Add what a merged learner has converted before to what the survivor has."""
+    found = {row["_id"]: row for row in rows_of(EarlierConversions, {"_id": {"$in": [merged_id, survivor_id]}})}
+    if merged := found.get(merged_id):
+        own = found.get(survivor_id, {"credit_points": 0, "note": ""})
+        note = "; ".join(filter(None, (own["note"], merged["note"])))
+        keep_earlier(survivor_id, own["credit_points"] + merged["credit_points"], note)
+        write(EarlierConversions, [DeleteOne({"_id": merged_id})])
 
 
 def keep_earlier(learner_id: str, credit_points: int, note: str) -> None:

@@ -43,6 +43,7 @@ class Curriculum:
     credit_points_total: int
     courses: tuple[Course, ...]
     told_at: datetime
+    told_on: str = ""
 
     @property
     def place(self) -> str:
@@ -96,6 +97,7 @@ class StudentRecord:
     since: date
     until: date | None
     told_at: datetime
+    told_on: str = ""
 
     @property
     def place(self) -> str:
@@ -110,6 +112,7 @@ class CalendarYear:
     holidays: tuple[date, ...]
     made_up_days: tuple[date, ...]
     told_at: datetime
+    told_on: str = ""
 
     @property
     def place(self) -> int:
@@ -120,11 +123,14 @@ Told = TypeVar("Told", StudentRecord, CalendarYear, Curriculum)
 
 
 def latest_told(known: Mapping[str | int, Told], arriving: Iterable[Told]) -> list[Told]:
-    """Of each place what was told of last, where that is news; what arrives late changes nothing."""
+    """Of each place what was told of last, where that is news; what arrives late changes nothing.
+
+    What is told on one key arrives in its order, whatever clocks say; times decide between two keys alone.
+    """
     news: dict[str | int, Told] = {}
     for one in arriving:
         before = news.get(one.place) or known.get(one.place)
-        if before is None or one.told_at >= before.told_at:
+        if before is None or one.told_on == before.told_on or one.told_at >= before.told_at:
             news[one.place] = one
     return list(news.values())
 

@@ -33,6 +33,7 @@ class KnownCurricula(me.Document):
     credit_points_total = me.IntField()
     courses = me.ListField(me.DictField())
     told_at = me.DateTimeField()
+    told_on = me.StringField()
 
 
 class KnownCourseResults(me.Document):
@@ -76,6 +77,7 @@ class KnownStudentRecords(me.Document):
     since = me.StringField()
     until = me.StringField()
     told_at = me.DateTimeField()
+    told_on = me.StringField()
 
 
 class KnownCalendarYears(me.Document):
@@ -86,6 +88,7 @@ class KnownCalendarYears(me.Document):
     holidays = me.ListField(me.StringField())
     made_up_days = me.ListField(me.StringField())
     told_at = me.DateTimeField()
+    told_on = me.StringField()
 
 
 DOCUMENTS: dict[type[Any], type[me.Document]] = {

@@ -21,6 +21,7 @@ from services.creditbank.proposals.domain import (
     approved,
     asked,
     basis_of,
+    check_no_rerate,
     edited,
     may_be_enacted,
     places_of,
@@ -82,8 +83,10 @@ def approve(number: int, simulation: int, by: str) -> Proposal:
 @transactional
 def enact(number: int, by: str) -> Proposal:
     """Carry out what two approved: publish or retire at once, or begin to move outcomes."""
+    name_keys([ALL_PROPOSALS])
     proposal = _named(number)
     may_be_enacted(proposal, _basis(proposal))
+    check_no_rerate(proposal, models.all_under_way())
     change, begun = proposal.change, Enactment(by, moment())
     if isinstance(change, Rerate):
         return _kept(replace(proposal, state=State.UNDER_WAY, enactment=begun))

@@ -72,6 +72,12 @@ APPROVED_BY_YOU = Ground(
     zh="您已审批过议案 {number}，须由另一人审批。",
     status=409,
 )
+RERATE_UNDER_WAY = Ground(
+    "rerate_under_way",
+    en="Proposal {number} is moving outcomes by these rules. Carry this one out when that has ended.",
+    zh="议案 {number} 正在按相关规则重新认定，请待其完成后再执行本议案。",
+    status=409,
+)
 NOT_APPROVED = Ground(
     "proposal_not_approved",
     en="Proposal {number} has {count} of {needed} approvals.",
@@ -385,6 +391,13 @@ def check_simulated(proposal: Proposal, basis: tuple[str, ...]) -> None:
         raise NOT_SIMULATED(number=proposal.number)
     if proposal.simulation.basis != basis:
         raise RULES_MOVED_ON(number=proposal.number)
+
+
+def check_no_rerate(proposal: Proposal, under_way: Iterable[Proposal]) -> None:
+    """Refuse to change a rule while outcomes are moved by it: some would be moved by the old one, some not at all."""
+    for other in under_way:
+        if other.places() & proposal.places():
+            raise RERATE_UNDER_WAY(number=other.number)
 
 
 def may_be_enacted(proposal: Proposal, basis: tuple[str, ...]) -> None:

@@ -116,6 +116,11 @@ def find_first(state: State) -> Proposal | None:
     return proposal_of(rows[0]) if rows else None
 
 
+def all_under_way() -> list[Proposal]:
+    """The rerates that move outcomes now."""
+    return [proposal_of(row) for row in rows_of(Proposals, {"state": str(State.UNDER_WAY)}, sort=[("_id", 1)])]
+
+
 def page_of(where: Mapping[str, Any], limit: int) -> list[Proposal]:
     """Proposals, the newest first."""
     return [proposal_of(row) for row in rows_of(Proposals, dict(where), sort=[("_id", -1)], limit=limit)]

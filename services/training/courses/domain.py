@@ -306,7 +306,6 @@ class Curriculum:
     entry_year: int
     revision: int
     courses: Mapping[str, int]
-    told_at: datetime
 
     @property
     def place(self) -> str:
@@ -318,7 +317,7 @@ def newest(known: Mapping[str, Curriculum], arriving: Iterable[Curriculum]) -> l
     news: dict[str, Curriculum] = {}
     for one in arriving:
         before = news.get(one.place) or known.get(one.place)
-        if before is None or (one.revision, one.told_at) >= (before.revision, before.told_at):
+        if before is None or one.revision >= before.revision:
             news[one.place] = one
     return list(news.values())
 

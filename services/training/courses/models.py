@@ -22,7 +22,6 @@ class TaughtCourses(me.Document):
     entry_year = me.IntField()
     revision = me.IntField()
     courses = me.ListField(me.DictField())
-    told_at = me.DateTimeField()
 
 
 class CourseResults(me.Document):
@@ -75,7 +74,6 @@ def curricula(places: Iterable[str]) -> dict[str, Curriculum]:
             entry_year=row["entry_year"],
             revision=row["revision"],
             courses={one["code"]: one["credit_points"] for one in row["courses"]},
-            told_at=row["told_at"],
         )
         for row in rows_of(TaughtCourses, {"_id": {"$in": list(places)}})
     }
@@ -92,7 +90,6 @@ def _curriculum_row(one: Curriculum) -> Row:
         "entry_year": one.entry_year,
         "revision": one.revision,
         "courses": [{"code": code, "credit_points": points} for code, points in one.courses.items()],
-        "told_at": one.told_at,
     }
 
 

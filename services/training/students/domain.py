@@ -17,6 +17,7 @@ class StudentRecord:
     programme: str
     entry_year: int
     told_at: datetime
+    told_on: str = ""
 
     @property
     def place(self) -> str:
@@ -24,11 +25,14 @@ class StudentRecord:
 
 
 def latest(known: Mapping[str, StudentRecord], arriving: Iterable[StudentRecord]) -> list[StudentRecord]:
-    """Of each record what was told of last, where that is news; what arrives late changes nothing."""
+    """Of each record what was told of last, where that is news; what arrives late changes nothing.
+
+    What is told on one key arrives in its order; times decide between two keys alone.
+    """
     news: dict[str, StudentRecord] = {}
     for one in arriving:
         before = news.get(one.place) or known.get(one.place)
-        if before is None or one.told_at >= before.told_at:
+        if before is None or one.told_on == before.told_on or one.told_at >= before.told_at:
             news[one.place] = one
     return list(news.values())
 

@@ -27,6 +27,7 @@ class Students(me.Document):
     programme = me.StringField()
     entry_year = me.IntField()
     told_at = me.DateTimeField()
+    told_on = me.StringField()
 
 
 def found(places: Iterable[str]) -> dict[str, StudentRecord]:
@@ -48,6 +49,7 @@ def _read(where: Row) -> list[StudentRecord]:
             programme=row["programme"],
             entry_year=row["entry_year"],
             told_at=row["told_at"],
+            told_on=row["told_on"],
         )
         for row in rows_of(Students, where, sort=[("_id", 1)])
     ]
@@ -66,6 +68,7 @@ def _row(one: StudentRecord) -> Row:
         "programme": one.programme,
         "entry_year": one.entry_year,
         "told_at": one.told_at,
+        "told_on": one.told_on,
     }
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from chassis.database import database
+from chassis.errors import Refusal
 from contracts.enrolment import Course
 from contracts.terms import CourseKind, Level, Role, StudyStatus
 from services.creditbank.conversion import applying, commands, deciding, exporting
+from services.creditbank.conversion import models as conversion_models
 from services.creditbank.conversion.applications import Actor, Application, State
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
@@ -550,3 +552,45 @@ def test_one_application_that_breaks_holds_up_no_other_decision(
     with pytest.raises(ArithmeticError):
         release_decisions()
     assert (now(first).is_released, now(second).is_released) == (False, True)
+
+
+def test_a_refusal_that_can_be_undone_can_not_be_told_from_a_review(assessment: Assessment) -> None:
+    one = file()
+    decide(one, BY_DEPARTMENT, is_approval=False)
+    assert file().id == one.id, "filed again it is the same, not a second one"
+    assert pockets() == (0, 400, 0)
+    with pytest.raises(Refusal) as refusal:
+        applying.withdraw(one.id, "user-mei")
+    assert "refused" not in refusal.value.sentence("en")
+
+
+def test_a_department_that_repeats_its_approval_hears_that_it_stands(assessment: Assessment) -> None:
+    one = file()
+    assert decide(one, BY_DEPARTMENT) is True
+    assert decide(one, BY_DEPARTMENT) is False
+    assert now(one).step == Step.REGISTRY
+
+
+def test_after_an_undo_of_the_last_step_whoever_came_after_the_department_may_decide_again(
+    assessment: Assessment,
+) -> None:
+    commands.keep_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    one = grant(file())
+    teo, bank = Actor("teo", {Role.TEO}), Actor("bank", {Role.OPERATOR})
+    decide(one, teo)
+    decide(one, bank)
+    undo(one)
+    assert (now(one).step, now(one).reviewers) == (Step.REGISTRY, ("zhou",))
+    for actor in (BY_REGISTRY, teo, bank):
+        decide(one, actor)
+    assert now(one).state == State.GRANTED
+
+
+def test_what_both_had_converted_before_counts_for_the_one_they_are(assessment: Assessment) -> None:
+    assessment.tell(registered("lan"))
+    commands.keep_earlier("mei", 100, "college A")
+    commands.keep_earlier("lan", 6_900, "college B")
+    for _ in range(2):
+        assessment.tell(merged("mei", "lan"))
+    assert conversion_models.earlier_points("mei") == 7_000
+    assert conversion_models.earlier_points("lan") == 0

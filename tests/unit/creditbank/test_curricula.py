@@ -203,3 +203,9 @@ def test_an_older_word_on_a_record_that_comes_by_the_merged_learner_changes_noth
     deliver([told(record(status=StudyStatus.GRADUATED), 2, 5)])
     deliver([told(record(HER_OTHER_SELF), 1, 1)])
     assert [one.status for one in queries.records_of(LAN)] == [StudyStatus.GRADUATED]
+
+
+def test_a_word_on_one_key_counts_in_its_order_whatever_the_clocks_say(mongo: str) -> None:
+    """A publisher's clock stood a minute behind the one that spoke before it."""
+    deliver([told(record(), 1, minute=5), told(record(status=StudyStatus.WITHDRAWN), 2, minute=4)])
+    assert [one.status for one in queries.records_of(LAN)] == [StudyStatus.WITHDRAWN]

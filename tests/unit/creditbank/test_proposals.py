@@ -448,3 +448,14 @@ def test_the_books_are_even_after_points_were_taken_by_a_rerate(assessment: Asse
     moved_all(agreed(rerate(published(version(credit_points=0)))))
     assert (balances("mei"), balances("lan")) == ((0, 0), (0, 0))
     assert ledger.books()["sum"] == 0
+
+
+def test_no_rule_changes_while_outcomes_are_moved_by_it(assessment: Assessment) -> None:
+    under_way = agreed(rerate(published(version())))
+    another = agreed(version(credit_points=600, supersedes=(2,)))
+    commands.enact(under_way, SECOND)
+    with pytest.raises(Refusal, match="rerate_under_way"):
+        commands.enact(another, SECOND)
+    while rerate_some():
+        pass
+    assert commands.enact(another, SECOND).state == State.CARRIED_OUT
