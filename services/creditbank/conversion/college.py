@@ -7,32 +7,19 @@ from datetime import date
 
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application
-from services.creditbank.conversion.domain import ConversionRule, Module, Plan, Policy, Target, Taught
+from services.creditbank.conversion.domain import ConversionRule, Policy, Target
 from services.creditbank.conversion.judging import Case, Claim, Passed, Studies
 from services.creditbank.curricula import queries as curricula
-from services.creditbank.curricula.domain import Course
+from services.creditbank.curricula.domain import Curriculum
 from services.creditbank.ledger.domain import CertificateState
 from services.creditbank.recognition.domain import Outcome, OutcomeState, certificate_state
 from services.creditbank.recognition.queries import outcomes_of
 
 
-def plan_of(programme: str, entry_year: int) -> Plan | None:
+def curriculum_of(programme: str, entry_year: int) -> Curriculum | None:
     """The curriculum of a programme and entry year; None while none with courses is known."""
     found = curricula.curriculum(programme, entry_year)
-    if found is None or not found.revision:
-        return None
-    return Plan(programme, entry_year, found.credit_points_total, {one.code: _taught(one) for one in found.courses})
-
-
-def _taught(course: Course) -> Taught:
-    return Taught(
-        code=course.code,
-        name=course.name,
-        credit_points=course.credit_points,
-        kind=course.kind,
-        is_never_exempt=course.is_never_exempt,
-        modules=tuple(Module(one.code, one.name, one.credit_points) for one in course.modules),
-    )
+    return found if found and found.revision else None
 
 
 def studies_of(learner_id: str) -> tuple[Studies, ...]:
@@ -75,7 +62,7 @@ def case_of(
         policy=policy,
         filed_on=filed_on,
         studies=studies_of(learner_id),
-        plan=plan_of(rule.programme, rule.entry_year),
+        curriculum=curriculum_of(rule.programme, rule.entry_year),
         passed_courses=frozenset(curricula.passed_courses(learner_id)),
         passes=passes_in(outcomes_from(learner_id, rule.scheme)),
         claims=tuple(Claim(one.scheme, one.target) for one in standing),

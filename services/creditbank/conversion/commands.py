@@ -10,7 +10,7 @@ from chassis.database import transactional
 from chassis.errors import NOT_FOUND
 from chassis.strands import name_keys, survivor_of
 from services.creditbank.conversion import models
-from services.creditbank.conversion.college import plan_of
+from services.creditbank.conversion.college import curriculum_of
 from services.creditbank.conversion.domain import (
     ConversionRule,
     Policy,
@@ -51,7 +51,7 @@ def draft_rule(rule: ConversionRule, by: str) -> ConversionRule:
     """
     versions = _versions(rule)
     rule = replace(rule, drafted_by=by)
-    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), plan_of(rule.programme, rule.entry_year))
+    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), curriculum_of(rule.programme, rule.entry_year))
     check_overlap(rule, models.rules_published(rule.programme, rule.entry_year))
     kept = as_default(versions, rule, clock.now()) if rule.is_folklore_default else drafted(versions, rule)
     if kept is None:
@@ -116,7 +116,7 @@ def _versions(rule: ConversionRule) -> list[ConversionRule]:
 
 def _sound(rule: ConversionRule) -> ConversionRule:
     """The rule; Refusal when policy, scheme, curriculum or other rules speak against it by now."""
-    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), plan_of(rule.programme, rule.entry_year))
+    check_rule(rule, _policy(rule), models.scheme_of(rule.scheme), curriculum_of(rule.programme, rule.entry_year))
     check_overlap(rule, models.rules_published(rule.programme, rule.entry_year))
     return rule
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import Ground
 from contracts.terms import LEVEL_NOT_OFFERED, SCHEME_UNKNOWN, CourseKind, Level
+from services.creditbank.curricula.domain import Course, Curriculum
 
 APPROVALS = 2
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -213,6 +214,12 @@ class Target:
         """The module's code where it is about one, else the course's."""
         return self.module or self.course
 
+    def points_in(self, course: Course) -> int | None:
+        """The points of its course, or of its module there; None where the course has no such module."""
+        if not self.module:
+            return course.credit_points
+        return next((one.credit_points for one in course.modules if one.code == self.module), None)
+
     def meets(self, other: Target) -> bool:
         """Whether both excuse from some of the same: one target, or a course and a module of it."""
         return self.course == other.course and (self.module == other.module or not self.module or not other.module)
@@ -270,41 +277,6 @@ class ConversionRule:
 
 
 @dataclass(frozen=True)
-class Module:
-    code: str
-    name: str
-    credit_points: int
-
-
-@dataclass(frozen=True)
-class Taught:
-    """A course of a curriculum."""
-
-    code: str
-    name: str
-    credit_points: int
-    kind: CourseKind
-    is_never_exempt: bool = False
-    modules: tuple[Module, ...] = ()
-
-    def points_of(self, target: Target) -> int | None:
-        """The points of the course, or of the module a target means; None where it has no such module."""
-        if not target.module:
-            return self.credit_points
-        return next((one.credit_points for one in self.modules if one.code == target.module), None)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The curriculum of a programme and entry year, as conversion needs it."""
-
-    programme: str
-    entry_year: int
-    total_points: int
-    courses: Mapping[str, Taught] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class SchemeLevels:
     """A scheme, what it is called, the levels it has, and whose it is."""
 
@@ -335,7 +307,9 @@ def check_policy(policy: Policy) -> None:
         raise STEPS_WRONG()
 
 
-def check_rule(rule: ConversionRule, policy: Policy | None, scheme: SchemeLevels | None, plan: Plan | None) -> None:
+def check_rule(
+    rule: ConversionRule, policy: Policy | None, scheme: SchemeLevels | None, curriculum: Curriculum | None
+) -> None:
     """Refuse a rule without a policy, for a level its scheme has not, or to what its curriculum has not.
 
     A curriculum that has not arrived contradicts nothing: each application is judged by it.
@@ -356,29 +330,29 @@ def check_rule(rule: ConversionRule, policy: Policy | None, scheme: SchemeLevels
         if (target.course, target.module) in codes:
             raise TARGET_REPEATED(target=target.code)
         codes.add((target.course, target.module))
-        _check_target(target, policy, plan)
+        _check_target(target, policy, curriculum)
 
 
-def _check_target(target: Target, policy: Policy, plan: Plan | None) -> None:
+def _check_target(target: Target, policy: Policy, curriculum: Curriculum | None) -> None:
     most = policy.most_points_per_certificate
     if target.credit_points > most:
         raise ABOVE_CERTIFICATE_CAP(policy=policy.title, most=most, target=target.code, sum=target.credit_points)
-    if plan is None:
+    if curriculum is None:
         return
-    taught = taught_in(plan, target)
-    points = taught.points_of(target)
+    course = course_of(curriculum, target)
+    points = target.points_in(course)
     if points != target.credit_points:
         raise TARGET_POINTS_DIFFER(target=target.code, taught=points, said=target.credit_points)
-    if taught.is_never_exempt or taught.kind in policy.never_exempt_kinds:
-        raise TARGET_NEVER_EXEMPT(target=f"{taught.name} {taught.code}", policy=policy.title)
+    if course.is_never_exempt or course.kind in policy.never_exempt_kinds:
+        raise TARGET_NEVER_EXEMPT(target=f"{course.name} {course.code}", policy=policy.title)
 
 
-def taught_in(plan: Plan, target: Target) -> Taught:
+def course_of(curriculum: Curriculum, target: Target) -> Course:
     """The course a target means; Refusal where the curriculum has no such course or module."""
-    taught = plan.courses.get(target.course)
-    if taught is None or taught.points_of(target) is None:
-        raise TARGET_NOT_TAUGHT(programme=plan.programme, entry_year=plan.entry_year, target=target.code)
-    return taught
+    course = curriculum.course(target.course)
+    if course is None or target.points_in(course) is None:
+        raise TARGET_NOT_TAUGHT(programme=curriculum.programme, entry_year=curriculum.entry_year, target=target.code)
+    return course
 
 
 def check_overlap(rule: ConversionRule, published: Iterable[ConversionRule]) -> None:

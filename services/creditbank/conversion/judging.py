@@ -8,7 +8,8 @@ from datetime import date
 
 from chassis.errors import Ground
 from contracts.terms import Level, StudyStatus
-from services.creditbank.conversion.domain import ConversionRule, Plan, Policy, Target, taught_in, years_after
+from services.creditbank.conversion.domain import ConversionRule, Policy, Target, course_of, years_after
+from services.creditbank.curricula.domain import Curriculum
 
 NOT_ADMITTED = Ground(
     "not_admitted_yet",
@@ -131,7 +132,7 @@ class Case:
     policy: Policy
     filed_on: date
     studies: tuple[Studies, ...] = ()
-    plan: Plan | None = None
+    curriculum: Curriculum | None = None
     passed_courses: frozenset[str] = frozenset()
     passes: tuple[Passed, ...] = ()
     claims: tuple[Claim, ...] = ()
@@ -198,14 +199,13 @@ def _check_days(case: Case) -> None:
 
 
 def _check_course(case: Case) -> None:
-    if case.plan is None:
+    if case.curriculum is None:
         raise CURRICULUM_UNKNOWN(programme=case.rule.programme, entry_year=case.rule.entry_year)
-    taught = taught_in(case.plan, case.target)
-    course = f"{taught.name} {taught.code}"
-    if taught.is_never_exempt or taught.kind in case.policy.never_exempt_kinds:
-        raise NEVER_EXEMPT(course=course)
+    course = course_of(case.curriculum, case.target)
+    if course.is_never_exempt or course.kind in case.policy.never_exempt_kinds:
+        raise NEVER_EXEMPT(course=f"{course.name} {course.code}")
     if case.target.course in case.passed_courses:
-        raise COURSE_PASSED(course=course)
+        raise COURSE_PASSED(course=f"{course.name} {course.code}")
 
 
 def _check_claims(case: Case) -> None:
@@ -236,10 +236,10 @@ def _check_caps(case: Case, studies: Studies) -> None:
     if of_certificate > case.policy.most_points_per_certificate:
         raise CERTIFICATE_CAP(most=case.policy.most_points_per_certificate, sum=of_certificate)
     share = case.policy.share_of(studies.department)
-    if share is None or case.plan is None:
+    if share is None or case.curriculum is None:
         return
-    most = case.plan.total_points * share.percent // 100
+    most = case.curriculum.credit_points_total * share.percent // 100
     converted = points + case.elsewhere_points + sum(one.target.credit_points for one in case.claims)
     if converted > most:
-        told = {"most": most, "percent": share.percent, "total": case.plan.total_points, "sum": converted}
+        told = {"most": most, "percent": share.percent, "total": case.curriculum.credit_points_total, "sum": converted}
         raise SHARE_CAP(category=share.category, **told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,16 +12,14 @@ from chassis.errors import Refusal
 from contracts.terms import CourseKind, Level, StudyStatus
 from services.creditbank.conversion.domain import (
     ConversionRule,
-    Module,
-    Plan,
     Policy,
     RuleState,
     Share,
     Target,
-    Taught,
     Window,
 )
 from services.creditbank.conversion.judging import Case, Claim, Passed, Standing, Studies, has_ground, judge, target_in
+from services.creditbank.curricula.domain import Course, CourseModule, Curriculum
 
 FROM, UNTIL, DAY = date(2021, 1, 1), date(2023, 12, 31), date(2021, 3, 3)
 WINDOW = Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 12))
@@ -32,27 +30,31 @@ BASICS, AUDITING = Target("KJ2101", 200, "60"), Target("KJ2107", 400, "60")
 RULE = ConversionRule(
     "tax", 1, "measures", "630302", 2019, "finance", (Level(2),), (TAX, MODULE), FROM, UNTIL, state=RuleState.PUBLISHED
 )
-PLAN = Plan(
+CURRICULUM = Curriculum(
     "630302",
+    "会计",
     2019,
+    1,
     14_000,
-    {
-        "KJ2101": Taught("KJ2101", "财务大数据基础", 200, CourseKind.FOUNDATION),
-        "KJ2105": Taught(
+    (
+        Course("KJ2101", "财务大数据基础", 200, CourseKind.FOUNDATION, 2),
+        Course(
             "KJ2105",
             "税务会计",
             400,
             CourseKind.CORE,
-            modules=(Module("M1", "个税核算", 200), Module("M2", "企业所得税", 200)),
+            2,
+            modules=(CourseModule("M1", "个税核算", 200), CourseModule("M2", "企业所得税", 200)),
         ),
-        "KJ2107": Taught("KJ2107", "审计", 400, CourseKind.CORE),
-        "TY1": Taught("TY1", "体育", 200, CourseKind.FOUNDATION, is_never_exempt=True),
-        "SX1": Taught("SX1", "岗位实习", 200, CourseKind.PRACTICE),
-    },
+        Course("KJ2107", "审计", 400, CourseKind.CORE, 2),
+        Course("TY1", "体育", 200, CourseKind.FOUNDATION, 2, is_never_exempt=True),
+        Course("SX1", "岗位实习", 200, CourseKind.PRACTICE, 2),
+    ),
+    told_at=datetime(2021, 1, 1, tzinfo=UTC),
 )
 MEI = Studies("630302", 2019, "2019040117", "财会学院", "1903", StudyStatus.ENROLLED)
 PASS = Passed(2, True, date(2020, 11, 21))
-CASE = Case(RULE, TAX, POLICY, DAY, (MEI,), PLAN, passes=(PASS,))
+CASE = Case(RULE, TAX, POLICY, DAY, (MEI,), CURRICULUM, passes=(PASS,))
 CONTINUING = replace(MEI, department="继续教育学院")
 HALF = replace(POLICY, shares=(Share("继续教育", 50, ("继续教育学院",)),))
 
@@ -106,7 +108,7 @@ def test_an_application_stands_on_a_record_and_a_pass() -> None:
         ),
         ("terms and windows: before", replace(CASE, filed_on=date(2021, 2, 28)), "conversion_window_closed"),
         ("terms and windows: after", replace(CASE, filed_on=date(2021, 3, 13)), "conversion_window_closed"),
-        ("courses of the plan: no plan here", replace(CASE, plan=None), "curriculum_unknown_yet"),
+        ("courses of the plan: no plan here", replace(CASE, curriculum=None), "curriculum_unknown_yet"),
         ("courses of the plan", about(Target("XX1", 200, "60")), "conversion_target_not_taught"),
         (
             "courses of the plan: modules",

@@ -13,15 +13,12 @@ from contracts.terms import CourseKind, Level
 from services.creditbank.conversion import commands, queries
 from services.creditbank.conversion.domain import (
     ConversionRule,
-    Module,
-    Plan,
     Policy,
     RuleState,
     SchemeLevels,
     Step,
     StepDays,
     Target,
-    Taught,
     Window,
     approved,
     as_default,
@@ -35,6 +32,7 @@ from services.creditbank.conversion.domain import (
     retired,
     years_after,
 )
+from services.creditbank.curricula.domain import Course, CourseModule, Curriculum
 from tests.unit.creditbank.stories import Assessment, scheme
 
 FROM, UNTIL, AT = date(2021, 1, 1), date(2023, 12, 31), datetime(2021, 1, 2, tzinfo=UTC)
@@ -46,16 +44,19 @@ BASICS, TAX, MODULE = (
 )
 RULE = ConversionRule("finance-2", 1, "measures", "630302", 2019, "cloud-ops", (Level(2),), (TAX, MODULE), FROM, UNTIL)
 SCHEME = SchemeLevels("cloud-ops", "云计算", (Level(1), Level(2)))
-PLAN = Plan(
+CURRICULUM = Curriculum(
     "630302",
+    "会计",
     2019,
+    1,
     14_000,
-    {
-        "KJ2101": Taught("KJ2101", "财务大数据基础", 200, CourseKind.FOUNDATION),
-        "KJ2105": Taught("KJ2105", "税务会计", 400, CourseKind.CORE, modules=(Module("M1", "个税核算", 200),)),
-        "GG1001": Taught("GG1001", "思想道德与法治", 300, CourseKind.FOUNDATION, is_never_exempt=True),
-        "SX1": Taught("SX1", "岗位实习", 300, CourseKind.PRACTICE),
-    },
+    (
+        Course("KJ2101", "财务大数据基础", 200, CourseKind.FOUNDATION, 2),
+        Course("KJ2105", "税务会计", 400, CourseKind.CORE, 2, modules=(CourseModule("M1", "个税核算", 200),)),
+        Course("GG1001", "思想道德与法治", 300, CourseKind.FOUNDATION, 2, is_never_exempt=True),
+        Course("SX1", "岗位实习", 300, CourseKind.PRACTICE, 2),
+    ),
+    told_at=datetime(2021, 1, 1, tzinfo=UTC),
 )
 
 
@@ -67,11 +68,11 @@ def refused(deed: Callable[[], object]) -> str:
 
 
 def code_for(rule: ConversionRule, policy: Policy | None = POLICY, schemes: SchemeLevels | None = SCHEME) -> str:
-    return refused(lambda: check_rule(rule, policy, schemes, PLAN))
+    return refused(lambda: check_rule(rule, policy, schemes, CURRICULUM))
 
 
 def test_a_sound_rule_is_let_pass() -> None:
-    check_rule(RULE, POLICY, SCHEME, PLAN)
+    check_rule(RULE, POLICY, SCHEME, CURRICULUM)
     check_rule(replace(RULE, targets=(Target("elsewhere", 1, "60"),)), POLICY, SCHEME, None)
 
 
@@ -101,7 +102,7 @@ def test_no_rule_without_policy_or_scheme() -> None:
 def test_kinds_that_a_policy_rules_out_are_never_exempt() -> None:
     strict = replace(POLICY, never_exempt_kinds=(CourseKind.PRACTICE,))
     rule = replace(RULE, targets=(Target("SX1", 300, "免修"),))
-    check_rule(rule, POLICY, SCHEME, PLAN)
+    check_rule(rule, POLICY, SCHEME, CURRICULUM)
     assert code_for(rule, strict) == "conversion_never_exempt"
 
 
