@@ -9,10 +9,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+
+ROOT = f"{Path(__file__).parents[1]}/"  # what we wrote lies below it
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("onex")
 _cause: ContextVar[str] = ContextVar("cause", default="")
@@ -122,8 +125,9 @@ def cause(text: str) -> Iterator[None]:
 
 
 def frames_of(error: BaseException) -> list[str]:
-    """Where an error came from, without what it says: its message may quote values."""
-    return [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)][-12:]
+    """Where an error came from, by files below the project, without what it says: its message may quote values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{one.filename.removeprefix(ROOT)}:{one.lineno} {one.name}" for one in frames][-12:]
 
 
 def current_cause() -> str:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from onex.operator import Operator
 from onex.stack.addresses import SERVICES, Running
@@ -26,14 +25,12 @@ class Workbench:
         self.console = console
 
     def show_all(self, services: Sequence[str], **where: str) -> int:
-        """Print the letters as a table; how many there are."""
-        table = Table("service", "letter", "type", "state", "attempts", "waiting", "why")
+        """Print the letters, two lines each, nothing cut: the other verbs want the ids whole. How many there are."""
         letters = [(name, one) for name in services or SERVICES for one in self.letters(name, **where)]
         for name, one in letters:
-            texts = (name, one["id"], one["type"], one["state"], str(one["attempts"]), str(one["waiting"]), one["why"])
-            table.add_row(*(escape(text) for text in texts))
-        if letters:
-            self.console.print(table)
+            stands = f"{one['state']}, attempts {one['attempts']}, waiting {one['waiting']}"
+            self.console.print(f"{name}  {escape(one['id'])}  {escape(one['type']) or '-'}  {stands}", soft_wrap=True)
+            self.console.print(f"    {escape(one['why'])}", soft_wrap=True)
         keys = {(name, one["key"]) for name, one in letters if one["key"]}
         self.console.print(f"{len(letters)} dead letters, {len(keys)} keys wait behind them.")
         return len(letters)

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import mongoengine as me
@@ -24,9 +23,8 @@ from chassis.bus.event import Announcement, Envelope, envelope_of
 from chassis.database import Row, rows_of, write
 from chassis.errors import GROUNDS, Defect, Ground, Language, Refusal
 from chassis.strands import strand
-from chassis.watch import frames_of
+from chassis.watch import ROOT, frames_of
 
-ROOT = str(Path(__file__).parents[2])
 RECORD_BROKEN = Ground(
     "record_broken",
     en="The record breaks its contract: {what}.",
@@ -175,7 +173,7 @@ def problem_of(error: BaseException) -> dict[str, Any]:
         return {"code": RECORD_BROKEN.code, "facts": {"what": str(error)[:300]}}
     frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(ROOT)]
     ours = [one for one in frames if "site-packages" not in one.filename]
-    at = f"{ours[-1].filename.removeprefix(ROOT + '/')}:{ours[-1].lineno} {ours[-1].name}" if ours else "?"
+    at = f"{ours[-1].filename.removeprefix(ROOT)}:{ours[-1].lineno} {ours[-1].name}" if ours else "?"
     return {"code": HANDLING_BROKE.code, "facts": {"kind": type(error).__name__, "at": at}}
 
 
