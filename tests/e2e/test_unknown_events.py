@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from tests.support.stack import Stack
 
-WITHIN_SECONDS = 150.0
+WITHIN_SECONDS = 60.0
 KEY = "learner:newer"
 READERS = ("enrolment", "training", "creditbank", "notify")  # who listens to assessment
 
