@@ -454,7 +454,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_decision": ("结论", "Decision"),
     "fact_department": ("院系", "Department"),
     "fact_credential": ("电子凭证", "Credential"),
-    "fact_due_on": ("公示至", "Publicity until"),
+    "fact_due_on": ("截止日期", "Due on"),
     "fact_entry_hash": ("明细哈希", "Entry hash"),
     "fact_entry_number": ("明细序号", "Entry"),
     "fact_entry_year": ("年级", "Entry year"),
