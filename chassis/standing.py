@@ -70,10 +70,10 @@ def row() -> Row:
 
 def look_again() -> Row:
     """How the service stands now."""
-    _Seen.row = dict(collection_of(Standings).find_one({"_id": NAME}) or {"state": Standing.SOUND})
-    _Seen.until = time.monotonic() + LOOK_SECONDS
-    SET_BACK.set(0 if _Seen.row["state"] == Standing.SOUND else 1)
-    return _Seen.row
+    found: Row = dict(collection_of(Standings).find_one({"_id": NAME}) or {"state": Standing.SOUND})
+    _Seen.row, _Seen.until = found, time.monotonic() + LOOK_SECONDS
+    SET_BACK.set(0 if found["state"] == Standing.SOUND else 1)
+    return found
 
 
 def must_be_sound() -> None:
@@ -118,8 +118,8 @@ def hold_back(before: datetime) -> None:
 
 
 def again_before() -> datetime:
-    """What was announced before this instant may have had its outward effects already."""
-    found: datetime = row().get("again_before") or NEVER
+    """What was announced before this instant may have had its outward effects already; by the database, as of now."""
+    found: datetime = look_again().get("again_before") or NEVER
     return found
 
 

@@ -13,6 +13,7 @@ from chassis.errors import Defect
 from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
+from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
 from tests.support.doors import (
     CLASS_BODY,
@@ -178,8 +179,10 @@ def simulated(doors: Doors) -> int:
 
 
 def agreed(doors: Doors) -> int:
-    """A proposal that two have approved."""
+    """A proposal that two have approved, while no outcomes are being moved by another."""
     number = simulated(doors)
+    while rerate_some():
+        pass
     for role in (Role.REGISTRY, Role.OPERATOR):
         place = f"/recognition-proposals/{number}/approvals"
         doors.sound("creditbank", "POST", place, role, json={"simulation": 1})

@@ -215,16 +215,20 @@ def erase(mailbox: str) -> None:
     write(Notices, [UpdateMany(unsent, stopped), UpdateMany({"mailbox": mailbox}, blanked)], ordered=True)
 
 
-def claim(round_id: str, limit: int, seconds: int) -> list[Row]:
+def claim(round_id: str, limit: int, seconds: int) -> list[str]:
     """Take due e-mails for a round of sending; a round that dies gives them back when its claim ends."""
     now = datetime.now(UTC)
     due = {"state": NoticeState.QUEUED, "due_at": {"$lte": now}}
     chosen = _ids(rows_of(Notices, due, {"_id": 1}, sort=[("due_at", 1)], limit=limit))
-    if not chosen:
-        return []
-    taken = {"$set": {"claim": round_id, "due_at": now + timedelta(seconds=seconds)}, "$inc": {"attempts": 1}}
-    write(Notices, [UpdateMany({"_id": {"$in": chosen}, **due}, taken)])
-    return rows_of(Notices, {"_id": {"$in": chosen}, "claim": round_id}, sort=[("_id", 1)])
+    if chosen:
+        taken = {"$set": {"claim": round_id, "due_at": now + timedelta(seconds=seconds)}, "$inc": {"attempts": 1}}
+        write(Notices, [UpdateMany({"_id": {"$in": chosen}, **due}, taken)])
+    return chosen
+
+
+def claimed_rows(round_id: str, notice_ids: Sequence[str]) -> list[Row]:
+    """Those of these that a round of sending has taken and may send."""
+    return rows_of(Notices, {"_id": {"$in": list(notice_ids)}, "claim": round_id}, sort=[("_id", 1)])
 
 
 def hold(before: datetime) -> None:

@@ -81,10 +81,10 @@ def send_due(opener: Opener, server: MailServer) -> bool:
     or the mail server is away.
     """
     round_id = uuid.uuid4().hex
-    models.hold(standing.again_before())
-    claimed = models.claim(round_id, ROUND, CLAIM_SECONDS)
-    if not claimed:
-        return False
+    taken = models.claim(round_id, ROUND, CLAIM_SECONDS)
+    models.hold(standing.again_before())  # asked after they were taken: what a replay queues comes after its own word
+    if not (claimed := models.claimed_rows(round_id, taken)):
+        return len(taken) == ROUND
     try:
         letters, refused = _write_letters(claimed, opener, server)
     except (Transient, Answered):
@@ -92,7 +92,7 @@ def send_due(opener: Opener, server: MailServer) -> bool:
         raise
     _refuse(round_id, refused)
     _deliver(round_id, letters, server)
-    return len(claimed) == ROUND
+    return len(taken) == ROUND
 
 
 def _write_letters(rows: Sequence[Row], opener: Opener, server: MailServer) -> tuple[list[Letter], dict[str, str]]:

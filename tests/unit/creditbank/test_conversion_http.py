@@ -103,7 +103,9 @@ def test_an_application_goes_from_the_learner_through_department_and_registry(co
         ("accepted", None),
         ("refused", "not_found"),
     ]
-    assert decide(college, own, item) == [("refused", "application_step_of_others")]
+    assert decide(college, own, item) == [("unchanged", None)]
+    turned = {**item, "verdict": "refuse", "reason": "too few lessons"}
+    assert decide(college, own, turned) == [("refused", "application_step_of_others")]
     assert decide(college, as_person("li"), item) == [("accepted", None)]
     assert decide(college, as_person("li"), item) == [("unchanged", None)]
     path = f"/conversion-applications/{one['application']}"

@@ -443,3 +443,12 @@ def test_what_may_have_left_before_a_set_back_is_held_for_an_operator(server: Ma
         third: ("held", None),
     }
     assert len(post.letters) == 1
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_a_replay_that_another_process_has_just_begun_lets_no_email_leave_again(server: MailServer, post: Post) -> None:
+    assert standing.again_before() == standing.NEVER  # as this worker saw it, less than a second ago
+    database()["standing"].insert_one({"_id": "service", "state": "sound", "again_before": datetime.now(UTC)})
+    send_due(opener, server)
+    assert post.letters == []
+    assert {row["state"] for row in told.notices(channel="email")} == {"held"}
