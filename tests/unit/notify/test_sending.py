@@ -452,3 +452,20 @@ def test_a_replay_that_another_process_has_just_begun_lets_no_email_leave_again(
     send_due(opener, server)
     assert post.letters == []
     assert {row["state"] for row in told.notices(channel="email")} == {"held"}
+
+
+@pytest.mark.usefixtures("two_approved")
+def test_what_is_read_again_while_a_round_begins_does_not_leave_with_it(
+    server: MailServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.hold_back(datetime.now(UTC))
+    hold = sender.models.hold
+
+    def hold_before_more_comes(before: datetime) -> None:
+        hold(before)
+        told.deliver(told.candidate("ann"))
+
+    monkeypatch.setattr(sender.models, "hold", hold_before_more_comes)
+    send_due(opener, server)
+    assert post.letters == []
+    assert told.notices(channel="email", state="queued"), "it came after those before it were held"
