@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -23,6 +25,7 @@ _cause: ContextVar[str] = ContextVar("cause", default="")
 # Eighteen characters that look like an identity number never reach a log, whoever wrote them into a message.
 IDENTITY_LIKE = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 
+SELDOM_SECONDS = 30.0
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 EVENTS_HANDLED = Counter("onex_events_handled_total", "Events that had their effect here.", ["source", "type"])
 EVENTS_REPEATED = Counter("onex_events_repeated_total", "Events dropped because they had been seen.", ["source"])
@@ -83,6 +86,33 @@ def _mask_identity(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str
     }
 
 
+class Seldom(logging.Filter):
+    """Lets each place in a library's code speak once in a while; how often it wanted to is said the next time.
+
+    A client that has lost its engine says so many times a second, for as long as the engine is away.
+    """
+
+    def __init__(self, libraries: tuple[str, ...], every_seconds: float) -> None:
+        super().__init__()
+        self._libraries = libraries
+        self._every_seconds = every_seconds
+        self._spoken: dict[tuple[str, int], tuple[float, int]] = {}  # by file and line: when last, how often since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for what the same line has said a short while ago."""
+        if not record.name.startswith(self._libraries):
+            return True
+        place = (record.pathname, record.lineno)
+        last, unsaid = self._spoken.get(place, (-math.inf, 0))
+        if time.monotonic() - last < self._every_seconds:
+            self._spoken[place] = (last, unsaid + 1)
+            return False
+        self._spoken[place] = (time.monotonic(), 0)
+        if unsaid:
+            record.msg, record.args = f"{record.getMessage()} (and {unsaid} times more since)", ()
+        return True
+
+
 def start_logging(service: str, level: str = "INFO") -> None:
     """Write one JSON object a line to standard error, from our code and from libraries alike."""
     shared: list[Any] = [
@@ -98,6 +128,7 @@ def start_logging(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Seldom(("kafka", "pymongo"), SELDOM_SECONDS))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
