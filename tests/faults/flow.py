@@ -291,9 +291,11 @@ class Flow:
             "发证日期": "2022-01-10",
         }
 
-    def keep_certificate(self, fact: Fact, row: dict[str, Any]) -> None:
-        """Write into the journal that a number is on record."""
-        number = row["证书编号"]
+    def keep_certificate(self, result_id: str, row: dict[str, Any]) -> None:
+        """Write into the journal that a number is on record, of the pass that was found for it."""
+        fact, number = self.facts[result_id], row["证书编号"]
+        if not fact.is_pass or fact.is_annulled:  # since it got its number
+            fact = replace(fact, theory=100, practical=100, is_annulled=False)
         self.certificates[number] = (fact, row)
         self._write({"fact": "certificate", "teo": fact.seat.teo, "number": number, "is_on_record": True})
 
@@ -302,22 +304,22 @@ class Flow:
         if known := self.certificates.pop(number, None):
             self._write({"fact": "certificate", "teo": known[0].seat.teo, "number": number, "is_on_record": False})
 
-    def numbers_of(self, learner_ids: Iterator[str] | Sequence[str]) -> set[str] | None:
-        """The certificate numbers on record of these learners; None when nobody answers."""
-        numbers: set[str] = set()
+    def numbers_of(self, learner_ids: Iterator[str] | Sequence[str]) -> dict[str, str] | None:
+        """The certificate numbers on record of these learners, and each one's result; None when nobody answers."""
+        numbers: dict[str, str] = {}
         for learner_id in sorted(set(learner_ids)):
             query = {"learner_id": learner_id, "limit": PAGE}
             answer = self._voice(OPERATOR).ask("assessment", "GET", "/certificates", params=query)
             if answer is None or answer.is_refused:
                 return None
-            numbers |= {one["certificate_number"] for one in answer.body["items"]}
+            numbers |= {one["certificate_number"]: one["result_id"] for one in answer.body["items"]}
         return numbers
 
     def _numbers_on_record(self) -> set[str]:
         if not self.certificates:
             return set()
         found = self.numbers_of([fact.seat.learner_id for fact, _ in self.certificates.values()])
-        return set(self.certificates) if found is None else found
+        return set(self.certificates if found is None else found)
 
     def _read_back(self) -> dict[str, dict[str, Any]] | None:
         """Every result as assessment shows it, by id; None when it can't be read now."""
@@ -446,9 +448,9 @@ class Report:
         numbers = self.flow.numbers_of([fact.seat.learner_id for fact in self.facts])
         if numbers is None:
             return False
-        for fact, row in zip(self.facts, self.rows, strict=True):
+        for row in self.rows:
             if row["证书编号"] in numbers:
-                self.flow.keep_certificate(fact, row)
+                self.flow.keep_certificate(numbers[row["证书编号"]], row)
             else:
                 self.flow.give_up_certificate(row["证书编号"])
         return True

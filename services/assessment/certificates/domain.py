@@ -28,6 +28,13 @@ NOT_PASSED = Ground(
     en="This learner has no final pass in {scheme}, {level}. Wait until the result is final, or check the row.",
     zh="该学习者没有 {scheme} {level}的最终合格成绩，请待成绩确定后再报，或核对本行。",
 )
+PASS_NOT_BACK = Ground(
+    "pass_not_back",
+    en="Before the database was set back, number {number} was announced for result {result}, which is no final pass "
+    "now. Send that result again and wait until it is final, or have the certificate revoked.",
+    zh="数据库回退前，编号 {number} 已为成绩 {result} 公布，而该成绩目前不是最终合格成绩。"
+    "请重新报送该成绩并待其确定，或撤销该证书。",
+)
 CERTIFICATE_EXISTS = Ground(
     "certificate_exists",
     en="The certificate of this pass has number {number} on record. Have that one revoked first.",
@@ -100,7 +107,8 @@ class Archive:
     candidates: Mapping[str, Sequence[Candidate]]  # by admission number
     passes: Mapping[tuple[str, str, Level], Result]  # final, by learner, scheme and level
     today: date
-    told: Mapping[str, Result] = field(default_factory=dict)  # final passes, by the certificate a set-back forgot
+    told: Mapping[str, Certificate] = field(default_factory=dict)  # what a set-back forgot, by id
+    told_of: Mapping[str, Result] = field(default_factory=dict)  # the final passes they were told of, by result
     by_result: dict[str, Certificate] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,13 +140,20 @@ class Archive:
         return certificate, True
 
     def _pass_of(self, report: Report) -> Result:
-        """The latest pass of whom a report means; for a number that was announced before a set-back, that one's."""
+        """The latest pass of whom a report means; a number that was announced before a set-back has its own."""
         subject = (self._learner_of(report), report.scheme.code, report.level)
-        told = self.told.get(report.certificate_id)
-        found = told if told and told.subject == subject else self.passes.get(subject)
-        if found is None:
+        if (told := self.told.get(report.certificate_id)) and self._is_told_of(told, subject):
+            if told.result_id not in self.told_of:
+                raise PASS_NOT_BACK(number=told.number, result=told.result_id)
+            return self.told_of[told.result_id]
+        if subject not in self.passes:
             raise NOT_PASSED(scheme=report.scheme.name, level=report.level.zh)
-        return found
+        return self.passes[subject]
+
+    def _is_told_of(self, told: Certificate, subject: tuple[str, str, Level]) -> bool:
+        """Whether a forgotten number was announced for this person and level; its result knows who that is by now."""
+        back = self.told_of.get(told.result_id)
+        return subject == (back.subject if back else (told.learner_id, told.scheme, told.level))
 
     def _learner_of(self, report: Report) -> str:
         """Whom a report means; an admission number and a document must mean the same person."""

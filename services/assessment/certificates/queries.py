@@ -12,7 +12,6 @@ from services.assessment.certificates.domain import Archive, Certificate, Report
 from services.assessment.plans import queries as plans
 from services.assessment.plans.domain import Candidate
 from services.assessment.results import queries as results
-from services.assessment.results.domain import Result
 
 
 def certificates_of_learner(learner_id: str, cursor: Key | None, limit: int) -> list[Certificate]:
@@ -29,15 +28,10 @@ def archive_of(reports: Sequence[Report], forgotten: Iterable[Certificate]) -> A
     learners |= {one.learner_id for found in numbered.values() for one in found}
     passes = results.final_passes(learners, {one.scheme.code for one in reports})
     known = models.certificates_like({one.certificate_id for one in reports}, {one.id for one in passes.values()})
-    return Archive({one.id: one for one in known}, numbered, passes, clock.today(), _told_before(reports, forgotten))
-
-
-def _told_before(reports: Sequence[Report], forgotten: Iterable[Certificate]) -> dict[str, Result]:
-    """The final passes of those certificates that were announced before a set-back and are not known any more."""
     wanted = {one.certificate_id for one in reports}
-    named = {one.id: one.result_id for one in forgotten if one.id in wanted}
-    passes = {one.id: one for one in results.final_passes_by_id(named.values())} if named else {}
-    return {name: passes[result_id] for name, result_id in named.items() if result_id in passes}
+    told = {one.id: one for one in forgotten if one.id in wanted}
+    told_of = {one.id: one for one in results.final_passes_by_id({one.result_id for one in told.values()})}
+    return Archive({one.id: one for one in known}, numbered, passes, clock.today(), told, told_of)
 
 
 def stages() -> list[dict[str, str | int]]:

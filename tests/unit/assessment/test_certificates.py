@@ -209,6 +209,30 @@ def test_a_number_told_before_a_set_back_is_of_the_same_pass_again() -> None:
     assert forgotten() == []
 
 
+def test_a_number_told_before_a_set_back_waits_for_its_own_pass_and_takes_no_other() -> None:
+    """Else the number that belongs to the other pass would find it taken."""
+    open_college(AT_ONCE)
+    later = replace(AT_ONCE, code="SF2-later", session_date=AT_ONCE.session_date + timedelta(days=30))
+    save_plan(later)
+    seat(AT_ONCE, "chen")
+    seat(later, "chen", number=2)
+    submit(sitting(AT_ONCE, "A1", 78, 85))
+    first, second = certificate_row(2, "C1", "chen"), certificate_row(3, "C2", "chen")
+    assert verdicts(upload(SHEET, [first])) == ["new"]
+    submit(sitting(later, "A1", 90, 90))
+    assert verdicts(upload(SHEET, [second], 2)) == ["new"]
+    forget(["certificates", "results"], ["CertificateIssued", "ResultFinalised", "ResultPublicised"])
+    submit(sitting(later, "A1", 90, 90))
+    assert verdicts(upload(SHEET, [first, second], 3)) == ["pass_not_back", "new"]
+    submit(sitting(AT_ONCE, "A1", 78, 85))
+    assert verdicts(upload(SHEET, [first, second], 4)) == ["new", "unchanged"]
+    assert {one.certificate_number: one.result_id for one in announced(CertificateIssued)} == {
+        "C1": f"{AT_ONCE.id}:A1:1",
+        "C2": f"{later.id}:A1:1",
+    }
+    assert forgotten() == []
+
+
 def test_a_number_told_before_a_set_back_can_be_revoked() -> None:
     passes("chen")
     upload(SHEET, [certificate_row(2, "C1", "chen")])
