@@ -17,6 +17,7 @@ from services.creditbank.papers.desk import carry
 from services.creditbank.proposals import api as proposals
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
+from services.creditbank.why import api as why
 
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
@@ -28,6 +29,7 @@ BLUEPRINTS = [
     proposals.blp,
     conversion.blp,
     papers.blp,
+    why.blp,
     LETTERS,
     RECOVERING,
     RESENDING,

@@ -51,6 +51,12 @@ def application_of(application_id: str) -> dict[str, Any]:
     return shown_application(found)
 
 
+def acts_of(application_id: str) -> list[dict[str, Any]]:
+    """What was done about an application, the first first; for staff."""
+    found = models.application(application_id)
+    return [asdict(one) for one in found.acts] if found else []
+
+
 def owner_of(application_id: str) -> dict[str, str]:
     """Whose an application is, by kind, for who may see it; nobody's when there is none."""
     found = models.application(application_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from chassis.clock import CAMPUS, now
@@ -84,7 +84,7 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
     """
     account = ledger.account_of(learner_id)
     entries = ledger.entries_of(learner_id, None, MOST_ENTRIES)
-    names = {code: models.scheme_of(code)[0] for code in _schemes(account["holdings"], entries)}
+    names = scheme_names(_schemes(account["holdings"], entries))
     return {
         "learner_id": learner_id,
         "name": desk.open_name(learner_id),
@@ -95,6 +95,11 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
         "entries": [_named(one, names) for one in entries],
         "head": account["head"],
     }
+
+
+def scheme_names(codes: Collection[str]) -> dict[str, str]:
+    """What schemes are called; one that nobody has told of by its code."""
+    return {code: models.scheme_of(code)[0] for code in codes}
 
 
 def _named(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
