@@ -157,6 +157,8 @@ def apply(given: dict[str, str], learner_id: str) -> dict[str, Any]:
 def list_applications(args: dict[str, Any]) -> dict[str, Any]:
     """Applications by id; who is limited to a learner or a department sees those."""
     where = {name: value for name, value in args.items() if name not in {"cursor", "limit"} and value is not None}
+    if _is_learner():
+        where = queries.as_learner_asks(where)
     if caller().owns:
         own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
         where = {"$and": [where, {"$or": own}]}
@@ -264,7 +266,11 @@ def _actor() -> Actor:
 
 
 def _as_seen(one: dict[str, Any]) -> dict[str, Any]:
-    return queries.as_learner_sees(one) if caller().roles <= {Role.LEARNER} else one
+    return queries.as_learner_sees(one) if _is_learner() else one
+
+
+def _is_learner() -> bool:
+    return caller().roles <= {Role.LEARNER}
 
 
 def _answers(judged: Sifted[Any, bool]) -> list[Judged]:

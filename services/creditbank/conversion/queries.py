@@ -83,3 +83,16 @@ def as_learner_sees(one: Mapping[str, Any]) -> dict[str, Any]:
     return {**one, "state": State.REVIEW, "because": None, "reviewers": [], "spent_points": 0} | {
         "held_points": one["held_points"] + one["spent_points"]
     }
+
+
+def as_learner_asks(where: Mapping[str, Any]) -> dict[str, Any]:
+    """A question about states as its learner may ask it: until a decision is told, it is found under review."""
+    untold = {"state": {"$in": [State.GRANTED, State.REFUSED]}, "is_released": False}
+    match where.get("state"):
+        case State.REVIEW:
+            return {name: value for name, value in where.items() if name != "state"} | {
+                "$or": [{"state": State.REVIEW}, untold]
+            }
+        case State.GRANTED | State.REFUSED:
+            return {**where, "is_released": True}
+    return dict(where)

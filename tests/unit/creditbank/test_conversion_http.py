@@ -94,6 +94,10 @@ def decide(http: FlaskClient, headers: dict[str, str], *items: dict[str, str]) -
     return [(one["status"], one["code"]) for one in found]
 
 
+def found_in(http: FlaskClient, state: str, headers: dict[str, str]) -> int:
+    return len(answered(http.get(f"/conversion-applications?state={state}", headers=headers))["items"])
+
+
 def test_an_application_goes_from_the_learner_through_department_and_registry(college: FlaskClient) -> None:
     one = file(college)
     assert (one["state"], one["step"], one["held_points"], one["due_on"]) == ("review", "department", 400, "2021-03-08")
@@ -112,6 +116,8 @@ def test_an_application_goes_from_the_learner_through_department_and_registry(co
     assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
     seen = answered(college.get(path, headers=as_learner()))
     assert (seen["state"], seen["held_points"], seen["spent_points"]) == ("review", 400, 0), "not told yet"
+    assert [found_in(college, state, as_learner()) for state in ("review", "granted", "refused")] == [1, 0, 0]
+    assert [found_in(college, state, as_person("li")) for state in ("review", "granted", "refused")] == [0, 1, 0]
     asked = [{"application": one["application"]}]
     for subject, status in (("someone", "refused"), ("li", "accepted")):
         [undone] = answered(college.post("/conversion-undos", json=asked, headers=as_person(subject)))
