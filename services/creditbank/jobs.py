@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chassis import waiters
 from chassis.database import transactional
+from chassis.errors import Busy
 from chassis.worker import Job
 from services.creditbank.conversion.applying import APPLICATION, retry_waiting, review_touched
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
@@ -26,14 +27,31 @@ def _settle_and_review(places: list[str]) -> None:
 
 
 @transactional
-def rerate_some() -> bool:
-    """Move the next outcomes of a rerate under way; True when there are more."""
-    moved = proposals.rerate_some()
+def rerate_some(most: int | None = None) -> bool:
+    """Move the next outcomes of a rerate under way, at most so many; True when there are more."""
+    moved = proposals.rerate_some(most)
     if moved is None:
         return False
     review_touched(moved.touched)
     review_credentials({learner_id for learner_id, _ in moved.touched})
     return True
+
+
+class Rerating:
+    """The job that rerates: fewer outcomes at a time after a transaction that came to nothing, more as they go well."""
+
+    def __init__(self) -> None:
+        self.most = proposals.MOST_OUTCOMES
+
+    def __call__(self) -> bool:
+        """Move the next outcomes; True when there are more. Busy: fewer are tried next time."""
+        try:
+            more = rerate_some(self.most)
+        except Busy:
+            self.most = max(self.most // 2, 1)
+            raise
+        self.most = min(self.most * 2, proposals.MOST_OUTCOMES)
+        return more
 
 
 def settle_applications() -> bool:
@@ -49,6 +67,6 @@ def jobs(roots: Roots) -> list[Job]:
         Job("release_decisions", release_decisions, every_seconds=5.0),
         Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
-        Job("rerate_outcomes", rerate_some, every_seconds=1.0),
+        Job("rerate_outcomes", Rerating(), every_seconds=1.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
     ]

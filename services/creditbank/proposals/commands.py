@@ -145,8 +145,8 @@ def _give_up(proposal: Proposal) -> None:
 
 
 @transactional
-def rerate_some() -> recognition.Moved | None:
-    """Move the next outcomes of the oldest rerate under way, at most 500; None when there is none.
+def rerate_some(most: int | None = None) -> recognition.Moved | None:
+    """Move the next outcomes of the oldest rerate under way, at most so many or 500; None when there is none.
 
     How far it is, is written with the effect: killed at any moment, it goes on where it was, each outcome moved once.
     """
@@ -159,15 +159,16 @@ def rerate_some() -> recognition.Moved | None:
         return None
     until = rules.span_end(enactment.after, SPAN_OUTCOMES)
     targets = change.by_place()
-    learner_ids, until = _next_learners(rules.pinned_elsewhere(enactment.after, until, targets, MOST_OUTCOMES), until)
+    most = most or MOST_OUTCOMES
+    learner_ids, until = _next_learners(rules.pinned_elsewhere(enactment.after, until, targets, most), until, most)
     moved = recognition.move_pins(learner_ids, targets, proposal.number)
     _kept(_further(proposal, enactment, until, moved.outcomes))
     return moved
 
 
-def _next_learners(listed: list[str], until: str) -> tuple[list[str], str]:
+def _next_learners(listed: list[str], until: str, most: int) -> tuple[list[str], str]:
     """The learners whose outcomes are moved now, whole, and up to whom that is: the last one listed may have more."""
-    if len(listed) < MOST_OUTCOMES:
+    if len(listed) < most:
         return sorted(set(listed)), until
     whole = sorted(set(listed) - {listed[-1]}) or [listed[-1]]
     return whole, whole[-1]

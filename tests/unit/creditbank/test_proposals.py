@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,14 +16,14 @@ from hypothesis import strategies as st
 
 from chassis import database as chassis_database
 from chassis.database import database
-from chassis.errors import Refusal
+from chassis.errors import Busy, Refusal
 from contracts.assessment import OfResult, ResultAnnulled, ResultFinalised, ResultPublicised
 from contracts.terms import Level, Verdict
-from services.creditbank.jobs import rerate_some, settle_waiting
+from services.creditbank.jobs import Rerating, rerate_some, settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.proposals import commands, queries
 from services.creditbank.proposals.domain import Retirement, State, VersionDraft
-from services.creditbank.recognition.commands import RERATED, move_pins, publish_decided, publish_rule
+from services.creditbank.recognition.commands import RERATED, Moved, move_pins, publish_decided, publish_rule
 from services.creditbank.recognition.queries import outcomes_of
 from tests.unit.creditbank.proposing import (
     AUTHOR,
@@ -459,3 +460,30 @@ def test_no_rule_changes_while_outcomes_are_moved_by_it(assessment: Assessment) 
     while rerate_some():
         pass
     assert commands.enact(another, SECOND).state == State.CARRIED_OUT
+
+
+def test_a_rerate_whose_transaction_is_too_large_goes_on_with_a_smaller_one(
+    assessment: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learners = [f"learner-{number}" for number in range(8)]
+    assessment.tell(*map(registered, learners))
+    assessment.tell(*(finalised(one, one) for one in learners))
+    number = agreed(rerate(published(version())))
+    commands.enact(number, SECOND)
+    tried = list[int]()
+
+    def move_pins_of_three(learner_ids: Collection[str], *more: Any) -> Moved:
+        tried.append(len(learner_ids))
+        if len(learner_ids) > 3:
+            raise Busy
+        return move_pins(learner_ids, *more)
+
+    monkeypatch.setattr(commands, "MOST_OUTCOMES", 8)
+    monkeypatch.setattr("services.creditbank.recognition.commands.move_pins", move_pins_of_three)
+    job = Rerating()
+    while queries.proposal_of(number)["state"] == State.UNDER_WAY:
+        with suppress(Busy):
+            job()
+    assert max(tried) > 3 >= tried[-1]
+    assert [balances(one) for one in learners] == [(0, 500)] * 8
+    audited()
