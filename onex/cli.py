@@ -359,6 +359,21 @@ def restore(folder: Path, into_empty: bool) -> None:
 
 
 @main.command()
+@click.argument("learner")
+@click.option("--entry", type=click.IntRange(1), help="Why this entry of the account was made.")
+@click.option("--application", help="Why this application stands as it does.")
+@click.option("--zh", "language", flag_value="zh", help="In Chinese.")
+@click.option("--json", "as_json", is_flag=True, help="With facts and signed proof, as JSON.")
+@one_sentence
+def why(learner: str, entry: int | None, application: str | None, language: str | None, as_json: bool) -> None:
+    """Explain the balance of a LEARNER's account, by its id: from score to rule to entry to credential."""
+    from onex.why import explain  # noqa: PLC0415
+
+    question = {"entry": entry, "application": application}
+    explain(Running.of(Home.from_environment()), say, learner, language or "en", as_json, **question)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.option("--grace-seconds", type=click.IntRange(0, 86_400), default=600, help="Younger things are on their way.")
 @one_sentence

@@ -66,3 +66,19 @@ def test_an_altered_entry_is_named_until_it_is_mended(stack: Stack, main_job: st
     found = [(one["account"], one["entry"], one["wrong"]) for one in audit["faults"]]
     assert (code, found) == (1, [(learner, int(number), "altered")])
     assert ledger(stack, "verify")[0] == 0
+
+
+def test_a_balance_is_explained_at_the_terminal(stack: Stack, main_job: str, bank: Database[Document]) -> None:
+    assert main_job
+    account = bank["accounts"].find_one({"available_points": {"$gt": 0}})
+    assert account is not None
+    said = stack.onex("why", account["_id"])
+    assert (said.returncode, said.stderr) == (0, "")
+    assert f"available {account['available_points'] / 100:.2f}" in said.stdout.splitlines()[0]
+    assert "Recognition rule, version 1" in said.stdout
+    assert "a result became final" in said.stdout
+    assert "第 1 笔" in stack.onex("why", account["_id"], "--zh", "--entry", "1").stdout
+    proof = json.loads(stack.onex("why", account["_id"], "--json").stdout)["proof"]
+    assert proof.count(".") == 2
+    refused = stack.onex("why", "nobody")
+    assert (refused.returncode, "nobody" in refused.stderr) == (1, True)
