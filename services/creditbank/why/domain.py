@@ -74,6 +74,28 @@ VERDICTS = {
 }
 
 
+ACTS = {
+    "filed": ("提交申请", "filed it"),
+    "held": ("占用积分", "held its points"),
+    "approved": ("审核通过", "approved it"),
+    "granted": ("批准", "granted it"),
+    "refused": ("不批准", "refused it"),
+    "undone": ("撤销决定", "undid the decision"),
+    "told": ("告知学习者", "told the learner"),
+    "withdrawn": ("撤回申请", "withdrew it"),
+    "offer_taken": ("接受建议", "took the offer"),
+    "fell": ("所依据的积分被收回", "ended it: its credit was taken back"),
+    "case": ("列为待处理个案", "made it a case for the registry"),
+    "exemption_withdrawn": ("收回免修", "withdrew the exemption"),
+    "reminded": ("发出期限提醒", "reminded of its deadline"),
+    "escalated": ("逾期上报", "passed it on after its deadline"),
+    "exported": ("导出至教务系统", "exported it to the registry's system"),
+    "taken": ("教务系统已接收", "took it into the registry's system"),
+    "rejected": ("教务系统退回", "sent it back from the registry's system"),
+}
+STEPS = {"department": "院系", "registry": "教务", "teo": "评价组织", "bank": "学分银行"}
+
+
 def credits_of(points: int) -> str:
     """Points as credits; 100 are one."""
     return f"{points / 100:.2f}"
@@ -201,17 +223,16 @@ def application_link(one: Mapping[str, Any], names: Mapping[str, str]) -> Link:
 
 
 def act_links(application: str, acts: Sequence[Mapping[str, Any]]) -> list[Link]:
-    """What was done about an application, one by one, with who did it."""
-    return [
-        Link(
-            Kind.ACT,
-            f"{application}:{one['number']}",
-            f"{one['at']:%Y-%m-%d %H:%M} {one['by']}：{one['what']}{'，' + one['note'] if one['note'] else ''}。",
-            f"{one['at']:%Y-%m-%d %H:%M} {one['by']}: {one['what']}{', ' + one['note'] if one['note'] else ''}.",
-            dict(one),
-        )
-        for one in acts
-    ]
+    """What was done about an application, one by one, with who did it; `at` on campus."""
+    return [_act_link(application, one) for one in acts]
+
+
+def _act_link(application: str, one: Mapping[str, Any]) -> Link:
+    zh, en = ACTS.get(one["what"], (one["what"], one["what"]))
+    note, at = one["note"], f"{one['at']:%Y-%m-%d %H:%M}"
+    zh_note, en_note = (f"（{STEPS.get(note, note)}）", f" ({note})") if note else ("", "")
+    place = f"{application}:{one['number']}"
+    return Link(Kind.ACT, place, f"{at} {one['by']} {zh}{zh_note}。", f"{at} {one['by']} {en}{en_note}.", dict(one))
 
 
 def credential_link(one: Mapping[str, Any]) -> Link:

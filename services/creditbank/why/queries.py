@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from chassis.clock import CAMPUS
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import queries as conversion
 from services.creditbank.ledger import queries as ledger
@@ -125,7 +126,8 @@ class File:
 
     @cached_property
     def credentials(self) -> list[Shown]:
-        return papers.credentials_after(self.owner, "", MOST, self.desk)
+        found = papers.credentials_after(self.owner, "", MOST, self.desk)
+        return [_on_campus(one, "issued_at") for one in found]
 
     def earned(self, outcome: Outcome, version: int | None = None) -> Iterator[Link]:
         """The score and the rule version it is recognised by; `version`: another than it is pinned to now."""
@@ -144,7 +146,11 @@ class File:
         if one := self.applications.get(application):
             yield application_link(one, self.names)
             if not self.is_learner:
-                yield from act_links(application, conversion.acts_of(application))
+                yield from act_links(application, [_on_campus(one, "at") for one in conversion.acts_of(application)])
+
+
+def _on_campus(one: Mapping[str, Any], name: str) -> Shown:
+    return {**one, name: one[name].astimezone(CAMPUS)}
 
 
 def application_of(entry: Mapping[str, Any]) -> str:
