@@ -118,7 +118,7 @@ def _moved(by_pocket: Mapping[str, int]) -> tuple[str, str]:
     signed = {pocket: f"{points / 100:+.2f}" for pocket, points in by_pocket.items()}
     zh = "，".join(f"{POCKETS[pocket]} {said}" for pocket, said in signed.items())
     en = ", ".join(f"{pocket} {said}" for pocket, said in signed.items())
-    return zh or "积分未变", en or "no points moved"
+    return (f"{zh}（学分）", f"credits: {en}") if signed else ("积分未变", "no points moved")
 
 
 def entry_link(entry: Mapping[str, Any], names: Mapping[str, str]) -> Link:
@@ -127,13 +127,13 @@ def entry_link(entry: Mapping[str, Any], names: Mapping[str, str]) -> Link:
     by_pocket = movements(entry["postings"])
     zh_moved, en_moved = _moved(by_pocket)
     scheme = entry["scheme"] or ""
-    about = f"{names.get(scheme, scheme)} " if scheme else ""
+    zh_about, en_about = (f"{names.get(scheme, scheme)}，", f"{names.get(scheme, scheme)}, ") if scheme else ("", "")
     because = f" ({entry['reason']})" if entry["reason"] else ""
     return Link(
         Kind.ENTRY,
         str(entry["number"]),
-        f"第 {entry['number']} 笔：{about}{zh_cause}{because}；{zh_moved}（学分）。",
-        f"Entry {entry['number']}: {about}{en_cause}{because}; credits: {en_moved}.",
+        f"第 {entry['number']} 笔：{zh_about}{zh_cause}{because}；{zh_moved}。",
+        f"Entry {entry['number']}: {en_about}{en_cause}{because}; {en_moved}.",
         {**{name: entry[name] for name in ("at", "cause", "what", "scheme", "hash")}, "moved": by_pocket},
     )
 

@@ -79,7 +79,7 @@ def test_an_entry_goes_back_to_its_score_and_rule_and_on_to_its_credential(
         "Recognition rule, version 1: cloud-ops, intermediate, is worth 4.00 credits, a default that nobody has "
         "decided yet."
     )
-    assert entry["text"] == entry["zh"] == "第 2 笔：cloud-ops 成绩生效；暂记 -4.00，可用 +4.00（学分）。"
+    assert entry["text"] == entry["zh"] == "第 2 笔：cloud-ops，成绩生效；暂记 -4.00，可用 +4.00（学分）。"
     assert entry["facts"]["moved"] == {"provisional": -400, "available": 400}
     assert credential["id"] == issued["credential"]
 
