@@ -291,9 +291,10 @@ class Flow:
             "发证日期": "2022-01-10",
         }
 
-    def keep_certificate(self, result_id: str, row: dict[str, Any]) -> None:
-        """Write into the journal that a number is on record, of the pass that was found for it."""
-        fact, number = self.facts[result_id], row["证书编号"]
+    def keep_certificate(self, told: Fact, result_id: str, row: dict[str, Any]) -> None:
+        """Write into the journal that a number is on record, of the pass that was found for it; of the one it was told
+        of while the submission of that one is not acknowledged."""
+        fact, number = self.facts.get(result_id, told), row["证书编号"]
         if not fact.is_pass or fact.is_annulled:  # since it got its number
             fact = replace(fact, theory=100, practical=100, is_annulled=False)
         self.certificates[number] = (fact, row)
@@ -448,9 +449,9 @@ class Report:
         numbers = self.flow.numbers_of([fact.seat.learner_id for fact in self.facts])
         if numbers is None:
             return False
-        for row in self.rows:
+        for told, row in zip(self.facts, self.rows, strict=True):
             if row["证书编号"] in numbers:
-                self.flow.keep_certificate(numbers[row["证书编号"]], row)
+                self.flow.keep_certificate(told, numbers[row["证书编号"]], row)
             else:
                 self.flow.give_up_certificate(row["证书编号"])
         return True
