@@ -14,6 +14,7 @@ from contracts.enrolment import LearnersMerged
 from services.assessment.certificates.commands import revoke
 from services.assessment.certificates.queries import certificates_of_learner, stages, steps_by_cause
 from services.assessment.certificates.sheet import certificates_sheet
+from services.assessment.plans.domain import Plan
 from services.assessment.plans.models import entitlements_of_learners, read_candidates, save_plan
 from services.assessment.plans.sheet import candidates_sheet
 from services.assessment.results.commands import close_due_publicity, close_publicity
@@ -192,14 +193,20 @@ def test_results_and_certificates_of_a_merged_learner_go_on_under_the_survivor()
     }
 
 
-def test_a_number_told_before_a_set_back_is_of_the_same_pass_again() -> None:
-    """Another attempt of the same person stands by now, and a report names none."""
+def passed_and_seated_again() -> Plan:
+    """Chen has passed, and has a seat in a later session, which is returned."""
     open_college(AT_ONCE)
     later = replace(AT_ONCE, code="SF2-later", session_date=AT_ONCE.session_date + timedelta(days=30))
     save_plan(later)
     seat(AT_ONCE, "chen")
     seat(later, "chen", number=2)
     submit(sitting(AT_ONCE, "A1", 78, 85))
+    return later
+
+
+def test_a_number_told_before_a_set_back_is_of_the_same_pass_again() -> None:
+    """Another attempt of the same person stands by now, and a report names none."""
+    later = passed_and_seated_again()
     rows = [certificate_row(2, "C1", "chen")]
     assert verdicts(upload(SHEET, rows)) == ["new"]
     forget(["certificates"], ["CertificateIssued"])
@@ -211,12 +218,7 @@ def test_a_number_told_before_a_set_back_is_of_the_same_pass_again() -> None:
 
 def test_a_number_told_before_a_set_back_waits_for_its_own_pass_and_takes_no_other() -> None:
     """Else the number that belongs to the other pass would find it taken."""
-    open_college(AT_ONCE)
-    later = replace(AT_ONCE, code="SF2-later", session_date=AT_ONCE.session_date + timedelta(days=30))
-    save_plan(later)
-    seat(AT_ONCE, "chen")
-    seat(later, "chen", number=2)
-    submit(sitting(AT_ONCE, "A1", 78, 85))
+    later = passed_and_seated_again()
     first, second = certificate_row(2, "C1", "chen"), certificate_row(3, "C2", "chen")
     assert verdicts(upload(SHEET, [first])) == ["new"]
     submit(sitting(later, "A1", 90, 90))
