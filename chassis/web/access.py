@@ -68,6 +68,10 @@ class Caller:
     roles: frozenset[str]
     owns: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    def is_only(self, role: StrEnum) -> bool:
+        """Whether the caller acts in this role and no other."""
+        return self.roles == {role}
+
     def may_touch(self, resource: Mapping[str, str | None]) -> bool:
         """Whether the resource is one of the caller's own, by one of its kinds."""
         return not self.owns or any(resource.get(kind) in ids for kind, ids in self.owns.items())

@@ -157,7 +157,7 @@ def apply(given: dict[str, str], learner_id: str) -> dict[str, Any]:
 def list_applications(args: dict[str, Any]) -> dict[str, Any]:
     """Applications by id; who is limited to a learner or a department sees those."""
     where = {name: value for name, value in args.items() if name not in {"cursor", "limit"} and value is not None}
-    if _is_learner():
+    if caller().is_only(Role.LEARNER):
         where = queries.as_learner_asks(where)
     if caller().owns:
         own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
@@ -266,11 +266,7 @@ def _actor() -> Actor:
 
 
 def _as_seen(one: dict[str, Any]) -> dict[str, Any]:
-    return queries.as_learner_sees(one) if _is_learner() else one
-
-
-def _is_learner() -> bool:
-    return caller().roles <= {Role.LEARNER}
+    return queries.as_learner_sees(one) if caller().is_only(Role.LEARNER) else one
 
 
 def _answers(judged: Sifted[Any, bool]) -> list[Judged]:
