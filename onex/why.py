@@ -11,7 +11,7 @@ from rich.markup import escape
 from onex.operator import Operator
 from onex.stack.addresses import Running
 
-DEPTH = {"balance": 0, "holding": 1, "application": 1, "act": 2}  # how far a link is moved in; all others by two
+DEPTH = {"balance": 0, "holding": 1, "application": 1}  # how far a link is moved in; all others by two
 
 
 def explain(running: Running, console: Console, learner: str, language: str, as_json: bool, **question: Any) -> None:

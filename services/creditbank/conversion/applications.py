@@ -104,6 +104,8 @@ class State(StrEnum):
     FALLEN = "fallen"  # its credit was taken back
 
 
+DECISIONS = frozenset({"granted", "refused"})  # by acts
+TAKEN_BACK = frozenset({"undone", "fell", "exemption_withdrawn"})
 STANDING = (State.WAITING, State.REVIEW, State.GRANTED)
 
 
@@ -197,6 +199,22 @@ class Application:
     def is_undoable(self) -> bool:
         """Whether it is decided and nobody was told: to its learner it is still under review."""
         return self.state in {State.GRANTED, State.REFUSED} and not self.is_released
+
+    @property
+    def untold(self) -> frozenset[int]:
+        """The numbers of the acts of which its learner hears nothing: decisions that were undone, or taken back with
+        their credit, or can still be, and each undoing."""
+        found: set[int] = set()
+        decided: set[int] = set()
+        for act in self.acts:
+            if act.what in DECISIONS:
+                decided = {act.number}
+            elif act.what in TAKEN_BACK:
+                found |= decided | ({act.number} if act.what == "undone" else set())
+                decided = set()
+            elif act.what == "told":
+                decided = set()
+        return frozenset(found | decided)
 
     @property
     def stands(self) -> bool:

@@ -51,10 +51,9 @@ def application_of(application_id: str) -> dict[str, Any]:
     return shown_application(found)
 
 
-def acts_of(application_id: str) -> list[dict[str, Any]]:
-    """What was done about an application, the first first; for staff."""
-    found = models.application(application_id)
-    return [asdict(one) for one in found.acts] if found else []
+def applications_of(learner_id: str) -> list[Application]:
+    """Every application of a learner with what was done about it, oldest first."""
+    return models.applications_of([learner_id])
 
 
 def owner_of(application_id: str) -> dict[str, str]:

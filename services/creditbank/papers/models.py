@@ -149,6 +149,12 @@ def keep_schemes(named: Mapping[str, tuple[str, str]]) -> None:
     write(PaperSchemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
+def scheme_names(codes: Collection[str]) -> dict[str, str]:
+    """What schemes are called; one that nobody has told of by its code."""
+    rows = rows_of(PaperSchemes, {"_id": {"$in": sorted(codes)}}, ["name"])
+    return {code: code for code in codes} | {row["_id"]: row["name"] for row in rows}
+
+
 def scheme_of(code: str) -> tuple[str, str]:
     """A scheme's name and TEO; its code while nobody has told more."""
     row = next(iter(rows_of(PaperSchemes, {"_id": code})), None)

@@ -99,7 +99,7 @@ def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
 
 def scheme_names(codes: Collection[str]) -> dict[str, str]:
     """What schemes are called; one that nobody has told of by its code."""
-    return {code: models.scheme_of(code)[0] for code in codes}
+    return models.scheme_names(codes)
 
 
 def _named(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

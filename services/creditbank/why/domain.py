@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from contracts.terms import Level
 
 POCKETS = {"provisional": "暂记", "available": "可用", "held": "占用", "spent": "已用"}
+ENTRY_FACTS = ("at", "cause", "what", "scheme", "result_id", "revision", "rule_version", "hash")
 SIDES = (("target", 1), ("source", -1))
 
 
@@ -114,6 +115,38 @@ def movements(postings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {pocket: found[pocket] for pocket in POCKETS if found[pocket]}
 
 
+def as_told(
+    entries: Iterable[Mapping[str, Any]], untold: Mapping[str, Collection[int]]
+) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
+    """The entries, oldest first, as the learner was told of them, and the postings that are still to be told.
+
+    `untold`: by application, the acts nobody was told of. A grant that was undone was none. One that was taken back
+    before it was told is an application that gave its points back: its two entries are told as one.
+    """
+    told: list[dict[str, Any]] = []
+    spent: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for one in entries:
+        application, act = act_of(str(one["cause"]))
+        if one["what"] == "spend" and act in untold.get(application, ()):
+            spent[application] = one["postings"]
+        elif one["what"] == "undo":
+            spent.pop(application, None)
+        elif one["what"] == "unspend" and application in spent:
+            told.append({**one, "what": "release", "postings": [*spent.pop(application), *one["postings"]]})
+        else:
+            told.append(dict(one))
+    return told, [posting for postings in spent.values() for posting in postings]
+
+
+def act_of(cause: str) -> tuple[str, int]:
+    """The application and the number of its act that a cause names, `conversion:<application>:<act>` and perhaps more;
+    nothing where it names none."""
+    match cause.split(":"):
+        case ["conversion", application, act, *_]:
+            return application, int(act)
+    return "", 0
+
+
 def _moved(by_pocket: Mapping[str, int]) -> tuple[str, str]:
     signed = {pocket: f"{points / 100:+.2f}" for pocket, points in by_pocket.items()}
     zh = "，".join(f"{POCKETS[pocket]} {said}" for pocket, said in signed.items())
@@ -134,7 +167,7 @@ def entry_link(entry: Mapping[str, Any], names: Mapping[str, str]) -> Link:
         str(entry["number"]),
         f"第 {entry['number']} 笔：{zh_about}{zh_cause}{because}；{zh_moved}。",
         f"Entry {entry['number']}: {en_about}{en_cause}{because}; {en_moved}.",
-        {**{name: entry[name] for name in ("at", "cause", "what", "scheme", "hash")}, "moved": by_pocket},
+        {**{name: entry[name] for name in ENTRY_FACTS}, "moved": by_pocket},
     )
 
 
@@ -165,9 +198,8 @@ def rule_link(outcome: Mapping[str, Any], version: Mapping[str, Any] | None, nam
         return Link(
             Kind.RULE,
             place,
-            f"{name}{zh_level}：{outcome['session_date']} 的考试尚无认定规则或账户，等待其到达。",
-            f"{name}, {en_level}: no rule holds for the session of {outcome['session_date']} yet, or the account is "
-            "not open; it waits.",
+            f"{name}{zh_level}：{outcome['session_date']} 的考试尚无认定规则，等待规则发布。",
+            f"{name}, {en_level}: no rule holds for the session of {outcome['session_date']} yet; it waits for one.",
         )
     zh_by, en_by = _rests_on(version)
     worth = credits_of(version["credit_points"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from chassis.clock import CAMPUS
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import queries as conversion
+from services.creditbank.conversion.applications import Application
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers import queries as papers
 from services.creditbank.papers.desk import Desk
@@ -20,7 +20,9 @@ from services.creditbank.why.domain import (
     POCKETS,
     Link,
     act_links,
+    act_of,
     application_link,
+    as_told,
     balance_link,
     credential_link,
     entry_link,
@@ -30,17 +32,15 @@ from services.creditbank.why.domain import (
     score_link,
 )
 
-MOST = 500  # entries, applications and credentials of one account, the latest entries first
-FILED = "conversion:"  # how the cause of an application's entry begins
-DECIDING = frozenset({"spend", "undo", "release"})
+MOST = 500  # entries and credentials of one account, the latest entries
 Shown = dict[str, Any]
 EMPTY: Shown = {f"{pocket}_points": 0 for pocket in POCKETS}
 
 
 @dataclass(frozen=True)
 class File:
-    """Everything about one account, read once. To a learner no decision exists that can still be undone, nor one that
-    was: its entries are left out, and their points stand where they stood before."""
+    """Everything about one account, read once. To a learner no decision exists that was not told, and their points
+    stand where they would stand without it."""
 
     learner_id: str
     desk: Desk
@@ -60,49 +60,33 @@ class File:
         return str(found["learner_id"])
 
     @cached_property
-    def applications(self) -> dict[str, Shown]:
-        """The applications by id, as the reader may see them."""
-        found = conversion.applications_after({"learner_id": self.owner}, "", MOST)
-        return {one["application"]: self._seen(one) for one in found}
-
-    def _seen(self, one: Shown) -> Shown:
-        return conversion.as_learner_sees(one) if self.is_learner else one
+    def applications(self) -> dict[str, Application]:
+        """Every application, by id."""
+        return {one.id: one for one in conversion.applications_of(self.owner)}
 
     @cached_property
     def all_entries(self) -> list[Shown]:
-        return ledger.entries_of(self.learner_id, None, MOST)
+        """The latest entries, oldest first."""
+        return ledger.entries_of(self.learner_id, None, MOST)[::-1]
 
     @cached_property
-    def hidden(self) -> set[int]:
-        """The numbers of the entries that the reader is not told of."""
-        if not self.is_learner:
-            return set()
-        of_application: dict[str, list[Shown]] = defaultdict(list)
-        for one in reversed(self.all_entries):
-            if one["what"] in DECIDING and (name := application_of(one)):
-                of_application[name].append(one)
-        return {
-            number
-            for name, entries in of_application.items()
-            for number in undone(entries, is_told=self._is_told(name))
-        }
+    def told(self) -> tuple[list[Shown], list[Mapping[str, Any]]]:
+        """The entries the reader knows of, and the postings they do not."""
+        untold = {name: one.untold for name, one in self.applications.items()}
+        return as_told(self.all_entries, untold) if self.is_learner else (self.all_entries, [])
 
-    def _is_told(self, application: str) -> bool:
-        """Whether what was decided of an application last was told; one in review has nothing to tell."""
-        found = self.applications.get(application)
-        return found is None or found["state"] != "review"
-
-    @cached_property
+    @property
     def entries(self) -> list[Shown]:
-        return [one for one in self.all_entries if one["number"] not in self.hidden]
+        return self.told[0]
 
     @cached_property
     def holdings(self) -> dict[str, Shown]:
         """By scheme, what its pockets hold, as the reader may know it."""
-        found: dict[str, Shown] = {one["scheme"]: dict(one) for one in self.account["holdings"]}
-        for entry in (one for one in self.all_entries if one["number"] in self.hidden):
-            for pocket, points in movements(entry["postings"]).items():
-                found[entry["scheme"]][f"{pocket}_points"] -= points
+        found = {one["scheme"]: dict(one) for one in self.account["holdings"]}
+        for posting in self.told[1]:
+            scheme = posting["source"].rpartition(":")[2]
+            for pocket, points in movements([posting]).items():
+                found[scheme][f"{pocket}_points"] -= points
         return found
 
     @cached_property
@@ -143,34 +127,16 @@ class File:
 
     def about(self, application: str) -> Iterator[Link]:
         """An application and, for staff, what was done about it."""
-        if one := self.applications.get(application):
-            yield application_link(one, self.names)
-            if not self.is_learner:
-                yield from act_links(application, [_on_campus(one, "at") for one in conversion.acts_of(application)])
+        if (one := self.applications.get(application)) is None:
+            return
+        shown = conversion.shown_application(one)
+        yield application_link(conversion.as_learner_sees(shown) if self.is_learner else shown, self.names)
+        if not self.is_learner:
+            yield from act_links(application, [_on_campus(asdict(act), "at") for act in one.acts])
 
 
 def _on_campus(one: Mapping[str, Any], name: str) -> Shown:
     return {**one, name: one[name].astimezone(CAMPUS)}
-
-
-def application_of(entry: Mapping[str, Any]) -> str:
-    """The application whose act made an entry; empty when none did."""
-    cause = str(entry["cause"])
-    return cause.removeprefix(FILED).rpartition(":")[0] if cause.startswith(FILED) else ""
-
-
-def undone(entries: Sequence[Mapping[str, Any]], is_told: bool) -> set[int]:
-    """Of an application's decisions, oldest first, those that were taken back, with what took them back; and the last
-    one as long as it is told to nobody."""
-    found: set[int] = set()
-    standing: list[int] = []
-    for one in entries:
-        if one["what"] == "undo":
-            found |= {one["number"], *standing[-1:]}
-            standing = standing[:-1]
-        else:
-            standing.append(one["number"])
-    return found if is_told else found | set(standing)
 
 
 def why_balance(file: File) -> list[Link]:
@@ -182,7 +148,7 @@ def why_balance(file: File) -> list[Link]:
     links = [balance_link(totals)]
     for scheme in sorted(schemes - {""}):
         links += _of_scheme(file, scheme, [one for one in earned if one.scheme == scheme])
-    links += [entry_link(one, file.names) for one in reversed(file.entries) if not one["scheme"]]
+    links += [entry_link(one, file.names) for one in file.entries if not one["scheme"]]
     applications = file.applications if file.owner == file.learner_id else ()
     return links + [link for one in applications for link in file.about(one)]
 
@@ -191,23 +157,23 @@ def _of_scheme(file: File, scheme: str, earned: Sequence[Outcome]) -> Iterator[L
     yield holding_link(file.holdings.get(scheme) or EMPTY | {"scheme": scheme}, file.names)
     for one in earned:
         yield from file.earned(one)
-    yield from (entry_link(one, file.names) for one in reversed(file.entries) if one["scheme"] == scheme)
+    yield from (entry_link(one, file.names) for one in file.entries if one["scheme"] == scheme)
     yield from file.credentials_for(one.result_id for one in earned)
 
 
 def why_entry(file: File, number: int) -> list[Link]:
     """The score and rule an entry rests on, or the application; the entry; and the credentials that came of it."""
-    account = file.account
-    found = ledger.entries_of(file.learner_id, number + 1, 1) if number <= account["entries"] else []
-    if not found or found[0]["number"] != number or number in file.hidden:
+    older = file.account["entries"] - MOST
+    entries = ledger.entries_of(file.learner_id, number + 1, 1) if number <= older else file.entries
+    entry = next((one for one in entries if one["number"] == number), None)
+    if entry is None:
         raise NOT_FOUND(what="entry", id=f"{file.learner_id}:{number}")
-    entry, result_id = found[0], found[0]["result_id"]
+    result_id, (application, _) = entry["result_id"], act_of(entry["cause"])
     outcomes = [one for one in file.outcomes if one.result_id == result_id]
     earned = [link for one in outcomes for link in file.earned(one, entry["rule_version"])]
-    application = application_of(entry)
     return [
         *earned,
-        *(file.about(application) if application else ()),
+        *file.about(application),
         entry_link(entry, file.names),
         *file.credentials_for([result_id] if result_id else []),
     ]
@@ -218,9 +184,9 @@ def why_application(file: File, application: str) -> list[Link]:
     one = file.applications.get(application)
     if one is None:
         raise NOT_FOUND(what="application", id=application)
-    outcomes = [found for found in file.outcomes if (found.scheme, found.level) == (one["scheme"], int(one["level"]))]
+    outcomes = [found for found in file.outcomes if (found.scheme, found.level) == (one.scheme, one.level)]
     return [
         *(link for found in outcomes for link in file.earned(found)),
         *file.about(application),
-        *(entry_link(entry, file.names) for entry in reversed(file.entries) if application_of(entry) == application),
+        *(entry_link(entry, file.names) for entry in file.entries if act_of(entry["cause"])[0] == application),
     ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from chassis.errors import Refusal
 from contracts.terms import Role
+from services.creditbank.conversion import applying
+from services.creditbank.conversion import models as conversion
 from services.creditbank.conversion.applications import Application
 from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.why.domain import POCKETS
@@ -19,7 +26,11 @@ from tests.unit.creditbank.converting import (
     BASICS_WISH,
     BY_ANOTHER,
     BY_DEPARTMENT,
+    BY_REGISTRY,
     IN_WINDOW,
+    INTERMEDIATE,
+    MODULE,
+    MODULE_WISH,
     TAX_WISH,
     Day,
     decide,
@@ -27,10 +38,11 @@ from tests.unit.creditbank.converting import (
     file,
     grant,
     open_college,
+    publish,
     undo,
 )
 from tests.unit.creditbank.papers import verified
-from tests.unit.creditbank.stories import Assessment, corrected, finalised, merged, publicised
+from tests.unit.creditbank.stories import Assessment, annulled, corrected, finalised, merged, publicised, revoked
 from tests.unit.creditbank.test_papers_http import ISSUER, answered, app, as_learner, assessment, http
 
 __all__ = ["app", "assessment", "http"]
@@ -153,6 +165,86 @@ def test_a_learner_knows_of_no_decision_that_can_still_be_undone(
     day.set(IN_WINDOW + timedelta(hours=1))
     release_decisions()
     assert decided(http, one, as_learner()) == ("granted", ["hold", "spend"], 400)
+
+
+def test_a_grant_that_fell_before_it_was_told_is_told_as_points_that_came_back(
+    http: FlaskClient, college: Assessment
+) -> None:
+    one = grant(file(TAX_WISH))
+    college.tell(revoked("mei", number="X-mei"))
+    assert decided(http, one, as_registry())[:2] == ("fallen", ["hold", "spend", "unspend"])
+    assert decided(http, one, as_learner())[:2] == ("fallen", ["hold", "release"])
+
+
+def test_points_that_followed_another_rule_version_belong_to_their_application(
+    http: FlaskClient, college: Assessment
+) -> None:
+    one = grant(file(TAX_WISH))
+    publish(replace(INTERMEDIATE, targets=(MODULE,), note="the module alone"))
+    undo(one, rule_version=2)
+    assert decided(http, one, as_registry())[1] == ["hold", "spend", "undo", "release"]
+    assert decided(http, one, as_learner()) == ("review", ["hold", "release"], 0)
+    held = links(why(http), "balance")[0]["facts"]["held"]
+    seen = answered(http.get(f"/conversion-applications/{one.id}", headers=as_learner()))
+    assert held == seen["held_points"] == 200
+
+
+class Life:
+    """What may happen to mei's account, at random; what is refused has not happened."""
+
+    def __init__(self, seed: int, college: Assessment, day: Day) -> None:
+        self.chance, self.college, self.day, self.at = random.Random(seed), college, day, IN_WINDOW
+        self.levels, self.revisions = {"0002": 1, "0003": 3}, Counter[str]()
+        self.filed: list[Application] = []
+
+    def step(self) -> None:
+        deeds = (self.submit, self.wait, self.ask, self.take_back, self.withdraw, *[self.judge] * 6)
+        with suppress(Refusal, IndexError):  # the index of nothing filed yet
+            self.chance.choice(deeds)()
+
+    def submit(self) -> None:
+        name = self.chance.choice(list(self.levels))
+        self.revisions[name] += 1
+        kind = self.chance.choice((publicised, finalised, corrected, annulled))
+        self.college.tell(kind("mei", name, level=self.levels[name], revision=self.revisions[name]))
+
+    def wait(self) -> None:
+        self.at += timedelta(minutes=20)
+        self.day.set(self.at)
+        release_decisions()
+
+    def ask(self) -> None:
+        self.filed.append(file(self.chance.choice((TAX_WISH, BASICS_WISH, MODULE_WISH))))
+
+    def judge(self) -> None:
+        actor = self.chance.choice((BY_DEPARTMENT, BY_REGISTRY, BY_ANOTHER))
+        decide(self.chance.choice(self.filed[-2:]), actor, self.chance.random() < 0.9)
+
+    def take_back(self) -> None:
+        undo(self.chance.choice(self.filed[-2:]))
+
+    def withdraw(self) -> None:
+        applying.withdraw(self.chance.choice(self.filed[-2:]).id, "user-mei")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_are_right_for_everybody_whatever_happens(
+    http: FlaskClient, college: Assessment, day: Day, seed: int
+) -> None:
+    life = Life(seed, college, day)
+    for _ in range(40):
+        life.step()
+        applications = conversion.applications_of(["mei"])
+        known = adds_up(why(http, headers=as_registry()))
+        assert (known["held"], known["spent"]) == tuple(sums_of(applications, "held", "spent"))
+        seen = answered(http.get("/conversion-applications", headers=as_learner()))["items"]
+        told = adds_up(why(http))
+        assert told["held"] == sum(one["held_points"] for one in seen)
+        assert told["spent"] == sum(one["spent_points"] for one in seen)
+
+
+def sums_of(applications: Sequence[Application], *pockets: str) -> list[int]:
+    return [sum(getattr(one, pocket) for one in applications) for pocket in pockets]
 
 
 def test_a_refusal_says_its_reason_and_who_decided_is_for_staff(
