@@ -21,7 +21,7 @@ from typing import Any
 
 from chassis.bus.reading import records_in
 from chassis.errors import Transient
-from onex.stack import addresses, compose, dump, secrets
+from onex.stack import addresses, clock, compose, dump, secrets
 from onex.stack.addresses import Running
 from onex.stack.dump import Part, Tell
 from onex.stack.home import ROOT, Home
@@ -68,7 +68,7 @@ def _write(running: Running, folder: Path, tell: Tell) -> dict[str, Any]:
         "cluster_time": instant,
         "databases": named,
         "files": [asdict(part) for part in parts],
-        "clock": _text_of(running.home / "clock"),
+        "clock": stands.isoformat() if (stands := clock.standing(running.home)) else "",
         "keys": {name: fingerprint(value) for name, value in keys.items() if name.startswith(KEPT_APART)},
     }
     sealed = manifest | {"seal": seal(manifest, keys["CLIENTS_KEY"])}
@@ -108,7 +108,7 @@ def _put(running: Running, manifest: Mapping[str, Any], folder: Path, into_empty
     dump.put(mongo, parts, here, folder, tell)
     dump.stamp(mongo, list(here.values()), id_of(home))
     dump.ask_for_recovery(mongo, [name for key, name in here.items() if not key.endswith("_portal")], BY)
-    _set_clock(home / "clock", manifest["clock"])
+    _set_clock(home, manifest["clock"])
     (home / RESTORING).unlink()
 
 
@@ -226,17 +226,11 @@ def seal(manifest: Mapping[str, Any], key: str) -> str:
     return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
 
 
-def _text_of(file: Path) -> str:
-    return file.read_text().strip() if file.exists() else ""
-
-
-def _set_clock(file: Path, told: str) -> None:
+def _set_clock(home: Home, told: str) -> None:
     """The demonstration's clock only goes forward."""
-    have = _text_of(file)
-    if told and (not have or datetime.fromisoformat(told) > datetime.fromisoformat(have)):
-        half = file.with_suffix(".half")
-        half.write_text(f"{told}\n")
-        half.replace(file)
+    have = clock.standing(home)
+    if told and (have is None or datetime.fromisoformat(told) > have):
+        clock.write(home, datetime.fromisoformat(told))
 
 
 @contextmanager

@@ -132,6 +132,23 @@ def status(as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("instant", required=False)
+@one_sentence
+def clock(instant: str | None) -> None:
+    """Show the field's time of a demonstration (DEMO=1), or set it forward: onex clock 2021-09-25T00:00."""
+    from onex.stack import clock as clocks  # noqa: PLC0415
+
+    home = Home.from_environment()
+    if instant:
+        if os.environ.get("DEMO") != "1":
+            raise Trouble("Only a demonstration's clock is set. Start the stack with DEMO=1, and set it with DEMO=1.")
+        clocks.set_clock(home, clocks.instant_of(instant))
+    now = clocks.standing(home)
+    shown = now.astimezone(clocks.CAMPUS).isoformat(timespec="minutes") if now else ""
+    tell(f"The stack stands at {shown}" if shown else "The stack goes with this machine's clock")
+
+
+@main.command()
 @click.option("--partitions", type=click.IntRange(1, 1000), help="Give every topic so many, never fewer than it has.")
 @one_sentence
 def topics(partitions: int | None) -> None:

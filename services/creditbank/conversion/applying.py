@@ -350,7 +350,7 @@ def _is_grounded(one: Application, outcomes: Sequence[Outcome]) -> bool:
 
 
 def _next_best(one: Application) -> Offer | None:
-    """The most that would stand instead: of any rule in force, with the points there are."""
+    """The most that would stand instead, with the points there are; of as much, what is of the course asked for."""
     own = models.applications_of([one.learner_id])
     have = _pocket(one.learner_id, one.scheme, "available")
     policy = policy_of(one)
@@ -362,8 +362,13 @@ def _next_best(one: Application) -> Offer | None:
     ]
     if not standing:
         return None
-    rule, target = max(standing, key=lambda pair: (pair[1].credit_points, pair[1].code))
+    rule, target = max(standing, key=lambda pair: _how_near(pair[1], one.target))
     return Offer(rule.code, rule.version, target, last_of(clock.today(), policy.offer_days))
+
+
+def _how_near(target: Target, asked: Target) -> tuple[int, bool, str]:
+    """How good an offer is: more points, then the same course, then by code so that it is always the same."""
+    return target.credit_points, target.course == asked.course, target.code
 
 
 def _would_stand(one: Application, rule: ConversionRule, target: Target, own: Sequence[Application]) -> bool:

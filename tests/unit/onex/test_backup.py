@@ -160,8 +160,8 @@ def test_two_backups_at_once_are_one_too_many(tmp_path: Path) -> None:
 
 
 def test_the_clock_of_a_demonstration_only_goes_forward(tmp_path: Path) -> None:
-    clock = tmp_path / "clock"
-    backup._set_clock(clock, "2021-03-01T08:00:00+00:00")
-    backup._set_clock(clock, "2021-02-01T08:00:00+00:00")
-    backup._set_clock(clock, "")
-    assert clock.read_text().strip() == "2021-03-01T08:00:00+00:00"
+    home = Home(tmp_path)
+    backup._set_clock(home, "2021-03-01T08:00:00+00:00")
+    backup._set_clock(home, "2021-02-01T08:00:00+00:00")
+    backup._set_clock(home, "")
+    assert (home / "clock").read_text().strip() == "2021-03-01T08:00:00+00:00"
