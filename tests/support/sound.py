@@ -405,6 +405,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("enrolment", "POST", "/applications/withdrawals"): _posted(
         lambda doors: [{"application_id": doors.college.application(9), "reason": "moved away"}]
     ),
+    ("enrolment", "GET", "/merges"): _plain,
     ("enrolment", "POST", "/merges"): _posted(
         lambda doors: {"survivor_id": doors.college.learners[10], "merged_id": doors.college.learners[11]}
     ),

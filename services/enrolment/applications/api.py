@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.errors import Sifted
-from chassis.web.access import allow, owned
+from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import after, page, paged
 from chassis.web.schemas import FlowSchema, JudgedSchema, accepted, refused
@@ -18,6 +18,7 @@ from services.enrolment.applications.schemas import (
     ApplicationSchema,
     ApprovalSchema,
     MergedSchema,
+    MergeRequestSchema,
     MergeSchema,
     WithdrawalSchema,
 )
@@ -68,9 +69,19 @@ def withdraw(body: list[dict[str, str]]) -> list[Judged]:
 @blp.arguments(MergeSchema)
 @blp.response(200, MergedSchema)
 def merge(body: dict[str, str]) -> dict[str, str]:
-    """Make two learners one: documents, records and applications go to the survivor; a repeat is `unchanged`."""
-    is_new = commands.merge(body["survivor_id"], body["merged_id"], carried())
-    return body | {"status": "accepted" if is_new else "unchanged"}
+    """Say that two learners are one; when a second member of staff says so too, documents, records and applications go
+    to the survivor. A repeat by the same person is `asked`, one of what was done is `unchanged`."""
+    status = commands.ask_merge(body["survivor_id"], body["merged_id"], caller().subject, carried())
+    return body | {"status": status}
+
+
+@blp.route("/merges", methods=["GET"])
+@allow(Role.REGISTRY, Role.AUDITOR)
+@paged(MergeRequestSchema)
+def list_merges(args: dict[str, Any]) -> dict[str, Any]:
+    """Merges that one member of staff asked for and that wait for another."""
+    rows = queries.open_merges(after(args["cursor"], "_id"), args["limit"] + 1)
+    return page(rows, args["limit"], lambda row: [row["_id"]])
 
 
 @blp.route("/flow", methods=["GET"])

@@ -15,6 +15,7 @@ from contracts.terms import Level
 from services.enrolment.applications import models
 from services.enrolment.applications.domain import (
     OTHER_DEPARTMENT,
+    MergeState,
     Offer,
     State,
     Wish,
@@ -26,7 +27,7 @@ from services.enrolment.applications.domain import (
     withdrawn,
 )
 from services.enrolment.learners import queries as learners
-from services.enrolment.learners.commands import merge_learners, register_people
+from services.enrolment.learners.commands import may_merge, merge_learners, register_people
 from services.enrolment.learners.domain import Person, Registration, department_of
 from services.enrolment.learners.keyring import Keyring
 
@@ -188,6 +189,28 @@ def register_candidates(candidates: Sequence[Candidate]) -> None:
 
 def _survivor(learner_id: str) -> str:
     return survivor_of(f"learner:{learner_id}").removeprefix("learner:")
+
+
+@transactional
+def ask_merge(survivor_id: str, merged_id: str, by: str, keyring: Keyring) -> MergeState:
+    """Say that two learners are one person; when a second member of staff says so too, they are made one.
+
+    Refusal for a merge that can't be.
+    """
+    if not may_merge(survivor_id, merged_id):
+        return MergeState.UNCHANGED
+    known = models.merge_request(survivor_id, merged_id)
+    if known is None or known["asked_by"] == by:
+        models.keep_merge_request(known or _merge_request(survivor_id, merged_id, by))
+        return MergeState.ASKED
+    models.keep_merge_request(known | {"confirmed_by": by, "confirmed_at": clock.now(), "is_open": False})
+    merge(survivor_id, merged_id, keyring)
+    return MergeState.ACCEPTED
+
+
+def _merge_request(survivor_id: str, merged_id: str, by: str) -> Row:
+    asked = {"survivor_id": survivor_id, "merged_id": merged_id, "asked_by": by, "asked_at": clock.now()}
+    return {"_id": f"{survivor_id}:{merged_id}", **asked, "is_open": True}
 
 
 @transactional

@@ -43,6 +43,14 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class MergeState(StrEnum):
+    """What became of saying that two learners are one: it waits for a second person, is done, or was done before."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    UNCHANGED = "unchanged"
+
+
 FURTHEST = (State.WITHDRAWN, State.APPLIED, State.APPROVED, State.REGISTERED)
 
 

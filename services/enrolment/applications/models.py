@@ -42,6 +42,40 @@ class Offers(me.Document):
     levels = me.ListField(me.IntField())
 
 
+class MergeRequests(me.Document):
+    """Two learners whom one member of staff says to be one; another carries it out. By survivor and merged."""
+
+    meta = {
+        "collection": "merge_requests",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [("is_open", "_id")],
+    }
+    id = me.StringField(primary_key=True)
+    survivor_id = me.StringField()
+    merged_id = me.StringField()
+    asked_by = me.StringField()
+    asked_at = me.DateTimeField()
+    confirmed_by = me.StringField()
+    confirmed_at = me.DateTimeField()
+    is_open = me.BooleanField()
+
+
+def merge_request(survivor_id: str, merged_id: str) -> Row | None:
+    """What was asked about two learners, if anything was."""
+    return next(iter(rows_of(MergeRequests, {"_id": f"{survivor_id}:{merged_id}"})), None)
+
+
+def keep_merge_request(row: Row) -> None:
+    """Keep a request as it stands now."""
+    write(MergeRequests, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+
+
+def open_merge_requests(where: Mapping[str, Any], limit: int) -> list[Row]:
+    """Requests that wait for a second person, by id."""
+    return rows_of(MergeRequests, {**where, "is_open": True}, sort=[("_id", 1)], limit=limit)
+
+
 def rows_by_id(ids: Iterable[str]) -> dict[str, Row]:
     """Applications as they are kept, by id."""
     return {row["_id"]: row for row in rows_of(Applications, {"_id": {"$in": list(ids)}})}

@@ -30,6 +30,11 @@ def application_view(row: Row) -> Row:
     }
 
 
+def open_merges(where: Mapping[str, Any], limit: int) -> list[Row]:
+    """Merges that wait for a second person, by survivor and merged."""
+    return models.open_merge_requests(where, limit)
+
+
 def states_of(learner_ids: Iterable[str]) -> dict[str, State]:
     """The states of all applications of learners, by application."""
     return {row["_id"]: State(row["state"]) for row in models.rows_of_learners(learner_ids)}

@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 
 from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
-from services.enrolment.applications.domain import State
+from services.enrolment.applications.domain import MergeState, State
 
 APPLICATION_ID = validate.Length(1, 200)
 REASON = validate.Length(1, 500)
@@ -43,4 +43,13 @@ class MergeSchema(Schema):
 
 
 class MergedSchema(MergeSchema):
-    status = fields.String(required=True, validate=validate.OneOf(["accepted", "unchanged"]))
+    """`asked`: it waits for a second member of staff; `accepted`: the two are one now."""
+
+    status = fields.String(required=True, validate=validate.OneOf(list(MergeState)))
+
+
+class MergeRequestSchema(MergeSchema):
+    """A merge that waits for a second member of staff."""
+
+    asked_by = fields.String(required=True)
+    asked_at = fields.AwareDateTime(required=True)

@@ -135,18 +135,24 @@ def record_changed(learner_id: str, record: StudentRecord) -> StudentRecordChang
 
 
 @transactional
-def merge_learners(survivor_id: str, merged_id: str, keyring: Keyring) -> bool:
-    """Make two learners one: documents, records and missing particulars go to the survivor; whether anything was done.
-
-    The merged learner's key stays, since what was announced under it stays sealed with it.
-    """
+def may_merge(survivor_id: str, merged_id: str) -> bool:
+    """Whether a merge is still to be done; Refusal for one that can't be, and for learners nobody knows."""
     name_keys([f"learner:{survivor_id}", f"learner:{merged_id}"])
     rows = models.learner_rows([survivor_id, merged_id])
     for learner_id in (survivor_id, merged_id):
         if learner_id not in rows:
             raise NOT_FOUND(what="learner", id=learner_id)
     now = {learner_id: row.get("merged_into") for learner_id, row in rows.items()}
-    if not check_merge(survivor_id, now[survivor_id], merged_id, now[merged_id]):
+    return check_merge(survivor_id, now[survivor_id], merged_id, now[merged_id])
+
+
+@transactional
+def merge_learners(survivor_id: str, merged_id: str, keyring: Keyring) -> bool:
+    """Make two learners one: documents, records and missing particulars go to the survivor; whether anything was done.
+
+    The merged learner's key stays, since what was announced under it stays sealed with it.
+    """
+    if not may_merge(survivor_id, merged_id):
         return False
     cause = f"merge:{survivor_id}:{merged_id}"
     append(LearnersMerged(survivor_id=survivor_id, merged_id=merged_id), cause)

@@ -196,13 +196,19 @@ def test_a_number_that_two_colleges_gave_is_read_in_pages(client: FlaskClient) -
     assert rest["next"] is None
 
 
-def test_a_merge_over_http_is_accepted_then_unchanged(client: FlaskClient) -> None:
+def test_two_members_of_staff_make_two_learners_one(client: FlaskClient) -> None:
     open_the_annex()
     upload(student(1), student(2))
     survivor, merged = learner_ids()
     body = {"survivor_id": survivor, "merged_id": merged}
-    assert client.post("/merges", json=body, headers=as_a("registry")).json == body | {"status": "accepted"}
-    assert client.post("/merges", json=body, headers=as_a("registry")).json == body | {"status": "unchanged"}
+    one, other = as_a("registry"), ISSUER.bearer("enrolment", "registry", subject="somebody-else")
+    for _ in range(2):
+        assert client.post("/merges", json=body, headers=one).json == body | {"status": "asked"}
+    assert [row["merged_id"] for row in client.get("/merges", headers=other).json["items"]] == [merged]
+    assert client.get(f"/learners/{merged}", headers=one).json["merged_into"] is None
+    assert client.post("/merges", json=body, headers=other).json == body | {"status": "accepted"}
+    assert client.post("/merges", json=body, headers=one).json == body | {"status": "unchanged"}
+    assert client.get("/merges", headers=other).json["items"] == []
     assert client.get(f"/learners/{merged}", headers=as_a("registry")).json["merged_into"] == survivor
     assert client.post("/merges", json=body | {"merged_id": "x"}, headers=as_a("registry")).status_code == 404
 
