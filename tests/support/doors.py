@@ -241,7 +241,7 @@ class Doors:
         self.sound(service, "POST", f"/imports/{number}/commit", role)
         self.work(service)
         done = self.sound(service, "GET", f"/imports/{number}", role)
-        assert (done["state"], done["done"]["new"]) == ("committed", len(rows)), done
+        assert (done["state"], done["done"]["new"] + done["done"]["changed"]) == ("committed", len(rows)), done
         self.campus.pump()
         return number
 
