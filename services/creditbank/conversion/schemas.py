@@ -198,6 +198,13 @@ class ApplicationSchema(Schema):
     export_state = fields.String(required=True, validate=_one_of(Export))
     export_note = fields.String(required=True)
     is_case = fields.Boolean(required=True, metadata={"description": "its ground was taken back after it was exported"})
+    decided_by = fields.String(
+        required=True, allow_none=True, metadata={"description": "who decided last, at any step; never told a learner"}
+    )
+    decided_at = fields.AwareDateTime(required=True, allow_none=True)
+    undo_until = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "until when the decision can be undone"}
+    )
 
 
 class ApplicationFilters(PageArgs):

@@ -145,9 +145,29 @@ def test_a_refusal_says_why(college: FlaskClient) -> None:
     one = file(college)
     bare = [{"application": one["application"], "verdict": "refuse"}]
     department = ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou")
-    missing = college.post("/conversion-decisions", json=bare, headers=department)
-    assert (missing.status_code, missing.json["code"]) == (422, "refusal_without_reason")
+    other = {"application": file(college, "lan")["application"], "verdict": "approve"}
+    blank = bare[0] | {"reason": " "}
+    assert decide(college, department, bare[0], blank, other) == [
+        ("refused", "refusal_without_reason"),
+        ("refused", "refusal_without_reason"),
+        ("accepted", None),
+    ]
     assert decide(college, department, bare[0] | {"reason": "too little in common"}) == [("accepted", None)]
+
+
+def test_a_department_undoes_its_refusal_and_no_learner_hears_who_refused(college: FlaskClient) -> None:
+    one, own = file(college), ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou")
+    path = f"/conversion-applications/{one['application']}"
+    item = {"application": one["application"], "verdict": "refuse", "reason": "too little in common"}
+    assert decide(college, own, item) == [("accepted", None)]
+    staff = answered(college.get(path, headers=own))
+    assert (staff["decided_by"], staff["undo_until"]) == ("zhou", "2021-03-03T02:30:00+00:00")
+    listed = answered(college.get("/conversion-applications", headers=as_learner()))["items"]
+    for seen in (answered(college.get(path, headers=as_learner())), *listed):
+        assert {seen[name] for name in ("decided_by", "decided_at", "undo_until")} == {None}
+    [undone] = answered(college.post("/conversion-undos", json=[{"application": one["application"]}], headers=own))
+    assert undone["status"] == "accepted"
+    assert answered(college.get(path, headers=own))["state"] == "review"
 
 
 def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
 from services.creditbank.conversion.exporting import Answer
+from services.creditbank.conversion.queries import application_of
 from services.creditbank.jobs import settle_applications
 from tests.unit.creditbank.converting import (
     AFTER_WINDOW,
@@ -138,6 +140,38 @@ def test_what_was_told_is_not_undone(assessment: Assessment, day: Day) -> None:
     release_decisions()
     assert refused(lambda: undo(one)) == "undo_window_over"
     assert pockets() == (0, 0, 400)
+
+
+def test_a_department_undoes_what_was_decided_at_its_step_and_nothing_else(assessment: Assessment) -> None:
+    one = file()
+    foreign = replace(BY_DEPARTMENT, subject="qian", departments={"机电学院"})
+    decide(one, BY_DEPARTMENT, is_approval=False)
+    assert refused(lambda: undo(one, foreign)) == "application_of_other_department"
+    assert refused(lambda: undo(one, Actor("hu", {Role.TEO}))) == "application_step_of_others"
+    assert refused(lambda: undo(one, BY_DEPARTMENT, rule_version=1)) == "undo_version_of_registry"
+    undo(one, BY_DEPARTMENT)
+    assert (now(one).state, now(one).step, pockets()) == (State.REVIEW, Step.DEPARTMENT, (0, 400, 0))
+    grant(one)
+    assert refused(lambda: undo(one, BY_DEPARTMENT)) == "application_step_of_others"
+
+
+def test_staff_see_who_decided_last_and_until_when_it_can_be_undone(assessment: Assessment, day: Day) -> None:
+    def seen() -> tuple[Any, ...]:
+        shown = application_of(one.id)
+        return shown["decided_by"], shown["decided_at"], shown["undo_until"]
+
+    one = file()
+    assert seen() == (None, None, None)
+    decide(one, BY_DEPARTMENT)
+    assert seen() == ("zhou", IN_WINDOW, None), "a step, not the end: nothing to undo"
+    decide(one, BY_REGISTRY)
+    until = IN_WINDOW + timedelta(minutes=30)
+    assert seen() == ("li", IN_WINDOW, until)
+    day.set(until)
+    assert seen() == ("li", IN_WINDOW, None)
+    day.set(IN_WINDOW)
+    undo(one)
+    assert seen() == (None, None, None)
 
 
 def test_an_undo_names_the_version_that_judges_again(assessment: Assessment) -> None:
