@@ -114,6 +114,16 @@ class State(StrEnum):
 DECISIONS = frozenset({"granted", "refused"})  # by acts
 STEPS_TAKEN = DECISIONS | {"approved"}
 TAKEN_BACK = frozenset({"undone", "fell", "exemption_withdrawn"})
+
+
+class Telling(StrEnum):
+    """What a learner hears of an entry that comes of an untold decision."""
+
+    NOT = "not"  # a spend, or its undoing
+    AS_RELEASE = "as_release"  # spent points that came back: to the learner they were held until then
+
+
+UNTOLD_BACK = {"undone": Telling.NOT, "exemption_withdrawn": Telling.AS_RELEASE}
 STANDING = (State.WAITING, State.REVIEW, State.GRANTED)
 
 
@@ -219,20 +229,20 @@ class Application:
         return self.release_at if self.is_undoable and self.release_at and now < self.release_at else None
 
     @property
-    def untold(self) -> frozenset[int]:
-        """The numbers of the acts of which its learner hears nothing: decisions that were undone, or taken back with
-        their credit, or can still be, and each undoing."""
-        found: set[int] = set()
-        decided: set[int] = set()
+    def untold(self) -> dict[str, Telling]:
+        """By the cause of its entry, what its learner hears of decisions they were not told of: those that were undone,
+        or taken back with their credit, or can still be; and of what took them back."""
+        found: dict[int, Telling] = {}
+        decided: dict[int, Telling] = {}
         for act in self.acts:
             if act.what in DECISIONS:
-                decided = {act.number}
-            elif act.what in TAKEN_BACK:
-                found |= decided | ({act.number} if act.what == "undone" else set())
-                decided = set()
+                decided = {act.number: Telling.NOT}
+            elif act.what in TAKEN_BACK and decided:
+                found |= decided | ({act.number: UNTOLD_BACK[act.what]} if act.what in UNTOLD_BACK else {})
+                decided = {}
             elif act.what == "told":
-                decided = set()
-        return frozenset(found | decided)
+                decided = {}
+        return {f"conversion:{self.id}:{number}": telling for number, telling in (found | decided).items()}
 
     @property
     def stands(self) -> bool:

@@ -124,13 +124,19 @@ def retry_waiting(application_ids: Sequence[str]) -> None:
 
 @transactional
 def move_applications(survivor_id: str, merged_id: str) -> None:
-    """Two learners are one: the survivor applied for what both did, and each is reviewed anew."""
+    """Two learners are one: the survivor applied for what both did, and each is reviewed anew.
+
+    What was granted to the merged one is told at once: the points it spent were just handed over as spent.
+    """
     survivor_id = _named(survivor_id)
     if survivor_id == merged_id:
         return
     schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
+    granted = [one for one in models.applications_of([merged_id]) if one.is_undoable and one.spent]
     models.move_applications(merged_id, survivor_id)
     models.move_earlier(merged_id, survivor_id)
+    for one in granted:
+        tell(replace(one, learner_id=survivor_id))
     review_touched({(survivor_id, scheme) for scheme in schemes})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
-from services.creditbank.conversion.applications import Application, State
+from services.creditbank.conversion.applications import Application, State, Telling
 from services.creditbank.conversion.domain import ConversionRule, Policy
 
 NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
@@ -57,6 +57,11 @@ def application_of(application_id: str) -> dict[str, Any]:
 def applications_of(learner_id: str) -> list[Application]:
     """Every application of a learner with what was done about it, oldest first."""
     return models.applications_of([learner_id])
+
+
+def untold_of(learner_id: str) -> dict[str, Telling]:
+    """By the cause of an entry, what a learner hears of it where it comes of a decision they were not told of."""
+    return {cause: telling for one in applications_of(learner_id) for cause, telling in one.untold.items()}
 
 
 def owner_of(application_id: str) -> dict[str, str]:
