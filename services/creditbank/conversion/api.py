@@ -60,9 +60,10 @@ def application_owner(application: str, **_: str) -> dict[str, str]:
 @blp.arguments(PolicySchema)
 @blp.response(200, KeptPolicySchema)
 def put_policy(given: dict[str, Any], code: str) -> dict[str, Any]:
-    """Keep a policy document as its next version; the same again changes nothing."""
+    """Draft a policy document's next version; two people approve it before it is published. Where there is none yet, a
+    folklore default is at once."""
     policy = msgspec.convert(given | {"code": code, "version": 0}, Policy)
-    return queries.shown(commands.keep_policy(policy))
+    return queries.shown(commands.draft_policy(policy, caller().subject))
 
 
 @blp.route("/conversion-policies/<code>", methods=["GET"])
@@ -80,6 +81,22 @@ def list_policies(args: dict[str, Any]) -> dict[str, Any]:
     """All policy documents, each in every version."""
     found = queries.policies_after(_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
+
+
+@blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptPolicySchema)
+def approve_policy(code: str, version: int) -> dict[str, Any]:
+    """Approve a draft of a policy document; it is approved when two people have."""
+    return queries.shown(commands.approve_policy(code, version, caller().subject))
+
+
+@blp.route("/conversion-policies/<code>/versions/<int:version>/publication", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptPolicySchema)
+def publish_policy(code: str, version: int) -> dict[str, Any]:
+    """Publish an approved version; on its days it holds in the place of those before it."""
+    return queries.shown(commands.publish_policy(code, version))
 
 
 @blp.route("/conversion-rules/<code>", methods=["PUT"])

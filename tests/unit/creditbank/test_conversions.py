@@ -49,6 +49,7 @@ from tests.unit.creditbank.converting import (
     open_college,
     pockets,
     publish,
+    publish_policy,
     record,
     refused,
     told,
@@ -447,7 +448,7 @@ def test_an_application_that_no_calendar_reaches_is_dated_when_one_comes(assessm
 
 
 def test_steps_that_are_switched_on_follow_the_registry(assessment: Assessment) -> None:
-    commands.keep_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
     one = file()
     grant(one)
     assert now(one).step == Step.TEO
@@ -500,7 +501,7 @@ def test_what_was_converted_elsewhere_is_noted_for_accounts_that_are_there(asses
 
 
 def test_what_was_converted_elsewhere_counts_against_the_share(assessment: Assessment) -> None:
-    commands.keep_policy(replace(POLICY, shares=(Share("继续教育", 50, (DEPARTMENT,)),)))
+    publish_policy(replace(POLICY, shares=(Share("继续教育", 50, (DEPARTMENT,)),)))
     commands.keep_earlier("mei", 6_900, "prior courses")
     assert refused(lambda: file(TAX_WISH)) == "conversion_share_cap"
     commands.keep_earlier("mei", 6_600, "prior courses")
@@ -523,7 +524,7 @@ def test_a_rule_that_was_retired_takes_nothing_new_and_what_was_filed_goes_on(as
 def test_outside_the_window_nothing_is_filed(assessment: Assessment, day: Day) -> None:
     day.set(AFTER_WINDOW)
     assert refused(file) == "conversion_window_closed"
-    commands.keep_policy(replace(POLICY, windows=(Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 15)),)))
+    publish_policy(replace(POLICY, windows=(Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 15)),)))
     assert file().state == State.REVIEW
 
 
@@ -608,7 +609,7 @@ def test_a_department_that_repeats_its_approval_hears_that_it_stands(assessment:
 def test_after_an_undo_of_the_last_step_whoever_came_after_the_department_may_decide_again(
     assessment: Assessment,
 ) -> None:
-    commands.keep_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
     one = grant(file())
     teo, bank = Actor("teo", {Role.TEO}), Actor("bank", {Role.OPERATOR})
     decide(one, teo)
