@@ -169,7 +169,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Application:
-    """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets."""
+    """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets.
+
+    `is_brought_back`: it was granted before the database was set back, which forgot it.
+    """
 
     id: str
     learner_id: str
@@ -207,6 +210,7 @@ class Application:
     export_state: Export = Export.NONE
     export_note: str = ""
     is_case: bool = False
+    is_brought_back: bool = False
 
     @property
     def cause(self) -> str:

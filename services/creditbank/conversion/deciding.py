@@ -37,6 +37,7 @@ from services.creditbank.conversion.applying import (
 )
 from services.creditbank.conversion.college import last_of
 from services.creditbank.conversion.domain import ConversionRule, RuleState, Step, Target
+from services.creditbank.conversion.forgotten import check_nothing_forgotten
 from services.creditbank.conversion.judging import target_in
 from services.creditbank.ledger import commands as ledger
 
@@ -84,8 +85,8 @@ def undo(asked: Sequence[Undo], actor: Actor) -> Sifted[Undo, bool]:
 def decide_one(decision: Decision, actor: Actor) -> bool:
     """Approve or refuse at the step an application is at; an approval judges everything again.
 
-    Refusal for whoever may not, for a refusal without a reason, and for what does not stand any more; the application
-    stays as it is then.
+    Refusal for whoever may not, for a refusal without a reason, for what does not stand any more, and before what a
+    set-back forgot is back; the application stays as it is then.
     """
     if not decision.is_approval and not decision.reason.strip():
         raise REASON_MISSING()
@@ -93,6 +94,7 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
     if is_repeat(one, actor, State.GRANTED if decision.is_approval else State.REFUSED):
         return False
     check_actor(one, actor, clock.today())
+    check_nothing_forgotten(one, own, decision.is_approval)
     if not decision.is_approval:
         reason = Because(REFUSED_BY_REVIEW, decision.reason, decision.reason)
         refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
