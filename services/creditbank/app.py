@@ -8,6 +8,7 @@ from chassis.resending import resending
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
+from services.creditbank.accounts import api as accounts
 from services.creditbank.conversion import api as conversion
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
@@ -25,6 +26,7 @@ REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 BLUEPRINTS = [
     ledger.blp,
+    accounts.blp,
     recognition.blp,
     proposals.blp,
     conversion.blp,

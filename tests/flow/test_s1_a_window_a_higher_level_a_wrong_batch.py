@@ -26,7 +26,7 @@ from services.creditbank.conversion.domain import ConversionRule, Policy, Share,
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.ledger.queries import account_of
 from services.creditbank.recognition.commands import publish_rule
-from tests.unit.creditbank.converting import Day, calendar, course_passed, curriculum, publish, record
+from tests.unit.creditbank.converting import Day, calendar, course_passed, curriculum, publish, publish_policy, record
 from tests.unit.creditbank.stories import (
     Assessment,
     audited,
@@ -97,7 +97,7 @@ def assessment(mongo: str, day: Day) -> Iterator[Assessment]:
     for level in (1, 2):
         publish_rule(SCHEME, Level(level), credit_points=200 * level, sessions_from=date(2019, 4, 1))
     teller.tell(scheme(SCHEME), curriculum(COURSES), calendar())
-    commands.keep_policy(POLICY)
+    publish_policy(POLICY)
     publish(FIRST)
     publish(SECOND)
     teller.tell(registered(XIAOLAN), record(XIAOLAN, student_number="2019040117"))

@@ -219,6 +219,7 @@ PASSED = f"{TEO}:{FINAL_PLAN}:A1:1"
 EVER = {"valid_from": "2021-01-01", "valid_until": "2199-12-31"}
 WINDOW = {"term": "2020-2021-2", "opens_on": EVER["valid_from"], "closes_on": EVER["valid_until"]}
 POLICY = EVER | {"title": "学分转换办法", "issued_on": "2020-12-01", "windows": [WINDOW], "undo_minutes": 0}
+DEFAULT_POLICY = POLICY | {"is_folklore_default": True}  # in force at once
 TARGETS = [{"course": "KJ2101", "credit_points": 200}, {"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]
 CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
 CONVERSION |= {"targets": TARGETS}
@@ -231,7 +232,7 @@ def converting(state: str) -> Recipe:
 
     def recipe(doors: Doors, role: Role, _application: str) -> Asked:
         code = f"{state}-{role}".replace("_", "-")
-        doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+        doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=DEFAULT_POLICY)
         body = CONVERSION | {"programme": code, "note": f"asked the {next(TIMES)}. time"}  # another version each time
         path = f"/conversion-rules/{code}"
         version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
@@ -246,6 +247,21 @@ def converting(state: str) -> Recipe:
     return recipe
 
 
+def ruling(state: str) -> Recipe:
+    """A version of a policy document in a state, of a document of its own for each role."""
+
+    def recipe(doors: Doors, role: Role, _application: str) -> Asked:
+        path = f"/conversion-policies/{state}-{role}".replace("_", "-")
+        body = POLICY | {"title": f"asked the {next(TIMES)}. time"}  # another version each time
+        kept = doors.sound(BANK, "PUT", path, Role.OPERATOR, json=body)
+        if state == "approved":
+            for approver in (Role.OPERATOR, Role.REGISTRY):
+                doors.sound(BANK, "PUT", f"{path}/versions/{kept['version']}/approval", approver)
+        return Asked({"code": kept["code"], "version": kept["version"]})
+
+    return recipe
+
+
 def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
     drafted = converting("draft")(doors, role, application)
     code = str(drafted.path["code"])
@@ -254,7 +270,7 @@ def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
 
 def opened(doors: Doors) -> None:
     """A rule by which learners convert."""
-    doors.sound(BANK, "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+    doors.sound(BANK, "PUT", "/conversion-policies/measures", Role.OPERATOR, json=DEFAULT_POLICY)
     default = CONVERSION | {"is_folklore_default": True}
     doors.sound(BANK, "PUT", "/conversion-rules/basics", Role.OPERATOR, json=default)
 
@@ -316,7 +332,7 @@ def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
 
 
 def _policy(doors: Doors, _role: Role, _application: str) -> Asked:
-    doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
+    doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=DEFAULT_POLICY)
     return Asked({"code": "measures"})
 
 
@@ -354,9 +370,11 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/imports/{number}/workbook.xlsx"): _import,
 }
 RECIPES: dict[tuple[str, str, str], Recipe] = {
-    ("creditbank", "PUT", "/conversion-policies/{code}"): _put(POLICY, code="measures"),
+    ("creditbank", "PUT", "/conversion-policies/{code}"): _put(DEFAULT_POLICY, code="measures"),
     ("creditbank", "GET", "/conversion-policies/{code}"): _policy,
     ("creditbank", "GET", "/conversion-policies"): _plain,
+    ("creditbank", "PUT", "/conversion-policies/{code}/versions/{version}/approval"): ruling("draft"),
+    ("creditbank", "PUT", "/conversion-policies/{code}/versions/{version}/publication"): ruling("approved"),
     ("creditbank", "PUT", "/conversion-rules/{code}"): _rule_put,
     ("creditbank", "GET", "/conversion-rules/{code}"): _rule,
     ("creditbank", "GET", "/conversion-rules"): _plain,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from chassis.errors import Ground, Sifted
+from chassis.errors import Sifted
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
@@ -40,11 +40,6 @@ DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
 READERS = (Role.LEARNER, *DECIDERS, Role.AUDITOR)
 OWNERS = {"learner": "learner_id", "department": "department", "teo": "teo"}
 SHEET, TEXT = "text/csv; charset=utf-8", {"type": "string"}
-REASON_MISSING = Ground(
-    "refusal_without_reason",
-    en="A refusal needs a reason that the learner can read. Fill in reason.",
-    zh="不批准须说明理由，请填写 reason。",
-)
 
 blp = Blueprint("conversion", __name__, description="What credits are converted to, by which policy, and for whom.")
 Judged = Mapping[str, Any]
@@ -65,9 +60,10 @@ def application_owner(application: str, **_: str) -> dict[str, str]:
 @blp.arguments(PolicySchema)
 @blp.response(200, KeptPolicySchema)
 def put_policy(given: dict[str, Any], code: str) -> dict[str, Any]:
-    """Keep a policy document as its next version; the same again changes nothing."""
+    """Draft a policy document's next version; two people approve it before it is published. Where there is none yet, a
+    folklore default is at once."""
     policy = msgspec.convert(given | {"code": code, "version": 0}, Policy)
-    return queries.shown(commands.keep_policy(policy))
+    return queries.shown(commands.draft_policy(policy, caller().subject))
 
 
 @blp.route("/conversion-policies/<code>", methods=["GET"])
@@ -85,6 +81,22 @@ def list_policies(args: dict[str, Any]) -> dict[str, Any]:
     """All policy documents, each in every version."""
     found = queries.policies_after(_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
+
+
+@blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptPolicySchema)
+def approve_policy(code: str, version: int) -> dict[str, Any]:
+    """Approve a draft of a policy document; it is approved when two people have."""
+    return queries.shown(commands.approve_policy(code, version, caller().subject))
+
+
+@blp.route("/conversion-policies/<code>/versions/<int:version>/publication", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.response(200, KeptPolicySchema)
+def publish_policy(code: str, version: int) -> dict[str, Any]:
+    """Publish an approved version; on its days it holds in the place of those before it."""
+    return queries.shown(commands.publish_policy(code, version))
 
 
 @blp.route("/conversion-rules/<code>", methods=["PUT"])
@@ -195,21 +207,24 @@ def accept_offer(application: str) -> dict[str, Any]:
 @blp.arguments(ApplicationDecisionSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def decide(body: list[dict[str, str]]) -> list[Judged]:
-    """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`."""
-    decisions = []
-    for index, one in enumerate(body):
-        if one["verdict"] == "refuse" and not one["reason"].strip():
-            raise REASON_MISSING()
-        decisions.append(Decision(index, one["application"], one["verdict"] == "approve", one["reason"]))
+    """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`, and a refusal
+    without a reason is refused itself."""
+    decisions = [
+        Decision(index, one["application"], one["verdict"] == "approve", one["reason"])
+        for index, one in enumerate(body)
+    ]
     return _answers(deciding.decide(decisions, _actor()))
 
 
 @blp.route("/conversion-undos", methods=["POST"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(*DECIDERS)
 @blp.arguments(ApplicationUndoSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def undo(body: list[dict[str, Any]]) -> list[Judged]:
-    """Take decisions back within the undo window; each goes back with its hold kept, and nobody is told."""
+    """Take decisions back within the undo window; each goes back with its hold kept, and nobody is told.
+
+    A department or TEO takes back what was decided at its own step, and names no rule version.
+    """
     asked = [Undo(index, **one) for index, one in enumerate(body)]
     return _answers(deciding.undo(asked, _actor()))
 

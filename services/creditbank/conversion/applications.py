@@ -71,6 +71,12 @@ UNDO_OVER = Ground(
     zh="该申请已无可撤销的决定：决定已告知学习者，或尚未作出。",
     status=409,
 )
+UNDO_OF_REGISTRY = Ground(
+    "undo_version_of_registry",
+    en="Only the registry or the bank names another rule version. Undo without one, or ask the registry.",
+    zh="只有教务或学分银行可以指定另一规则版本，请不指定版本而撤销，或联系教务。",
+    status=403,
+)
 OFFER_OVER = Ground(
     "offer_over",
     en="This offer is not open any more.",
@@ -87,6 +93,7 @@ FELL = Ground(
     en="The credit this application stood on was taken back: {what}.",
     zh="该申请所依据的积分已被收回（{what}）。",
 )
+UNDOERS = frozenset({Role.REGISTRY, Role.OPERATOR})  # of decisions at any step
 ROLES = {
     Step.DEPARTMENT: Role.DEPARTMENT,
     Step.REGISTRY: Role.REGISTRY,
@@ -105,7 +112,18 @@ class State(StrEnum):
 
 
 DECISIONS = frozenset({"granted", "refused"})  # by acts
+STEPS_TAKEN = DECISIONS | {"approved"}
 TAKEN_BACK = frozenset({"undone", "fell", "exemption_withdrawn"})
+
+
+class Telling(StrEnum):
+    """What a learner hears of an entry that comes of an untold decision."""
+
+    NOT = "not"  # a spend, or its undoing
+    AS_RELEASE = "as_release"  # spent points that came back: to the learner they were held until then
+
+
+UNTOLD_BACK = {"undone": Telling.NOT, "exemption_withdrawn": Telling.AS_RELEASE}
 STANDING = (State.WAITING, State.REVIEW, State.GRANTED)
 
 
@@ -151,7 +169,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Application:
-    """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets."""
+    """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets.
+
+    `is_brought_back`: it was granted before the database was set back, which forgot it.
+    """
 
     id: str
     learner_id: str
@@ -189,6 +210,7 @@ class Application:
     export_state: Export = Export.NONE
     export_note: str = ""
     is_case: bool = False
+    is_brought_back: bool = False
 
     @property
     def cause(self) -> str:
@@ -201,20 +223,30 @@ class Application:
         return self.state in {State.GRANTED, State.REFUSED} and not self.is_released
 
     @property
-    def untold(self) -> frozenset[int]:
-        """The numbers of the acts of which its learner hears nothing: decisions that were undone, or taken back with
-        their credit, or can still be, and each undoing."""
-        found: set[int] = set()
-        decided: set[int] = set()
+    def decided(self) -> Act | None:
+        """The latest decision at any step; none where it was undone and nobody decided since."""
+        latest = next((act for act in reversed(self.acts) if act.what in STEPS_TAKEN | {"undone"}), None)
+        return latest if latest and latest.what in STEPS_TAKEN else None
+
+    def undo_until(self, now: datetime) -> datetime | None:
+        """Until when its decision can be undone; None when it can't be, or not any more."""
+        return self.release_at if self.is_undoable and self.release_at and now < self.release_at else None
+
+    @property
+    def untold(self) -> dict[str, Telling]:
+        """By the cause of its entry, what its learner hears of decisions they were not told of: those that were undone,
+        or taken back with their credit, or can still be; and of what took them back."""
+        found: dict[int, Telling] = {}
+        decided: dict[int, Telling] = {}
         for act in self.acts:
             if act.what in DECISIONS:
-                decided = {act.number}
-            elif act.what in TAKEN_BACK:
-                found |= decided | ({act.number} if act.what == "undone" else set())
-                decided = set()
+                decided = {act.number: Telling.NOT}
+            elif act.what in TAKEN_BACK and decided:
+                found |= decided | ({act.number: UNTOLD_BACK[act.what]} if act.what in UNTOLD_BACK else {})
+                decided = {}
             elif act.what == "told":
-                decided = set()
-        return frozenset(found | decided)
+                decided = {}
+        return {f"conversion:{self.id}:{number}": telling for number, telling in (found | decided).items()}
 
     @property
     def stands(self) -> bool:
@@ -282,11 +314,20 @@ def is_repeat(one: Application, actor: Actor, state: State) -> bool:
     return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
 
 
-def check_undo(one: Application, now: datetime) -> None:
-    """Refuse to undo what was told, or what nobody decided."""
-    is_open = one.release_at is not None and not one.is_released and now < one.release_at
-    if not is_open or one.state not in {State.GRANTED, State.REFUSED}:
+def check_undo(one: Application, actor: Actor, now: datetime, names_version: bool) -> None:
+    """Refuse to undo what was told, or what nobody decided; and whoever may not decide at the step it was decided at.
+
+    The registry and the bank undo at every step, and they alone name another rule version.
+    """
+    if one.undo_until(now) is None:
         raise UNDO_OVER()
+    check_scope(one, actor)
+    if UNDOERS & set(actor.roles):
+        return
+    if one.step is None or ROLES[one.step] not in actor.roles:
+        raise STEP_OF_OTHERS(step=str(one.step or ""))
+    if names_version:
+        raise UNDO_OF_REGISTRY()
 
 
 def because_of(refusal: Refusal) -> Because:

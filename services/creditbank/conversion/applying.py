@@ -28,6 +28,7 @@ from services.creditbank.conversion.applications import (
 )
 from services.creditbank.conversion.college import case_of, is_revoked, last_of, outcomes_from, passes_in
 from services.creditbank.conversion.domain import ConversionRule, Policy, Step, Target, policy_for
+from services.creditbank.conversion.forgotten import brought_back
 from services.creditbank.conversion.judging import RULE_NOT_IN_FORCE, Case, Standing, has_ground, judge, target_in
 from services.creditbank.ledger import commands as ledger
 from services.creditbank.ledger.domain import (
@@ -60,7 +61,7 @@ class Wish:
 def apply(learner_id: str, wish: Wish, by: str) -> Application:
     """File an application and hold its points, or have it wait for what is not final; filed twice, it is one.
 
-    Refusal when a rule speaks against it, or the points may not be spent.
+    Refusal when a rule speaks against it, the points may not be spent, or a set-back forgot that some were.
     """
     learner_id = _named(learner_id)
     own = models.applications_of([learner_id])
@@ -124,13 +125,19 @@ def retry_waiting(application_ids: Sequence[str]) -> None:
 
 @transactional
 def move_applications(survivor_id: str, merged_id: str) -> None:
-    """Two learners are one: the survivor applied for what both did, and each is reviewed anew."""
+    """Two learners are one: the survivor applied for what both did, and each is reviewed anew.
+
+    What was granted to the merged one is told at once: the points it spent were just handed over as spent.
+    """
     survivor_id = _named(survivor_id)
     if survivor_id == merged_id:
         return
     schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
+    granted = [one for one in models.applications_of([merged_id]) if one.is_undoable and one.spent]
     models.move_applications(merged_id, survivor_id)
     models.move_earlier(merged_id, survivor_id)
+    for one in granted:
+        tell(replace(one, learner_id=survivor_id))
     review_touched({(survivor_id, scheme) for scheme in schemes})
 
 
@@ -245,6 +252,7 @@ def _free_id(wish: str, taken: Collection[str]) -> str:
 
 def _filed(one: Application, own: Sequence[Application]) -> Application:
     """Judge what is filed, and hold its points or have it wait."""
+    one = brought_back(one, own)
     standing = rejudged(one, own)
     studies = standing.studies
     one = replace(
@@ -383,7 +391,8 @@ def _would_stand(one: Application, rule: ConversionRule, target: Target, own: Se
 
 def _case(one: Application, own: Iterable[Application]) -> Case:
     rule, policy = _pinned(one.rule, one.rule_version, one.policy, one.policy_version)
-    return case_of(one.learner_id, rule, one.target, policy, one.filed_on, own, one.id, bool(one.offered_by))
+    needs_no_window = bool(one.offered_by) or one.is_brought_back
+    return case_of(one.learner_id, rule, one.target, policy, one.filed_on, own, one.id, needs_no_window)
 
 
 def _in_force(code: str) -> tuple[ConversionRule, Policy]:

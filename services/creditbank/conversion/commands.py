@@ -1,4 +1,4 @@
-"""Keeping policy documents, and leading conversion rules through their life."""
+"""Leading policy documents and conversion rules through their life."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from services.creditbank.conversion.domain import (
     check_rule,
     code_of,
     drafted,
+    policy_as_default,
     policy_for,
     published,
     retired,
@@ -31,14 +32,45 @@ from services.creditbank.ledger.queries import opened
 
 
 @transactional
-def keep_policy(policy: Policy) -> Policy:
-    """Keep a policy document as its next version; the same again changes nothing. The version that says so."""
-    name_keys([f"conversion-policy:{code_of(policy.code)}"])
+def draft_policy(policy: Policy, by: str) -> Policy:
+    """Draft a version of a policy document, in the place of a draft there is; the same again changes nothing.
+
+    The first version of a folklore default is published at once. Refusal for what makes no sense.
+    """
+    versions = _policy_versions(policy.code)
     check_policy(policy)
-    latest = max(models.policies_of(policy.code), key=lambda one: one.version, default=None)
-    if latest and latest.says(policy):
-        return latest
-    kept = replace(policy, version=latest.version + 1 if latest else 1)
+    policy = replace(policy.content(), drafted_by=by)
+    is_default = policy.is_folklore_default
+    kept = policy_as_default(versions, policy, clock.now()) if is_default else drafted(versions, policy)
+    if kept is None:
+        return next(one for one in reversed(versions) if one.says(policy))
+    models.keep_policy(kept)
+    return kept
+
+
+@transactional
+def approve_policy(code: str, version: int, by: str) -> Policy:
+    """Approve a draft of a policy document; two people have to. Refusal when it is no draft."""
+    return _policy_moved(code, version, lambda policy: approved(policy, by))
+
+
+@transactional
+def publish_policy(code: str, version: int) -> Policy:
+    """Publish an approved version: on its days it holds in the place of the versions before it."""
+    return _policy_moved(code, version, lambda policy: published(policy, clock.now()))
+
+
+def _policy_versions(code: str) -> list[Policy]:
+    name_keys([f"conversion-policy:{code_of(code)}"])
+    return models.policies_of(code)
+
+
+def _policy_moved(code: str, version: int, step: Callable[[Policy], Policy]) -> Policy:
+    """Take one version of a policy document a step on."""
+    found = next((one for one in _policy_versions(code) if one.version == version), None)
+    if found is None:
+        raise NOT_FOUND(what="policy document", id=f"{code}/{version}")
+    kept = step(found)
     models.keep_policy(kept)
     return kept
 

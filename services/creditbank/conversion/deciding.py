@@ -9,7 +9,7 @@ from datetime import timedelta
 from chassis import clock
 from chassis.bus import outbox
 from chassis.database import comes_from_outside, transactional
-from chassis.errors import NOT_FOUND, Sifted, sift
+from chassis.errors import NOT_FOUND, Ground, Sifted, sift
 from contracts.creditbank import DeadlineNear
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
@@ -20,7 +20,6 @@ from services.creditbank.conversion.applications import (
     State,
     because_of,
     check_actor,
-    check_scope,
     check_undo,
     is_repeat,
 )
@@ -38,11 +37,17 @@ from services.creditbank.conversion.applying import (
 )
 from services.creditbank.conversion.college import last_of
 from services.creditbank.conversion.domain import ConversionRule, RuleState, Step, Target
+from services.creditbank.conversion.forgotten import check_nothing_forgotten
 from services.creditbank.conversion.judging import target_in
 from services.creditbank.ledger import commands as ledger
 
 REFUSED_BY_REVIEW = "refused_by_review"
 AT_ONCE = 200
+REASON_MISSING = Ground(
+    "refusal_without_reason",
+    en="A refusal needs a reason that the learner can read. Fill in reason.",
+    zh="不批准须说明理由，请填写 reason。",
+)
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,16 @@ def undo(asked: Sequence[Undo], actor: Actor) -> Sifted[Undo, bool]:
 def decide_one(decision: Decision, actor: Actor) -> bool:
     """Approve or refuse at the step an application is at; an approval judges everything again.
 
-    Refusal for whoever may not, and for what does not stand any more; the application stays as it is then.
+    Refusal for whoever may not, for a refusal without a reason, for what does not stand any more, and before what a
+    set-back forgot is back; the application stays as it is then.
     """
+    if not decision.is_approval and not decision.reason.strip():
+        raise REASON_MISSING()
     one, own = named_application(decision.application)
     if is_repeat(one, actor, State.GRANTED if decision.is_approval else State.REFUSED):
         return False
     check_actor(one, actor, clock.today())
+    check_nothing_forgotten(one, own, decision.is_approval)
     if not decision.is_approval:
         reason = Because(REFUSED_BY_REVIEW, decision.reason, decision.reason)
         refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
@@ -99,8 +108,7 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
 def undo_one(asked: Undo, actor: Actor) -> bool:
     """Take a decision back: the application is at its step again, its points on hold, judged by the version named."""
     one, own = named_application(asked.application)
-    check_undo(one, clock.now())
-    check_scope(one, actor)
+    check_undo(one, actor, clock.now(), names_version=bool(asked.rule_version))
     back = one.acted("undone", actor.subject, clock.now(), release_at=None, because=None, state=State.REVIEW)
     if one.spent:
         ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)

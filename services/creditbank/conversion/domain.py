@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from chassis.errors import Ground
 from contracts.terms import LEVEL_NOT_OFFERED, SCHEME_UNKNOWN, CourseKind, Level
@@ -84,6 +85,24 @@ DECIDED_BEFORE = Ground(
     zh="规则 {code} 已经正式审定，不能再以默认值代替，请起草新版本。",
     status=409,
 )
+POLICY_NOT_IN_STATE = Ground(
+    "conversion_policy_not_in_state",
+    en="Version {version} of policy document {code} is {state}; this is done to one that is {needed}.",
+    zh="管理办法 {code} 第 {version} 版的状态为 {state}，此操作要求状态为 {needed}。",
+    status=409,
+)
+POLICY_APPROVED_BEFORE = Ground(
+    "conversion_policy_approved_by_you",
+    en="You have approved this version of the policy document already. A second person has to.",
+    zh="您已审批过管理办法的该版本，须由另一人审批。",
+    status=409,
+)
+POLICY_DECIDED_BEFORE = Ground(
+    "conversion_policy_decided",
+    en="Policy document {code} was decided by people; a default no longer takes its place. Draft a new version.",
+    zh="管理办法 {code} 已经正式审定，不能再以默认值代替，请起草新版本。",
+    status=409,
+)
 STEPS_WRONG = Ground(
     "policy_steps_wrong",
     en="The steps are department, registry, teo and bank in this order, each once, and registry is never left out.",
@@ -154,7 +173,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy document 管理办法 and what it rules, as data. A version is never changed.
+    """A policy document 管理办法 and what it rules, as data. Once published, a version is never changed.
 
     `shares`: categories not named have no such cap. `credit_years`: how long a pass may be converted, 0 for ever.
     """
@@ -175,10 +194,18 @@ class Policy:
     undo_minutes: int = 30
     credit_years: int = 0
     is_folklore_default: bool = False
+    state: RuleState = RuleState.DRAFT
+    drafted_by: str = ""
+    approved_by: tuple[str, ...] = ()
+    published_at: datetime | None = None
 
     def says(self, other: Policy) -> bool:
-        """Whether it says the same as another, apart from its number."""
-        return replace(self, version=other.version) == other
+        """Whether it says the same as another, apart from its life."""
+        return self.content() == other.content()
+
+    def content(self) -> Policy:
+        """What it says, without its life."""
+        return replace(self, version=0, state=RuleState.DRAFT, drafted_by="", approved_by=(), published_at=None)
 
     def window_on(self, day: date) -> Window | None:
         """The window in which a day lies."""
@@ -365,14 +392,28 @@ def check_overlap(rule: ConversionRule, published: Iterable[ConversionRule]) -> 
             raise RULES_OVERLAP(code=other.code, target=target.code, **days)
 
 
-def drafted(versions: Iterable[ConversionRule], rule: ConversionRule) -> ConversionRule | None:
-    """The rule as a draft, in the place of a draft there is or as the next version; None where that is said already."""
-    latest = max(versions, key=lambda one: one.version, default=None)
+Version = TypeVar("Version", Policy, ConversionRule)
+
+
+def drafted(versions: Iterable[Version], one: Version) -> Version | None:
+    """What is drafted, in the place of a draft there is or as the next version; None where that is said already."""
+    latest = max(versions, key=lambda each: each.version, default=None)
     if latest is None:
-        return replace(rule, version=1)
-    if latest.state != RuleState.RETIRED and latest.says(rule):
+        return replace(one, version=1)
+    if latest.state != RuleState.RETIRED and latest.says(one):
         return None
-    return replace(rule, version=latest.version + (latest.state != RuleState.DRAFT))
+    return replace(one, version=latest.version + (latest.state != RuleState.DRAFT))
+
+
+def policy_as_default(versions: Iterable[Policy], policy: Policy, at: datetime) -> Policy | None:
+    """A folklore default: published at once where there is no version yet, else a draft as any other; None where a
+    version says it already. Refusal once people decided."""
+    known = list(versions)
+    if any(one.state == RuleState.PUBLISHED and not one.is_folklore_default for one in known):
+        raise POLICY_DECIDED_BEFORE(code=policy.code)
+    if not known:
+        return replace(policy, version=1, state=RuleState.PUBLISHED, published_at=at)
+    return None if any(one.says(policy) for one in known) else drafted(known, policy)
 
 
 def as_default(versions: Iterable[ConversionRule], rule: ConversionRule, at: datetime) -> ConversionRule | None:
@@ -385,21 +426,21 @@ def as_default(versions: Iterable[ConversionRule], rule: ConversionRule, at: dat
     return replace(draft, state=RuleState.PUBLISHED, published_at=at)
 
 
-def approved(rule: ConversionRule, by: str) -> ConversionRule:
+def approved(one: Version, by: str) -> Version:
     """The draft with one more approval; with two, of two people, it is approved."""
-    _check_state(rule, RuleState.DRAFT)
-    if by in rule.approved_by:
-        raise APPROVED_BEFORE()
-    approvals = (*rule.approved_by, by)
+    _check_state(one, RuleState.DRAFT)
+    if by in one.approved_by:
+        raise POLICY_APPROVED_BEFORE() if isinstance(one, Policy) else APPROVED_BEFORE()
+    approvals = (*one.approved_by, by)
     return replace(
-        rule, approved_by=approvals, state=RuleState.APPROVED if len(approvals) >= APPROVALS else RuleState.DRAFT
+        one, approved_by=approvals, state=RuleState.APPROVED if len(approvals) >= APPROVALS else RuleState.DRAFT
     )
 
 
-def published(rule: ConversionRule, at: datetime) -> ConversionRule:
+def published(one: Version, at: datetime) -> Version:
     """The approved version as it is published."""
-    _check_state(rule, RuleState.APPROVED)
-    return replace(rule, state=RuleState.PUBLISHED, published_at=at)
+    _check_state(one, RuleState.APPROVED)
+    return replace(one, state=RuleState.PUBLISHED, published_at=at)
 
 
 def retired(rule: ConversionRule, at: datetime) -> ConversionRule:
@@ -408,14 +449,16 @@ def retired(rule: ConversionRule, at: datetime) -> ConversionRule:
     return replace(rule, state=RuleState.RETIRED, retired_at=at)
 
 
-def _check_state(rule: ConversionRule, needed: RuleState) -> None:
-    if rule.state != needed:
-        raise NOT_IN_STATE(version=rule.version, code=rule.code, state=str(rule.state), needed=str(needed))
+def _check_state(one: Policy | ConversionRule, needed: RuleState) -> None:
+    if one.state != needed:
+        ground = POLICY_NOT_IN_STATE if isinstance(one, Policy) else NOT_IN_STATE
+        raise ground(version=one.version, code=one.code, state=str(one.state), needed=str(needed))
 
 
 def policy_for(versions: Iterable[Policy], day: date) -> Policy | None:
-    """The version of a policy document that holds on a day: the latest of those."""
-    holding = [one for one in versions if one.valid_from <= day <= one.valid_until]
+    """The version of a policy document that holds on a day: the latest of those that are published."""
+    published_ones = [one for one in versions if one.state == RuleState.PUBLISHED]
+    holding = [one for one in published_ones if one.valid_from <= day <= one.valid_until]
     return max(holding, key=lambda one: one.version, default=None)
 
 

@@ -19,7 +19,8 @@ VERSION_DIGITS = 4
 
 
 class ConversionPolicies(me.Document):
-    """By `<code>:<version>`; a version is never changed. Dates are ISO texts, as they are in the document."""
+    """By `<code>:<version>`; but for a draft's, nothing of a version changes except its state. Dates are ISO texts, as
+    they are in the document."""
 
     meta = {"collection": "conversion_policies", "auto_create_index": False, "strict": False}
     place = me.StringField(primary_key=True)
@@ -136,6 +137,8 @@ def keep_policy(policy: Policy) -> None:
 
 
 def _policy(row: Row) -> Policy:
+    """A version as it stands; one of before versions were drafted has been in force ever since."""
+    row = {"state": RuleState.PUBLISHED.value, **row}
     return msgspec.convert({name: value for name, value in row.items() if name != "_id"}, Policy)
 
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
-from services.creditbank.conversion.applications import Application, State
+from services.creditbank.conversion.applications import Application, State, Telling
 from services.creditbank.conversion.domain import ConversionRule, Policy
+
+NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
 
 
 def shown(one: Policy | ConversionRule) -> dict[str, Any]:
@@ -56,6 +59,11 @@ def applications_of(learner_id: str) -> list[Application]:
     return models.applications_of([learner_id])
 
 
+def untold_of(learner_id: str) -> dict[str, Telling]:
+    """By the cause of an entry, what a learner hears of it where it comes of a decision they were not told of."""
+    return {cause: telling for one in applications_of(learner_id) for cause, telling in one.untold.items()}
+
+
 def owner_of(application_id: str) -> dict[str, str]:
     """Whose an application is, by kind, for who may see it; nobody's when there is none."""
     found = models.application(application_id)
@@ -72,13 +80,22 @@ def shown_application(one: Application) -> dict[str, Any]:
     said = asdict(one) | {"target": asdict(one.target), "application": one.id}
     names = ("acts", "id", "release_at", "is_reminded", "held", "spent")
     shown_ = {name: value for name, value in said.items() if name not in names}
-    return shown_ | {"held_points": one.held, "spent_points": one.spent}
+    return shown_ | {"held_points": one.held, "spent_points": one.spent} | _decision(one)
+
+
+def _decision(one: Application) -> dict[str, Any]:
+    """Who decided last, when, and until when it can be undone."""
+    act = one.decided
+    told = {"decided_by": act.by, "decided_at": act.at} if act else dict.fromkeys(("decided_by", "decided_at"))
+    return told | {"undo_until": one.undo_until(clock.now())}
 
 
 def as_learner_sees(one: Mapping[str, Any]) -> dict[str, Any]:
-    """An application as its learner sees it: until a decision is told, it looks like a review."""
+    """An application as its learner sees it: until a decision is told, it looks like a review; who decided is never
+    said."""
+    one = {**one, **dict.fromkeys(NOT_FOR_LEARNERS)}
     if one["is_released"] or one["state"] not in {State.GRANTED, State.REFUSED}:
-        return dict(one)
+        return one
     return {**one, "state": State.REVIEW, "because": None, "reviewers": [], "spent_points": 0} | {
         "held_points": one["held_points"] + one["spent_points"]
     }

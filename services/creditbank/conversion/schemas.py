@@ -80,13 +80,18 @@ class PolicySchema(Schema):
         metadata={"description": "how long a pass may be converted; 0: for ever"},
     )
     is_folklore_default = fields.Boolean(
-        load_default=False, metadata={"description": "a default nobody has decided: edit before real use"}
+        load_default=False,
+        metadata={"description": "a default nobody has decided: published at once as a first version; edit before use"},
     )
 
 
 class KeptPolicySchema(PolicySchema):
     code = fields.String(required=True)
     version = fields.Integer(required=True)
+    state = fields.String(required=True, validate=_one_of(RuleState))
+    drafted_by = fields.String(required=True)
+    approved_by = fields.List(fields.String(), required=True)
+    published_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class TargetSchema(Schema):
@@ -198,6 +203,13 @@ class ApplicationSchema(Schema):
     export_state = fields.String(required=True, validate=_one_of(Export))
     export_note = fields.String(required=True)
     is_case = fields.Boolean(required=True, metadata={"description": "its ground was taken back after it was exported"})
+    decided_by = fields.String(
+        required=True, allow_none=True, metadata={"description": "who decided last, at any step; never told a learner"}
+    )
+    decided_at = fields.AwareDateTime(required=True, allow_none=True)
+    undo_until = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "until when the decision can be undone"}
+    )
 
 
 class ApplicationFilters(PageArgs):

@@ -229,6 +229,12 @@ def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
     return rows_of(Entries, {"$or": ranges, "cause": cause}, sort=[("_id", 1)], limit=200) if ranges else []
 
 
+def entries_with(learner_id: str, causes: Collection[str]) -> list[Row]:
+    """The entries of an account with these causes, each of which is of one entry there; oldest first."""
+    where = {"_id": chain_of(learner_id), "cause": {"$in": sorted(causes)}}
+    return rows_of(Entries, where, sort=[("_id", 1)], limit=len(causes))
+
+
 def stream_chains() -> Iterator[tuple[str, list[Entry]]]:
     """The whole journal, account by account, each in its order, a page in memory at a time."""
     rows = collection_of(Entries).find({}, batch_size=PAGE_ROWS).sort("_id", 1)

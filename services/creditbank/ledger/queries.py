@@ -97,6 +97,11 @@ def entries_of(learner_id: str, before: int | None, limit: int) -> list[dict[str
     return [_entry(row) for row in models.entry_rows(learner_id, before, limit)]
 
 
+def entries_because(learner_id: str, causes: Collection[str]) -> list[dict[str, Any]]:
+    """The entries of an account with these causes, oldest first; each cause is of one entry there."""
+    return [_entry(row) for row in models.entries_with(learner_id, causes)] if causes else []
+
+
 def _entry(row: Row) -> dict[str, Any]:
     entry = models.entry_of(row)
     body, change = entry.body, entry.change()

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from chassis.web.access import allow, caller_if_any, public
+from chassis.web.access import allow, caller, caller_if_any, public
 from chassis.web.blueprint import Blueprint
 from chassis.web.limits import note_guess, refuse_guesser
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
@@ -79,7 +79,7 @@ def get_square(learner_id: str, credential: str) -> Response:
 @blp.response(200, StatementSchema)
 def get_statement(learner_id: str) -> dict[str, Any]:
     """A statement of the account with its owner's name, which is opened for it by the audited route."""
-    return queries.statement_of(learner_id, carried())
+    return queries.statement_of(learner_id, carried(), caller().is_only(Role.LEARNER))
 
 
 @blp.route("/accounts/<learner_id>/statement.pdf")
@@ -87,7 +87,8 @@ def get_statement(learner_id: str) -> dict[str, Any]:
 @blp.response(200, BINARY, content_type=PDF)
 def get_printed_statement(learner_id: str) -> Response:
     """The statement on paper, in Chinese and English."""
-    return Response(printed(queries.statement_of(learner_id, carried())), content_type=PDF)
+    statement = queries.statement_of(learner_id, carried(), caller().is_only(Role.LEARNER))
+    return Response(printed(statement), content_type=PDF)
 
 
 @blp.route("/accounts/<learner_id>/elmo.xml")

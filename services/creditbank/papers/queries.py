@@ -10,6 +10,7 @@ from typing import Any
 from chassis.clock import CAMPUS, now
 from chassis.database import Row
 from chassis.errors import NOT_FOUND
+from services.creditbank.accounts import queries as accounts
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers import models
 from services.creditbank.papers.desk import Desk
@@ -76,14 +77,14 @@ def _document(token: str) -> dict[str, Any]:
     return found
 
 
-def statement_of(learner_id: str, desk: Desk) -> dict[str, Any]:
+def statement_of(learner_id: str, desk: Desk, is_learner: bool) -> dict[str, Any]:
     """An account with its owner's name, what it holds and what happened to it, the latest first.
 
     Refusal when nobody opened the account. Entries beyond the latest are counted, and the account's head stands for
     all of them.
     """
-    account = ledger.account_of(learner_id)
-    entries = ledger.entries_of(learner_id, None, MOST_ENTRIES)
+    account = accounts.account_of(learner_id, is_learner)
+    entries = accounts.entries_of(learner_id, None, MOST_ENTRIES, is_learner)
     names = scheme_names(_schemes(account["holdings"], entries))
     return {
         "learner_id": learner_id,

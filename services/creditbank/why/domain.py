@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -113,29 +113,6 @@ def movements(postings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     for address, points in sides:
         found[address.split(":")[-2]] += points
     return {pocket: found[pocket] for pocket in POCKETS if found[pocket]}
-
-
-def as_told(
-    entries: Iterable[Mapping[str, Any]], untold: Mapping[str, Collection[int]]
-) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
-    """The entries, oldest first, as the learner was told of them, and the postings that are still to be told.
-
-    `untold`: by application, the acts nobody was told of. A grant that was undone was none. One that was taken back
-    before it was told is an application that gave its points back: its two entries are told as one.
-    """
-    told: list[dict[str, Any]] = []
-    spent: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for one in entries:
-        application, act = act_of(str(one["cause"]))
-        if one["what"] == "spend" and act in untold.get(application, ()):
-            spent[application] = one["postings"]
-        elif one["what"] == "undo":
-            spent.pop(application, None)
-        elif one["what"] == "unspend" and application in spent:
-            told.append({**one, "what": "release", "postings": [*spent.pop(application), *one["postings"]]})
-        else:
-            told.append(dict(one))
-    return told, [posting for postings in spent.values() for posting in postings]
 
 
 def act_of(cause: str) -> tuple[str, int]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from chassis.clock import CAMPUS
 from chassis.errors import NOT_FOUND
+from services.creditbank.accounts import queries as accounts
 from services.creditbank.conversion import queries as conversion
 from services.creditbank.conversion.applications import Application
-from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers import queries as papers
 from services.creditbank.papers.desk import Desk
 from services.creditbank.recognition.domain import Outcome, OutcomeState, RuleVersion
@@ -22,12 +22,10 @@ from services.creditbank.why.domain import (
     act_links,
     act_of,
     application_link,
-    as_told,
     balance_link,
     credential_link,
     entry_link,
     holding_link,
-    movements,
     rule_link,
     score_link,
 )
@@ -39,8 +37,7 @@ EMPTY: Shown = {f"{pocket}_points": 0 for pocket in POCKETS}
 
 @dataclass(frozen=True)
 class File:
-    """Everything about one account, read once. To a learner no decision exists that was not told, and their points
-    stand where they would stand without it."""
+    """Everything about one account, read once, as its reader may know it."""
 
     learner_id: str
     desk: Desk
@@ -49,15 +46,12 @@ class File:
     @cached_property
     def account(self) -> Shown:
         """The account; Refusal when nobody opened it."""
-        return ledger.account_of(self.learner_id)
+        return accounts.account_of(self.learner_id, self.is_learner)
 
     @cached_property
     def owner(self) -> str:
         """Who has now what this learner earned."""
-        found = self.account
-        while found["merged_into"]:
-            found = ledger.account_of(found["merged_into"])
-        return str(found["learner_id"])
+        return accounts.owner_of(self.account)
 
     @cached_property
     def applications(self) -> dict[str, Application]:
@@ -65,29 +59,14 @@ class File:
         return {one.id: one for one in conversion.applications_of(self.owner)}
 
     @cached_property
-    def all_entries(self) -> list[Shown]:
-        """The latest entries, oldest first."""
-        return ledger.entries_of(self.learner_id, None, MOST)[::-1]
-
-    @cached_property
-    def told(self) -> tuple[list[Shown], list[Mapping[str, Any]]]:
-        """The entries the reader knows of, and the postings they do not."""
-        untold = {name: one.untold for name, one in self.applications.items()}
-        return as_told(self.all_entries, untold) if self.is_learner else (self.all_entries, [])
-
-    @property
     def entries(self) -> list[Shown]:
-        return self.told[0]
+        """The latest entries, oldest first."""
+        return accounts.entries_of(self.learner_id, None, MOST, self.is_learner)[::-1]
 
     @cached_property
     def holdings(self) -> dict[str, Shown]:
-        """By scheme, what its pockets hold, as the reader may know it."""
-        found = {one["scheme"]: dict(one) for one in self.account["holdings"]}
-        for posting in self.told[1]:
-            scheme = posting["source"].rpartition(":")[2]
-            for pocket, points in movements([posting]).items():
-                found[scheme][f"{pocket}_points"] -= points
-        return found
+        """By scheme, what its pockets hold."""
+        return {one["scheme"]: one for one in self.account["holdings"]}
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
@@ -105,7 +84,7 @@ class File:
     @cached_property
     def names(self) -> dict[str, str]:
         """What the schemes are called."""
-        codes = {one["scheme"] for one in [*self.account["holdings"], *self.all_entries] if one["scheme"]}
+        codes = {one["scheme"] for one in [*self.account["holdings"], *self.entries] if one["scheme"]}
         return papers.scheme_names(codes | {one.scheme for one in self.outcomes})
 
     @cached_property
@@ -163,8 +142,7 @@ def _of_scheme(file: File, scheme: str, earned: Sequence[Outcome]) -> Iterator[L
 
 def why_entry(file: File, number: int) -> list[Link]:
     """The score and rule an entry rests on, or the application; the entry; and the credentials that came of it."""
-    older = file.account["entries"] - MOST
-    entries = ledger.entries_of(file.learner_id, number + 1, 1) if number <= older else file.entries
+    entries = accounts.entries_of(file.learner_id, number + 1, 1, file.is_learner)
     entry = next((one for one in entries if one["number"] == number), None)
     if entry is None:
         raise NOT_FOUND(what="entry", id=f"{file.learner_id}:{number}")

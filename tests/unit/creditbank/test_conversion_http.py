@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from contracts.terms import Role
-from tests.support.sound import CONVERSION, POLICY
+from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
 from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
 from tests.unit.creditbank.test_http import ISSUER, answered, as_learner, as_staff, http, settings
@@ -26,7 +26,7 @@ def as_person(subject: str, role: Role = Role.REGISTRY) -> dict[str, str]:
 @pytest.fixture
 def bank(http: FlaskClient) -> FlaskClient:
     Assessment().tell(scheme())
-    answered(http.put("/conversion-policies/measures", json=POLICY, headers=as_staff()))
+    answered(http.put("/conversion-policies/measures", json=DEFAULT_POLICY, headers=as_staff()))
     return http
 
 
@@ -35,6 +35,24 @@ def test_a_policy_is_read_as_it_was_written(bank: FlaskClient) -> None:
     assert (kept["version"], kept["most_points_per_certificate"], kept["undo_minutes"]) == (1, 800, 0)
     assert kept["steps"] == [{"step": "department", "working_days": 3}, {"step": "registry", "working_days": 5}]
     assert answered(bank.get("/conversion-policies", headers=as_learner()))["items"] == [kept]
+
+
+def test_a_policy_is_changed_by_two_people(bank: FlaskClient) -> None:
+    place = "/conversion-policies/measures"
+    draft = answered(bank.put(place, json=POLICY | {"undo_minutes": 5}, headers=as_person("li")))
+    assert (draft["version"], draft["state"], draft["drafted_by"]) == (2, "draft", "li")
+    approval, publication = f"{place}/versions/2/approval", f"{place}/versions/2/publication"
+    answered(bank.put(approval, headers=as_person("li")))
+    for path, code in (
+        (approval, "conversion_policy_approved_by_you"),
+        (publication, "conversion_policy_not_in_state"),
+    ):
+        again = bank.put(path, headers=as_person("li"))
+        assert (again.status_code, again.json["code"]) == (409, code)
+    assert bank.put(approval, headers=as_person("mei", Role.LEARNER)).status_code == 403
+    answered(bank.put(approval, headers=as_person("wang", Role.OPERATOR)))
+    out = answered(bank.put(publication, headers=as_person("li")))
+    assert (out["state"], out["approved_by"]) == ("published", ["li", "wang"])
 
 
 def test_a_rule_is_published_by_two_people(bank: FlaskClient) -> None:
@@ -145,9 +163,29 @@ def test_a_refusal_says_why(college: FlaskClient) -> None:
     one = file(college)
     bare = [{"application": one["application"], "verdict": "refuse"}]
     department = ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou")
-    missing = college.post("/conversion-decisions", json=bare, headers=department)
-    assert (missing.status_code, missing.json["code"]) == (422, "refusal_without_reason")
+    other = {"application": file(college, "lan")["application"], "verdict": "approve"}
+    blank = bare[0] | {"reason": " "}
+    assert decide(college, department, bare[0], blank, other) == [
+        ("refused", "refusal_without_reason"),
+        ("refused", "refusal_without_reason"),
+        ("accepted", None),
+    ]
     assert decide(college, department, bare[0] | {"reason": "too little in common"}) == [("accepted", None)]
+
+
+def test_a_department_undoes_its_refusal_and_no_learner_hears_who_refused(college: FlaskClient) -> None:
+    one, own = file(college), ISSUER.bearer("creditbank", Role.DEPARTMENT, subject="zhou")
+    path = f"/conversion-applications/{one['application']}"
+    item = {"application": one["application"], "verdict": "refuse", "reason": "too little in common"}
+    assert decide(college, own, item) == [("accepted", None)]
+    staff = answered(college.get(path, headers=own))
+    assert (staff["decided_by"], staff["undo_until"]) == ("zhou", "2021-03-03T02:30:00+00:00")
+    listed = answered(college.get("/conversion-applications", headers=as_learner()))["items"]
+    for seen in (answered(college.get(path, headers=as_learner())), *listed):
+        assert {seen[name] for name in ("decided_by", "decided_at", "undo_until")} == {None}
+    [undone] = answered(college.post("/conversion-undos", json=[{"application": one["application"]}], headers=own))
+    assert undone["status"] == "accepted"
+    assert answered(college.get(path, headers=own))["state"] == "review"
 
 
 def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:

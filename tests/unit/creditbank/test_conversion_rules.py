@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from chassis.database import database
 from chassis.errors import Refusal
 from contracts.terms import CourseKind, Level
 from services.creditbank.conversion import commands, queries
+from services.creditbank.conversion import models as conversion
 from services.creditbank.conversion.domain import (
     ConversionRule,
     Policy,
@@ -33,10 +35,12 @@ from services.creditbank.conversion.domain import (
     years_after,
 )
 from services.creditbank.curricula.domain import Course, CourseModule, Curriculum
+from tests.unit.creditbank.converting import publish_policy
 from tests.unit.creditbank.stories import Assessment, scheme
 
 FROM, UNTIL, AT = date(2021, 1, 1), date(2023, 12, 31), datetime(2021, 1, 2, tzinfo=UTC)
 POLICY = Policy("measures", 1, "学分转换办法", "教〔2020〕7 号", date(2020, 12, 1), FROM, UNTIL, 800)
+IN_FORCE = replace(POLICY, state=RuleState.PUBLISHED)
 BASICS, TAX, MODULE = (
     Target("KJ2101", 200, "免修"),
     Target("KJ2105", 400, "免修"),
@@ -157,10 +161,11 @@ def test_a_policy_leads_from_step_to_step() -> None:
 
 
 def test_the_latest_version_of_a_policy_that_holds_counts() -> None:
-    later = replace(POLICY, version=2, valid_from=date(2022, 1, 1))
-    assert policy_for([POLICY, later], date(2021, 6, 1)) == POLICY
-    assert policy_for([POLICY, later], date(2022, 6, 1)) == later
-    assert policy_for([POLICY, later], date(2024, 6, 1)) is None
+    later = replace(IN_FORCE, version=2, valid_from=date(2022, 1, 1))
+    assert policy_for([IN_FORCE, later], date(2021, 6, 1)) == IN_FORCE
+    assert policy_for([IN_FORCE, later], date(2022, 6, 1)) == later
+    assert policy_for([IN_FORCE, later], date(2024, 6, 1)) is None
+    assert policy_for([IN_FORCE, replace(later, state=RuleState.APPROVED)], date(2022, 6, 1)) == IN_FORCE
 
 
 def test_a_draft_is_approved_by_two_people_before_it_is_published() -> None:
@@ -211,14 +216,61 @@ def test_a_leap_day_comes_again_as_the_day_before() -> None:
 def bank(mongo: str) -> None:
     """A bank that knows the scheme and the policy."""
     Assessment().tell(scheme())
-    commands.keep_policy(POLICY)
+    publish_policy(POLICY)
 
 
 def test_a_policy_is_kept_in_versions(bank: None) -> None:
-    assert commands.keep_policy(replace(POLICY, version=0)).version == 1
-    assert commands.keep_policy(replace(POLICY, undo_minutes=60)).version == 2
+    assert commands.draft_policy(replace(POLICY, version=0), "zhao").version == 1
+    assert publish_policy(replace(POLICY, undo_minutes=60)).version == 2
     assert [one["undo_minutes"] for one in queries.policy_of("measures")] == [60, 30]
     assert refused(lambda: queries.policy_of("nothing")) == "not_found"
+
+
+def test_one_person_changes_no_policy_in_force(bank: None) -> None:
+    def in_force() -> int:
+        found = policy_for(conversion.policies_of("measures"), date(2021, 6, 1))
+        assert found
+        return found.undo_minutes
+
+    draft = commands.draft_policy(replace(POLICY, undo_minutes=5), "li")
+    assert (draft.version, draft.state, draft.drafted_by, in_force()) == (2, RuleState.DRAFT, "li", 30)
+    commands.approve_policy("measures", 2, "li")
+    assert refused(lambda: commands.approve_policy("measures", 2, "li")) == "conversion_policy_approved_by_you"
+    assert refused(lambda: commands.publish_policy("measures", 2)) == "conversion_policy_not_in_state"
+    commands.approve_policy("measures", 2, "wang")
+    assert in_force() == 30
+    assert commands.publish_policy("measures", 2).published_at
+    assert in_force() == 5
+    assert refused(lambda: commands.approve_policy("measures", 2, "zhao")) == "conversion_policy_not_in_state"
+    assert refused(lambda: commands.approve_policy("measures", 9, "zhao")) == "not_found"
+
+
+def test_another_draft_needs_its_own_approvals(bank: None) -> None:
+    commands.draft_policy(replace(POLICY, undo_minutes=5), "li")
+    commands.approve_policy("measures", 2, "li")
+    again = commands.draft_policy(replace(POLICY, undo_minutes=6), "li")
+    assert (again.version, again.approved_by) == (2, ())
+
+
+def test_a_default_policy_is_at_once_the_first_time_and_a_draft_later(bank: None) -> None:
+    default = replace(POLICY, code="folklore", is_folklore_default=True)
+    states = [commands.draft_policy(replace(default, undo_minutes=one), "li").state for one in (30, 30, 5, 30)]
+    assert states == [RuleState.PUBLISHED, RuleState.PUBLISHED, RuleState.DRAFT, RuleState.PUBLISHED]
+    assert refused(lambda: commands.draft_policy(replace(POLICY, is_folklore_default=True), "li")) == (
+        "conversion_policy_decided"
+    )
+
+
+def test_a_rule_rests_on_a_published_policy(bank: None) -> None:
+    commands.draft_policy(replace(POLICY, code="draft-only"), "li")
+    resting = replace(RULE, policy="draft-only")
+    assert refused(lambda: commands.draft_rule(resting, "li")) == "conversion_policy_unknown"
+
+
+def test_what_was_kept_before_policies_were_drafted_is_in_force(bank: None) -> None:
+    life = dict.fromkeys(("state", "drafted_by", "approved_by", "published_at"), "")
+    database()["conversion_policies"].update_many({}, {"$unset": life})
+    assert policy_for(conversion.policies_of("measures"), date(2021, 6, 1)) is not None
 
 
 def test_a_rule_lives_from_draft_to_retirement(bank: None) -> None:

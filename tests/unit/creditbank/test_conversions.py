@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
 from services.creditbank.conversion.exporting import Answer
+from services.creditbank.conversion.queries import application_of
 from services.creditbank.jobs import settle_applications
 from tests.unit.creditbank.converting import (
     AFTER_WINDOW,
@@ -47,6 +49,7 @@ from tests.unit.creditbank.converting import (
     open_college,
     pockets,
     publish,
+    publish_policy,
     record,
     refused,
     told,
@@ -138,6 +141,38 @@ def test_what_was_told_is_not_undone(assessment: Assessment, day: Day) -> None:
     release_decisions()
     assert refused(lambda: undo(one)) == "undo_window_over"
     assert pockets() == (0, 0, 400)
+
+
+def test_a_department_undoes_what_was_decided_at_its_step_and_nothing_else(assessment: Assessment) -> None:
+    one = file()
+    foreign = replace(BY_DEPARTMENT, subject="qian", departments={"机电学院"})
+    decide(one, BY_DEPARTMENT, is_approval=False)
+    assert refused(lambda: undo(one, foreign)) == "application_of_other_department"
+    assert refused(lambda: undo(one, Actor("hu", {Role.TEO}))) == "application_step_of_others"
+    assert refused(lambda: undo(one, BY_DEPARTMENT, rule_version=1)) == "undo_version_of_registry"
+    undo(one, BY_DEPARTMENT)
+    assert (now(one).state, now(one).step, pockets()) == (State.REVIEW, Step.DEPARTMENT, (0, 400, 0))
+    grant(one)
+    assert refused(lambda: undo(one, BY_DEPARTMENT)) == "application_step_of_others"
+
+
+def test_staff_see_who_decided_last_and_until_when_it_can_be_undone(assessment: Assessment, day: Day) -> None:
+    def seen() -> tuple[Any, ...]:
+        shown = application_of(one.id)
+        return shown["decided_by"], shown["decided_at"], shown["undo_until"]
+
+    one = file()
+    assert seen() == (None, None, None)
+    decide(one, BY_DEPARTMENT)
+    assert seen() == ("zhou", IN_WINDOW, None), "a step, not the end: nothing to undo"
+    decide(one, BY_REGISTRY)
+    until = IN_WINDOW + timedelta(minutes=30)
+    assert seen() == ("li", IN_WINDOW, until)
+    day.set(until)
+    assert seen() == ("li", IN_WINDOW, None)
+    day.set(IN_WINDOW)
+    undo(one)
+    assert seen() == (None, None, None)
 
 
 def test_an_undo_names_the_version_that_judges_again(assessment: Assessment) -> None:
@@ -413,7 +448,7 @@ def test_an_application_that_no_calendar_reaches_is_dated_when_one_comes(assessm
 
 
 def test_steps_that_are_switched_on_follow_the_registry(assessment: Assessment) -> None:
-    commands.keep_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
     one = file()
     grant(one)
     assert now(one).step == Step.TEO
@@ -466,7 +501,7 @@ def test_what_was_converted_elsewhere_is_noted_for_accounts_that_are_there(asses
 
 
 def test_what_was_converted_elsewhere_counts_against_the_share(assessment: Assessment) -> None:
-    commands.keep_policy(replace(POLICY, shares=(Share("继续教育", 50, (DEPARTMENT,)),)))
+    publish_policy(replace(POLICY, shares=(Share("继续教育", 50, (DEPARTMENT,)),)))
     commands.keep_earlier("mei", 6_900, "prior courses")
     assert refused(lambda: file(TAX_WISH)) == "conversion_share_cap"
     commands.keep_earlier("mei", 6_600, "prior courses")
@@ -489,7 +524,7 @@ def test_a_rule_that_was_retired_takes_nothing_new_and_what_was_filed_goes_on(as
 def test_outside_the_window_nothing_is_filed(assessment: Assessment, day: Day) -> None:
     day.set(AFTER_WINDOW)
     assert refused(file) == "conversion_window_closed"
-    commands.keep_policy(replace(POLICY, windows=(Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 15)),)))
+    publish_policy(replace(POLICY, windows=(Window("2020-2021-2", date(2021, 3, 1), date(2021, 3, 15)),)))
     assert file().state == State.REVIEW
 
 
@@ -574,7 +609,7 @@ def test_a_department_that_repeats_its_approval_hears_that_it_stands(assessment:
 def test_after_an_undo_of_the_last_step_whoever_came_after_the_department_may_decide_again(
     assessment: Assessment,
 ) -> None:
-    commands.keep_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
     one = grant(file())
     teo, bank = Actor("teo", {Role.TEO}), Actor("bank", {Role.OPERATOR})
     decide(one, teo)
