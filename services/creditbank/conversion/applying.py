@@ -337,8 +337,8 @@ def _take_back(learner_id: str, scheme: str, own: Sequence[Application], lost: M
     spending = [(one.is_exported, one.id not in lost, one) for one in reversed(own) if one.spent]
     for _, stays, one in sorted(spending, key=lambda each: each[:2]):
         if stays and _pocket(learner_id, scheme, "available") >= 0:
-            continue
-        if one.is_exported:
+            _close_case(one)
+        elif one.is_exported:
             _open_case(one, lost.get(one.id, _fell(one)))
         else:
             _withdraw_exemption(one, lost.get(one.id, _fell(one)))
@@ -347,6 +347,12 @@ def _take_back(learner_id: str, scheme: str, own: Sequence[Application], lost: M
 def _open_case(one: Application, because: Because) -> None:
     if not one.is_case:
         kept(one.acted("case", MACHINE, clock.now(), is_case=True, because=because))
+
+
+def _close_case(one: Application) -> None:
+    """Its credit is there again, and nothing is owed: it goes out as any other does, if the registry wants it anew."""
+    if one.is_case:
+        kept(one.acted("case_over", MACHINE, clock.now(), is_case=False, because=None))
 
 
 def _withdraw_exemption(one: Application, because: Because) -> None:

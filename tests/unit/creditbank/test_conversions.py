@@ -57,6 +57,7 @@ from tests.unit.creditbank.stories import (
     annulled,
     audited,
     balances,
+    corrected,
     finalised,
     issued,
     merged,
@@ -618,4 +619,18 @@ def test_what_both_exported_before_they_were_one_is_a_case(assessment: Assessmen
     case = first if now(first).is_case else second
     exporting.acknowledge(1, [Answer(0, case.id, "twice")], "system")
     assert (now(case).state, pockets()) == (State.FALLEN, (200, 0, 200))
+    audited()
+
+
+def test_a_case_is_over_when_its_credit_is_there_again_and_goes_out_again(assessment: Assessment, day: Day) -> None:
+    one = grant(file())
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    exporting.export("li")
+    assessment.tell(annulled("mei"))
+    assert now(one).is_case
+    assessment.tell(corrected("mei", revision=4))
+    assert (now(one).is_case, now(one).because, pockets()) == (False, None, (0, 0, 400))
+    exporting.acknowledge(1, [Answer(0, one.id, "unknown course")], "system")
+    assert exporting.export("li") == 2
     audited()
