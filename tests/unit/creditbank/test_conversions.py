@@ -634,3 +634,14 @@ def test_a_case_is_over_when_its_credit_is_there_again_and_goes_out_again(assess
     exporting.acknowledge(1, [Answer(0, one.id, "unknown course")], "system")
     assert exporting.export("li") == 2
     audited()
+
+
+def test_what_was_withdrawn_and_is_taken_all_the_same_is_a_case(assessment: Assessment, day: Day) -> None:
+    one = grant(file())
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    exporting.export("li")
+    assessment.tell(annulled("mei"))
+    exporting.acknowledge(1, [Answer(0, one.id, "not ours")], "system")
+    exporting.acknowledge(1, [Answer(0, one.id, "")], "system")
+    assert (now(one).state, now(one).is_case, balances("mei")) == (State.FALLEN, True, (0, 0))
