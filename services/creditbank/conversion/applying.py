@@ -356,7 +356,8 @@ def _close_case(one: Application) -> None:
 
 
 def _withdraw_exemption(one: Application, because: Because) -> None:
-    fallen = one.acted("exemption_withdrawn", MACHINE, clock.now(), state=State.FALLEN, because=because)
+    one = replace(one, state=State.FALLEN, because=because, is_case=False)
+    fallen = one.acted("exemption_withdrawn", MACHINE, clock.now())
     ledger.unspend(one.learner_id, one.scheme, one.level, one.spent, fallen.cause)
     if not one.is_released:  # nobody was told that it was granted
         tell(replace(fallen, spent=0))
