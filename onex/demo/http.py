@@ -93,14 +93,16 @@ class Speaker:
         url = self.addresses.urls[service] + path
         return self.addresses.http.request(method, url, headers={**headers, **bearer}, **request)
 
+    def _secret(self) -> str:
+        return client_secret(self.addresses.clients_key, self.client_id)
+
     def _token(self, audience: str) -> str:
         known, until = self.addresses.tokens.get((self.client_id, audience), ("", 0.0))
         if known and time.monotonic() < until:
             return known
-        secret = client_secret(self.addresses.clients_key, self.client_id)
         form = {"grant_type": "client_credentials", "audience": audience}
         url = self.addresses.urls["portal"] + "/oauth/token"
-        answer = self.addresses.http.post(url, data=form, auth=(self.client_id, secret))
+        answer = self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
         if answer.status_code in COME_BACK:
             raise httpx.TransportError(f"the portal answered {answer.status_code}")
         if not answer.is_success:
