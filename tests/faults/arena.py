@@ -75,6 +75,7 @@ class Arena:
         self.patience_seconds = PATIENCE_SECONDS
         self.flow = threading.RLock()  # who has it has the flow stand still
         self.submit_again: Callable[[], None] = lambda: None  # what outside parties do when a service was set back
+        self.was_set_back: set[str] = set()  # services whose databases forgot something
         self.poisons: set[str] = set()  # the dead letters that were meant
         self.garbage: set[bytes] = set()  # what records that are no event hold, wherever they came to stand
         self.strange_letters: dict[str, str] = {}  # and those that were not, with the reason

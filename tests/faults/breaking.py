@@ -26,6 +26,7 @@ from tests.faults.proxy import Mode
 TARGET = "target"
 HISTORY = "history"  # what Kafka and the outboxes remember: only one of them loses its memory at a time
 LOOK_AGAIN_SECONDS = 3.0
+HELD_UP_SECONDS = 3.0
 SHARDS = 16
 FULL_BYTES = 0
 POISON = b'{"verdict": "passed"}'  # no field of a ResultFinalised else, and no news to anybody
@@ -168,7 +169,21 @@ def broken_body(arena: Arena, step: Step) -> Iterator[str]:
     yield letter
     readers = ("creditbank", "notify")
     arena.until(lambda: all(_is_letter(arena, one, letter) for one in readers), f"{letter} is no dead letter")
+    _nothing_is_spent(arena, letter.split("|")[1].removeprefix("learner:"))
     arena.attend_to_letters()
+
+
+def _nothing_is_spent(arena: Arena, learner_id: str) -> None:
+    """While news about a learner is held up the flow goes on for a while, and nothing is held or spent of theirs."""
+    before = arena.patiently(lambda: _spendings(arena, learner_id))
+    threading.Event().wait(HELD_UP_SECONDS)
+    if new := arena.patiently(lambda: _spendings(arena, learner_id)) - before:
+        raise AssertionError(f"spent while news about {learner_id} was held up: {sorted(new)}")
+
+
+def _spendings(arena: Arena, learner_id: str) -> set[str]:
+    where = {"_id": {"$gt": f"{learner_id}:", "$lt": f"{learner_id};"}, "what": {"$in": ["hold", "spend"]}}
+    return {row["_id"] for row in arena.client["onex_creditbank"]["entries"].find(where, {"_id": 1})}
 
 
 def _poison(arena: Arena, step: Step) -> str:
@@ -268,6 +283,7 @@ def set_back(arena: Arena, step: Step) -> Iterator[str]:
     yield f"by {step.seconds:.0f} s, {sum(map(len, snapshot.values()))} documents"
     with arena.flow if service == "assessment" else nullcontext():  # what it forgot could be refused until it is told
         with arena.holding("mongo", *arena.processes_of(service)):
+            arena.was_set_back.add(service)
             put_back(arena, service, snapshot)
         arena.until(lambda: _is_known(arena, service), f"{service} does not notice that it was set back")
         said = arena.onex("recover", service).splitlines()

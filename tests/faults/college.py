@@ -69,6 +69,7 @@ class College:
         self.samples = Samples()
         self.schemes = {one["code"]: one for one in self.samples.annex("schemes") if one["code"] in SCHEMES}
         self.plans = list(self._plans())
+        self.programme = self.samples.annex("programmes")[0]
 
     def speaker(self, client_id: str) -> Speaker:
         return Speaker(self.addresses, client_id)
@@ -109,14 +110,13 @@ class College:
             operator.put("assessment", plan.path, body)
 
     def _enrol(self) -> None:
-        programme = self.samples.annex("programmes")[0]
         rows = [
             {
                 **person(number),
                 "学号": f"2019{number:06d}",
                 "系部": "财会学院",
                 "入学年份": "2019",
-                "专业名称": programme["name"],
+                "专业名称": self.programme["name"],
                 "状态": "在读",
                 "电子邮箱": f"s{number}@students.example.edu.cn" if number % 2 else "",
                 "证书名称": self.schemes[scheme]["name"],

@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from onex.demo.http import Addresses
 from onex.stack import secrets
 from onex.stack.home import Home
 from tests.faults.college import College, Plan, Seat, number_in, person, sheet_of
+from tests.faults.conversions import Conversions
 from tests.faults.facts import Fact, is_as_told, is_open, now
 from tests.faults.voices import Answer, Voice
 
@@ -70,10 +71,12 @@ class Flow:
         self.counts: Counter[str] = Counter()
         self.number = 0
         self.voices: dict[str, Voice] = {}
+        self.conversions = Conversions(self.college, self.chance, self._voice, self._write)
 
     def prepare(self) -> None:
         """Have learners, plans and candidates on a fresh stack with DEMO=1."""
         self.seats = self.college.open()
+        self.conversions.open(seat.learner_id for seat in self.seats)
 
     def step(self) -> None:
         """One submission, or one that was not acknowledged once more; whatever is away, it returns within seconds."""
@@ -88,6 +91,12 @@ class Flow:
             (self._close, 8),
             (self._report_certificates, 3),
             (self._repeat, 9),
+            (self._file, 14),
+            (self._decide, 14),
+            (self._undo, 3),
+            (self._withdraw, 1),
+            (self._export, 2),
+            (self._acknowledge, 2),
         )
         (maker,) = self.chance.choices([one for one, _ in makers], [weight for _, weight in makers])
         if submission := maker():
@@ -116,7 +125,11 @@ class Flow:
         open_plans = [plan for plan in self.college.plans if not self._ask_to_close(plan)]
         if open_plans:
             return [f"{plan.code} can't be closed" for plan in open_plans]
-        return [*unsent, *self._unlike(sends_again)]
+        return [*unsent, *(self._unlike(sends_again) or self._unanswered(sends_again))]
+
+    def _unanswered(self, sends_again: bool) -> list[str]:
+        """Applications without an answer, once everything else is as it must be at the end of a run."""
+        return [] if sends_again else self.conversions.finish_once()
 
     def _unlike(self, sends_again: bool) -> list[str]:
         """Results and certificates that differ from what was acknowledged."""
@@ -269,6 +282,36 @@ class Flow:
         ask = self.chance.choice(self.repeatable)
         return Submission("repeat", frozenset(), lambda: ask() is not None)
 
+    def _file(self) -> Submission | None:
+        """A learner asks for an exemption."""
+        deed = self.conversions.file()
+        return Submission("file", frozenset(), deed) if deed else None
+
+    def _decide(self) -> Submission | None:
+        """Somebody decides about some applications, at whatever step they are."""
+        chosen = self.conversions.some(frozenset(self._busy()))
+        return Submission("decide", frozenset(chosen), self.conversions.decide(chosen)) if chosen else None
+
+    def _undo(self) -> Submission | None:
+        """A late decision is taken back, if nobody was told of it."""
+        found = self.conversions.undo(frozenset(self._busy()))
+        return Submission("undo", frozenset({found[0]}), found[1]) if found else None
+
+    def _withdraw(self) -> Submission | None:
+        """A learner takes an application back."""
+        for one in self.conversions.some(frozenset(self._busy()), most=1):
+            return Submission("withdraw", frozenset({one}), partial(self.conversions.ask_to_withdraw, one))
+        return None
+
+    def _export(self) -> Submission:
+        """Exemptions go to the registry's system."""
+        return Submission("export", frozenset(), self.conversions.ask_to_export)
+
+    def _acknowledge(self) -> Submission | None:
+        """The registry's system answers."""
+        deed = self.conversions.acknowledge()
+        return Submission("acknowledge", frozenset(), deed) if deed else None
+
     def _report_certificates(self) -> Submission | None:
         """Numbers of some passes, as a sheet; rows of passes that are not final yet are refused, and not told."""
         passes = [one for one in self._free_facts() if one.is_pass]
@@ -367,6 +410,11 @@ class Flow:
     def _keep(self, fact: Fact) -> None:
         self.facts[fact.result_id] = fact
         self._write(fact.line())
+
+    def note_set_back(self, services: Iterable[str]) -> None:
+        """Write into the journal whose databases forgot something."""
+        for service in sorted(services):
+            self._write({"fact": "set back", "service": service})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         with self.journal.open("a", encoding="utf-8") as out:

@@ -96,6 +96,7 @@ class Flowing:
         self.failure = ""
         self.thread = threading.Thread(target=self._run, name="flow")
         of.submit_again = lambda: flow.finish(FINISH_SECONDS, sends_again=True)
+        flow.conversions.was_set_back = of.was_set_back
 
     def _run(self) -> None:
         try:
@@ -239,6 +240,11 @@ def figures(of: Arena, journal: Path) -> dict[str, int]:
         "of them final": ("assessment", "results", {"state": "final"}),
         "entries in the ledger": ("creditbank", "entries", {}),
         "of them credited": ("creditbank", "entries", {"postings.0": {"$exists": True}}),
+        "applications for exemption": ("creditbank", "conversion_applications", {}),
+        "of them granted": ("creditbank", "conversion_applications", {"state": "granted"}),
+        "of them fallen": ("creditbank", "conversion_applications", {"state": "fallen"}),
+        "decisions undone": ("creditbank", "conversion_applications", {"acts.what": "undone"}),
+        "exemptions exported": ("creditbank", "conversion_applications", {"export_state": "taken"}),
         "told in mailboxes": ("notify", "notices", {"channel": "mailbox"}),
     }
     found = {
@@ -324,6 +330,7 @@ def run(
 def judge(of: Arena, breaker: Breaker, going: Flowing, journal: Path, log: Log) -> Outcome:
     """Have everything settle, and hold it against the journal."""
     going.stop()
+    going.flow.note_set_back(of.was_set_back)
     findings = breaker.findings
     findings += [going.failure] if going.failure else []
     settle(of, going.flow, log, findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,19 @@ import pytest
 from pymongo import MongoClient
 
 from chassis import strands, waiters
+from contracts.terms import CourseKind, Level, Role
 from services.assessment.results import commands as results
+from services.creditbank.conversion.applications import Actor
+from services.creditbank.conversion.applying import Wish, apply
+from services.creditbank.conversion.commands import draft_rule, keep_policy
+from services.creditbank.conversion.deciding import Decision, decide_one, release_decisions
+from services.creditbank.conversion.domain import ConversionRule, Policy, Target, Window
+from services.creditbank.conversion.exporting import Answer as Taken
+from services.creditbank.conversion.exporting import acknowledge, export
 from services.creditbank.ledger import domain as ledger
 from services.creditbank.recognition.commands import OUTCOME, settle_again
+from services.enrolment.programmes.commands import publish_curriculum
+from services.enrolment.programmes.domain import Course
 from services.notify.notices import domain as notices
 from tests.faults.checker import SERVICES, check, is_quiet, topics_wrong
 from tests.flow.test_the_road import ELEMENTARY, INTERMEDIATE, close, enrol_and_train, open_the_college, sit
@@ -23,6 +34,27 @@ from tests.support.campus import Campus
 Row = dict[str, Any]
 Database = dict[str, Any]
 RESULTS = {1: (ELEMENTARY, 200), 2: (INTERMEDIATE, 400)}
+
+
+COURSES = tuple(Course(code, code, 200, CourseKind.CORE, 3) for code in ("KJ2101", "KJ2105"))
+FIRST, LAST = date(2019, 9, 1), date(2098, 12, 31)
+MEASURES = Policy(
+    "measures", 0, "学分转换办法", "", FIRST, FIRST, LAST, 800, windows=(Window("T", FIRST, LAST),), undo_minutes=0
+)
+RULE = ConversionRule(
+    "finance",
+    0,
+    "measures",
+    "630302",
+    2019,
+    "smart-finance",
+    (Level(1), Level(2)),
+    tuple(Target(one.code, 200, "免修") for one in COURSES),
+    FIRST,
+    LAST,
+    is_folklore_default=True,
+)
+DEPARTMENT, REGISTRY = Actor("zhou", {Role.DEPARTMENT}), Actor("li", {Role.REGISTRY})
 
 
 class Told:
@@ -36,6 +68,7 @@ class Told:
         self.client: MongoClient[Row] = MongoClient(mongo_url, tz_aware=True)
         self.learner_id = ""
         self.touched: set[str] = set()
+        self.converted: list[Row] = []
 
     def at(self, service: str) -> Any:
         """A service's database, raw; what a test has touched is put back after it."""
@@ -53,6 +86,36 @@ class Told:
         close(self.campus, ELEMENTARY)
         sit(self.campus, INTERMEDIATE, 60, 61)
         self.send_mails()
+
+    def convert(self) -> None:
+        """One exemption is granted, told, exported and taken; another is refused and told."""
+        self.campus.do("enrolment", lambda: publish_curriculum("630302", 2019, COURSES))
+        self.campus.pump()
+        self.at("creditbank")["schemes"].update_many({}, {"$set": {"needs_certificate_number": False}})
+        for verb in (lambda: keep_policy(MEASURES), lambda: draft_rule(RULE, "li")):
+            self.campus.do("creditbank", verb)
+        granted, refused = (self._filed(one.code) for one in COURSES)
+        self._decided(granted, DEPARTMENT, is_approval=True)
+        self._decided(granted, REGISTRY, is_approval=True)
+        self._decided(refused, DEPARTMENT, is_approval=False)
+        with self.campus.at("creditbank"):
+            release_decisions()
+        self.campus.do("creditbank", lambda: export("li"))
+        self.campus.do("creditbank", lambda: acknowledge(1, [Taken(0, granted, "")], "system"))
+        self.campus.pump()
+        self.send_mails()
+        self.converted.append({"fact": "rule", "rule": "finance", "scheme": "smart-finance", "levels": [1, 2]})
+
+    def _filed(self, course: str) -> str:
+        filed = self.campus.do("creditbank", lambda: apply(self.learner_id, Wish("finance", course), "mei")).id
+        self.converted.append({"fact": "application", "application": filed, "learner_id": self.learner_id})
+        return str(filed)
+
+    def _decided(self, application: str, by: Actor, *, is_approval: bool) -> None:
+        decision = Decision(0, application, is_approval, "too little in common")
+        self.campus.do("creditbank", lambda: decide_one(decision, by))
+        verdict = "approve" if is_approval else "refuse"
+        self.converted.append({"fact": "decision", "application": application, "by": by.subject, "verdict": verdict})
 
     def send_mails(self) -> None:
         """E-mails have left, as far as the checker is concerned; nobody sends any here."""
@@ -74,6 +137,8 @@ class Told:
                     "credit_points": points,
                 }
                 out.write(json.dumps(line | other) + "\n")
+            for line in self.converted:
+                out.write(json.dumps(line) + "\n")
 
     def findings(self) -> list[str]:
         return check(self.url, self.journal, self.campus.prefix)
@@ -107,6 +172,7 @@ def sound(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     told = Told(mongo_url, tmp_path_factory.mktemp("faults") / "journal.jsonl")
     told.begin()
     told.sit_and_close()
+    told.convert()
     yield told, told.kept()
     told.drop()
 
@@ -268,17 +334,79 @@ def a_posting_out_of_nowhere(told: Told) -> None:
     told.at("creditbank")["entries"].update_one({"postings.0": {"$exists": True}}, change)
 
 
+def applications(told: Told) -> Any:
+    return told.at("creditbank")["conversion_applications"]
+
+
 def a_hold_for_nothing(told: Told) -> None:
-    one = {"_id": "x", "learner_id": told.learner_id, "scheme": "smart-finance", "held": 200, "spent": 0}
-    target = {"course": "KJ2101", "module": ""}
-    told.at("creditbank")["conversion_applications"].insert_one(one | {"state": "review", "target": target})
+    again = dict(applications(told).find_one({"state": "refused"})) | {"_id": "x", "held": 200}
+    applications(told).insert_one(again | {"state": "review"})
+
+
+def an_unanswered_application(told: Told) -> None:
+    applications(told).update_one({"state": "refused"}, {"$set": {"state": "review"}})
+
+
+def a_lost_application(told: Told) -> None:
+    applications(told).delete_one({"state": "refused"})
+
+
+def a_lost_approval(told: Told) -> None:
+    applications(told).update_one({"state": "granted"}, {"$pull": {"acts": {"what": "approved"}}})
+
+
+def of_conversion(told: Told, kind: str) -> Row:
+    return dict(told.at("creditbank")["outbox"].find_one({"type": kind}))
+
+
+def a_decision_nobody_told(told: Told) -> None:
+    told.at("creditbank")["outbox"].delete_one({"_id": of_conversion(told, "ConversionDecided")["_id"]})
+
+
+def an_exemption_granted_twice(told: Told) -> None:
+    again = of_conversion(told, "ExemptionGranted") | {"_id": "another", "seq": 99}
+    told.at("creditbank")["outbox"].insert_one(again)
+
+
+def an_exemption_taken_back_in_silence(told: Told) -> None:
+    act = {"number": 9, "what": "exemption_withdrawn", "by": "bank", "note": ""}
+    change = {"$set": {"state": "fallen", "spent": 0}, "$push": {"acts": act}}
+    applications(told).update_one({"state": "granted"}, change)
+
+
+def a_hold_that_no_entry_covers(told: Told) -> None:
+    told.at("creditbank")["entries"].update_one({"what": "hold"}, {"$set": {"cause": "conversion:x:1"}})
+
+
+def a_hold_that_is_not_given_back(told: Told) -> None:
+    applications(told).update_one({"state": "refused"}, {"$set": {"held": 200}})
+
+
+def an_exemption_without_a_pass(told: Told) -> None:
+    told.write_journal(credit_points=0, verdict="failed")
+
+
+def a_debt_without_a_case(told: Told) -> None:
+    change = {"$inc": {"available_points": -400, "holdings.0.available": -400}}
+    told.at("creditbank")["accounts"].update_one({"_id": told.learner_id}, change)
+
+
+def a_case_nobody_has(told: Told) -> None:
+    applications(told).update_one({"state": "granted"}, {"$set": {"is_case": True, "export_state": "rejected"}})
 
 
 def one_course_twice(told: Told) -> None:
-    for name in ("x", "y"):
-        one = {"_id": name, "learner_id": told.learner_id, "scheme": "smart-finance", "held": 0, "spent": 0}
-        target = {"course": "KJ2101", "module": ""}
-        told.at("creditbank")["conversion_applications"].insert_one(one | {"state": "granted", "target": target})
+    again = dict(applications(told).find_one({"state": "granted"})) | {"_id": "another"}
+    applications(told).insert_one(again)
+
+
+def an_exemption_left_behind(told: Told) -> None:
+    applications(told).update_one({"state": "granted"}, {"$set": {"export_state": ""}})
+
+
+def an_exemption_out_twice(told: Told) -> None:
+    row = dict(told.at("creditbank")["exemption_exports"].find_one())
+    told.at("creditbank")["exemption_exports"].insert_one(row | {"_id": 2})
 
 
 SEEDED: dict[Callable[[Told], None], str] = {
@@ -309,7 +437,20 @@ SEEDED: dict[Callable[[Told], None], str] = {
     a_waiting_outcome: "waits for rule:x:1",
     a_posting_out_of_nowhere: "moves nothing from somewhere",
     a_hold_for_nothing: "0 points, applications say 200",
-    one_course_twice: "is excused from KJ2101  2 times",
+    an_unanswered_application: "nobody has answered it",
+    a_lost_application: "was acknowledged, the credit bank does not have it",
+    a_lost_approval: "zhou said approve about",
+    a_decision_nobody_told: "was told {'ExemptionGranted': 1}",
+    an_exemption_granted_twice: "'ExemptionGranted': 2}",
+    an_exemption_taken_back_in_silence: "'ExemptionWithdrawn': 1}",
+    a_hold_that_no_entry_covers: "which nobody knows",
+    a_hold_that_is_not_given_back: "refused, says 200 held",
+    an_exemption_without_a_pass: "has spent 200 points of smart-finance without a final pass",
+    a_debt_without_a_case: "cases explain 0",
+    a_case_nobody_has: "is a case, and the registry's system does not have it",
+    one_course_twice: "is excused from KJ2101 2 times",
+    an_exemption_left_behind: "is granted and told, the registry's system does not have it",
+    an_exemption_out_twice: "went out 2 times",
 }
 
 

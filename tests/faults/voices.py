@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from onex.demo.http import Speaker
+from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
 
 HTTP_REFUSALS = range(400, 500)
@@ -44,3 +44,14 @@ class Voice(Speaker):
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in NOT_ANSWERS:
             return None
         return Answer(answer.status_code, answer.json() if answer.content else None)
+
+
+class OwnVoice(Voice):
+    """A client that an operator registered, with a secret of its own."""
+
+    def __init__(self, addresses: Addresses, client_id: str, secret: str) -> None:
+        super().__init__(addresses, client_id)
+        self.secret = secret
+
+    def _secret(self) -> str:
+        return self.secret

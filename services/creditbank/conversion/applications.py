@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -92,6 +92,11 @@ FELL = Ground(
     "application_fell",
     en="The credit this application stood on was taken back: {what}.",
     zh="该申请所依据的积分已被收回（{what}）。",
+)
+DOUBLED = Ground(
+    "application_doubled",
+    en="Two accounts turned out to be yours, and another application of yours excuses you from {target} already.",
+    zh="经核实两个账户同属您一人，您的另一份申请已涉及 {target}，本申请不再有效。",
 )
 UNDOERS = frozenset({Role.REGISTRY, Role.OPERATOR})  # of decisions at any step
 ROLES = {
@@ -328,6 +333,22 @@ def check_undo(one: Application, actor: Actor, now: datetime, names_version: boo
         raise STEP_OF_OTHERS(step=str(one.step or ""))
     if names_version:
         raise UNDO_OF_REGISTRY()
+
+
+def doubled(own: Iterable[Application]) -> set[str]:
+    """Those of a learner's applications, oldest first, that excuse from what another excuses from already.
+
+    Only a merge brings them together. What the registry's system has goes before, then what is granted, then age.
+    """
+    staying: list[Application] = []
+    found: set[str] = set()
+    standing = [one for one in own if one.stands and one.state != State.WAITING]  # who waits is judged as it goes on
+    for one in sorted(standing, key=lambda one: (not one.is_exported, one.state != State.GRANTED)):
+        if any(one.target.meets(other.target) for other in staying):
+            found.add(one.id)
+        else:
+            staying.append(one)
+    return found
 
 
 def because_of(refusal: Refusal) -> Because:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from contracts.creditbank import ConversionDecided, ConversionOffered, Exemption
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
     DECIDED,
+    DOUBLED,
     FELL,
     OFFER_OVER,
     STANDING,
@@ -25,6 +26,7 @@ from services.creditbank.conversion.applications import (
     Offer,
     State,
     because_of,
+    doubled,
 )
 from services.creditbank.conversion.college import case_of, is_revoked, last_of, outcomes_from, passes_in
 from services.creditbank.conversion.domain import ConversionRule, Policy, Step, Target, policy_for
@@ -284,12 +286,20 @@ def _held_or_waiting(one: Application, standing: Standing, reasons: Collection[s
 def _review(learner_id: str, scheme: str) -> None:
     """Look at every standing application of a learner on one holding, after it changed."""
     outcomes = outcomes_from(learner_id, scheme)
-    own = [one for one in models.applications_of([learner_id]) if one.scheme == scheme and _may_be_lost(one)]
-    _let_fall(learner_id, scheme, own, outcomes)
-    _take_back(learner_id, scheme, own, outcomes)
+    known = models.applications_of([learner_id])
+    own = [one for one in known if one.scheme == scheme and _may_be_lost(one)]
+    lost = _lost(own, outcomes, doubled(known))
+    _let_fall(learner_id, scheme, own, lost)
+    _take_back(learner_id, scheme, own, lost)
     for one in own:
         if one.state == State.WAITING:
             _go_on(one)
+
+
+def _lost(own: Iterable[Application], outcomes: Sequence[Outcome], twice: Collection[str]) -> dict[str, Because]:
+    """By application, why it can't stay: its ground is gone, or another of its learner excuses from the same."""
+    ungrounded = {one.id: _fell(one) for one in own if not _is_grounded(one, outcomes)}
+    return {one.id: because_of(DOUBLED(target=one.target.code)) for one in own if one.id in twice} | ungrounded
 
 
 def _may_be_lost(one: Application) -> bool:
@@ -307,42 +317,55 @@ def _go_on(one: Application) -> None:
         refuse(one, because_of(refusal), MACHINE)
 
 
-def _let_fall(learner_id: str, scheme: str, own: Sequence[Application], outcomes: Sequence[Outcome]) -> None:
-    """Held points were taken back, or their ground is gone: the newest applications fall until the rest is covered."""
+def _let_fall(learner_id: str, scheme: str, own: Sequence[Application], lost: Mapping[str, Because]) -> None:
+    """Held points were taken back, or can't stay: the newest applications fall until the rest is covered."""
     held = [one for one in own if one.held]
-    falling = [one for one in held if not _is_grounded(one, outcomes)]
+    falling = [one for one in held if one.id in lost]
     staying = [one for one in held if one not in falling]
     have = _pocket(learner_id, scheme, "held")
     while staying and sum(one.held for one in staying) > have:
         falling.append(staying.pop())
     for one in falling:
-        _fall(one, _pocket(learner_id, scheme, "held") - sum(other.held for other in staying))
+        surplus = _pocket(learner_id, scheme, "held") - sum(other.held for other in staying)
+        _fall(one, surplus, lost.get(one.id, _fell(one)))
 
 
-def _fall(one: Application, surplus: int) -> None:
+def _fall(one: Application, surplus: int, because: Because) -> None:
     """An application falls; what is left of its points is available again."""
-    fallen = one.acted("fell", MACHINE, clock.now(), state=State.FALLEN, due_on=None, because=_fell(one))
+    fallen = one.acted("fell", MACHINE, clock.now(), state=State.FALLEN, due_on=None, because=because)
     kept_points = min(one.held, max(surplus, 0))
     tell(replace(released_hold(replace(fallen, held=kept_points)), held=0))
 
 
-def _take_back(learner_id: str, scheme: str, own: Sequence[Application], outcomes: Sequence[Outcome]) -> None:
-    """Spent points have lost their ground, or the account owes: exemptions are withdrawn, the newest first.
+def _take_back(learner_id: str, scheme: str, own: Sequence[Application], lost: Mapping[str, Because]) -> None:
+    """Spent points can't stay, or the account owes: exemptions are withdrawn, the newest first.
 
     What the registry's system has already is a case for the registry, and the debt stays.
     """
-    spending = [(one.is_exported, _is_grounded(one, outcomes), one) for one in reversed(own) if one.spent]
-    for _, is_grounded, one in sorted(spending, key=lambda each: each[:2]):
-        if is_grounded and _pocket(learner_id, scheme, "available") >= 0:
-            continue
-        if one.is_exported:
-            kept(one if one.is_case else one.acted("case", MACHINE, clock.now(), is_case=True, because=_fell(one)))
+    spending = [(one.is_exported, one.id not in lost, one) for one in reversed(own) if one.spent]
+    for _, stays, one in sorted(spending, key=lambda each: each[:2]):
+        if stays and _pocket(learner_id, scheme, "available") >= 0:
+            _close_case(one)
+        elif one.is_exported:
+            _open_case(one, lost.get(one.id, _fell(one)))
         else:
-            _withdraw_exemption(one)
+            _withdraw_exemption(one, lost.get(one.id, _fell(one)))
 
 
-def _withdraw_exemption(one: Application) -> None:
-    fallen = one.acted("exemption_withdrawn", MACHINE, clock.now(), state=State.FALLEN, because=_fell(one))
+def _open_case(one: Application, because: Because) -> None:
+    if not one.is_case:
+        kept(one.acted("case", MACHINE, clock.now(), is_case=True, because=because))
+
+
+def _close_case(one: Application) -> None:
+    """Its credit is there again, and nothing is owed: it goes out as any other does, if the registry wants it anew."""
+    if one.is_case:
+        kept(one.acted("case_over", MACHINE, clock.now(), is_case=False, because=None))
+
+
+def _withdraw_exemption(one: Application, because: Because) -> None:
+    one = replace(one, state=State.FALLEN, because=because, is_case=False)
+    fallen = one.acted("exemption_withdrawn", MACHINE, clock.now())
     ledger.unspend(one.learner_id, one.scheme, one.level, one.spent, fallen.cause)
     if not one.is_released:  # nobody was told that it was granted
         tell(replace(fallen, spent=0))

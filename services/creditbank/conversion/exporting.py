@@ -14,7 +14,7 @@ from chassis.errors import NOT_FOUND, Sifted, sift
 from chassis.strands import name_keys
 from contracts.terms import credits_of
 from services.creditbank.conversion import models
-from services.creditbank.conversion.applications import Application, Export
+from services.creditbank.conversion.applications import Application, Export, State
 from services.creditbank.conversion.applying import review_touched
 
 MOST_ROWS = 500
@@ -106,7 +106,9 @@ def _acknowledged(
     state = Export.REJECTED if answer.reason else Export.TAKEN
     if one.export_state == state:
         return False
-    note = {"export_state": state, "export_note": answer.reason}
+    note: dict[str, Any] = {"export_state": state, "export_note": answer.reason}
+    if one.state == State.FALLEN and state == Export.TAKEN:  # rejected at first, so that it was withdrawn meanwhile
+        note["is_case"] = True
     changed[one.id] = one.acted(str(state), by, clock.now(), answer.reason, **note)
     return True
 

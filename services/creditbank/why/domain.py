@@ -87,6 +87,7 @@ ACTS = {
     "offer_taken": ("接受建议", "took the offer"),
     "fell": ("所依据的积分被收回", "ended it: its credit was taken back"),
     "case": ("列为待处理个案", "made it a case for the registry"),
+    "case_over": ("积分已恢复，个案了结", "closed the case, since the credit is there again"),
     "exemption_withdrawn": ("收回免修", "withdrew the exemption"),
     "reminded": ("发出期限提醒", "reminded of its deadline"),
     "escalated": ("逾期上报", "passed it on after its deadline"),

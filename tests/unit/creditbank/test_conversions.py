@@ -60,6 +60,7 @@ from tests.unit.creditbank.stories import (
     annulled,
     audited,
     balances,
+    corrected,
     finalised,
     issued,
     merged,
@@ -629,3 +630,53 @@ def test_what_both_had_converted_before_counts_for_the_one_they_are(assessment: 
         assessment.tell(merged("mei", "lan"))
     assert conversion_models.earlier_points("mei") == 7_000
     assert conversion_models.earlier_points("lan") == 0
+
+
+def test_two_learners_made_one_are_excused_once(assessment: Assessment, day: Day) -> None:
+    enrol(assessment, "lan")
+    older, newer = file(MODULE_WISH), grant(file(MODULE_WISH, learner_id="lan"))
+    assessment.tell(merged("mei", "lan"))
+    because = now(older).because
+    assert because
+    assert (now(older).state, because.code, now(newer).state) == (State.FALLEN, "application_doubled", State.GRANTED)
+    assert (pockets(), told(*OUTCOMES)) == ((200, 0, 200), ["ConversionDecided"])
+    audited()
+
+
+def test_what_both_exported_before_they_were_one_is_a_case(assessment: Assessment, day: Day) -> None:
+    enrol(assessment, "lan")
+    first, second = grant(file(MODULE_WISH)), grant(file(MODULE_WISH, learner_id="lan"))
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    assert exporting.export("li") == 1
+    assessment.tell(merged("mei", "lan"))
+    assert sorted([now(first).is_case, now(second).is_case]) == [False, True]
+    case = first if now(first).is_case else second
+    exporting.acknowledge(1, [Answer(0, case.id, "twice")], "system")
+    assert (now(case).state, pockets()) == (State.FALLEN, (200, 0, 200))
+    audited()
+
+
+def test_a_case_is_over_when_its_credit_is_there_again_and_goes_out_again(assessment: Assessment, day: Day) -> None:
+    one = grant(file())
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    exporting.export("li")
+    assessment.tell(annulled("mei"))
+    assert now(one).is_case
+    assessment.tell(corrected("mei", revision=4))
+    assert (now(one).is_case, now(one).because, pockets()) == (False, None, (0, 0, 400))
+    exporting.acknowledge(1, [Answer(0, one.id, "unknown course")], "system")
+    assert exporting.export("li") == 2
+    audited()
+
+
+def test_what_was_withdrawn_and_is_taken_all_the_same_is_a_case(assessment: Assessment, day: Day) -> None:
+    one = grant(file())
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    exporting.export("li")
+    assessment.tell(annulled("mei"))
+    exporting.acknowledge(1, [Answer(0, one.id, "not ours")], "system")
+    exporting.acknowledge(1, [Answer(0, one.id, "")], "system")
+    assert (now(one).state, now(one).is_case, balances("mei")) == (State.FALLEN, True, (0, 0))
