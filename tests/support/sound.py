@@ -463,6 +463,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/accounts/{learner_id}/statement.pdf"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/elmo.xml"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/why"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/plan"): _learner,
     ("creditbank", "GET", "/credential-keys"): _plain,
     ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
     ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),
