@@ -6,11 +6,12 @@ from typing import Any
 
 from chassis.web.access import allow, owned
 from chassis.web.blueprint import Blueprint
+from chassis.web.paging import CURSOR_INVALID, Key, cursor_of, paged
 from chassis.web.problems import language
 from contracts.terms import Level, Role
 from services.creditbank.planning import queries
-from services.creditbank.planning.queries import Spending
-from services.creditbank.planning.schemas import PlanArgs, PlanSchema
+from services.creditbank.planning.queries import Cohort, Spending
+from services.creditbank.planning.schemas import PlanArgs, PlanSchema, RescueArgs, RescueSchema
 
 READERS = (Role.LEARNER, Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 
@@ -33,6 +34,27 @@ def get_plan(asked: dict[str, Any], learner_id: str) -> dict[str, Any]:
     more = (asked["with_scheme"], Level(asked["with_level"])) if asked["with_scheme"] else None
     said: dict[str, Any] = _spoken(queries.plan_of(learner_id, spending, more))
     return said
+
+
+@blp.route("/graduation-rescues")
+@allow(Role.REGISTRY, Role.DEPARTMENT, Role.OPERATOR)
+@paged(RescueSchema, RescueArgs)
+def list_rescues(args: dict[str, Any]) -> dict[str, Any]:
+    """Who would miss graduation, seen from a term two terms ahead, and which unspent credits would save them."""
+    departments = owned("department")
+    limits = None if departments is None else frozenset(departments)
+    cohort = Cohort(args["programme"], args["entry_year"], args["term"], limits)
+    found, last = queries.rescues_after(cohort, _after(args["cursor"]), args["limit"])
+    return {"items": _spoken(found), "next": cursor_of([last]) if last else None}
+
+
+def _after(cursor: Key | None) -> str:
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()
 
 
 def _spoken(said: Any) -> Any:

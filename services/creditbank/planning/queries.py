@@ -7,14 +7,24 @@ from typing import Any
 
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
-from services.creditbank.conversion.judging import Case, judge, target_in
+from services.creditbank.conversion.college import curriculum_of
+from services.creditbank.conversion.judging import CURRICULUM_UNKNOWN, Case, judge, target_in
 from services.creditbank.curricula import queries as curricula
+from services.creditbank.curricula.domain import Curriculum, StudentRecord
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers.queries import scheme_names
 from services.creditbank.planning.hypotheses import foreclosed, price_of
 from services.creditbank.planning.planner import Choice, Facts, case_for, plan
-from services.creditbank.planning.reading import read_files
-from services.creditbank.planning.words import case_said, choice_said, foreclosure_said, left_out_said, price_said
+from services.creditbank.planning.reading import Files, read_files
+from services.creditbank.planning.rescuing import Rescue, behind_with, rescued, term_number
+from services.creditbank.planning.words import (
+    case_said,
+    choice_said,
+    foreclosure_said,
+    left_out_said,
+    price_said,
+    rescue_said,
+)
 from services.creditbank.recognition.domain import Rulebook
 from services.creditbank.recognition.queries import rulebook
 
@@ -53,6 +63,39 @@ def plan_of(learner_id: str, spending: Spending | None, more: tuple[str, Level] 
         "spend": _spend(facts, spending, rules, names) if spending else None,
         "price": price_said(price_of(facts, *more, rules), names) if more else None,
     }
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The students of a programme and entry year, of some departments or all, and the term from which one looks."""
+
+    programme: str
+    entry_year: int
+    term: str
+    departments: frozenset[str] | None = None
+
+
+def rescues_after(cohort: Cohort, after: str, limit: int) -> tuple[list[Said], str]:
+    """Who would miss graduation, of so many student records after one; and the last record, if there are more.
+
+    Reads as often for a page as for one learner. Refusal where the curriculum or the term is unknown."""
+    programme, entry_year = cohort.programme, cohort.entry_year
+    number = term_number(entry_year, cohort.term)
+    curriculum = curriculum_of(programme, entry_year)
+    if curriculum is None:
+        raise CURRICULUM_UNKNOWN(programme=programme, entry_year=entry_year)
+    records = curricula.records_after(programme, entry_year, cohort.departments, after, limit + 1)
+    page = records[:limit]
+    files = read_files([one.learner_id for one in page])
+    found = [one for one in (_rescue(files, record, curriculum, number) for record in page) if one]
+    names = scheme_names({choice.candidate.scheme for one in found for choice in one.choices})
+    return [rescue_said(one, names) for one in found], page[-1].place if len(records) > limit else ""
+
+
+def _rescue(files: Files, record: StudentRecord, curriculum: Curriculum, number: int) -> Rescue | None:
+    facts, exempt = files.facts(record.learner_id), files.exempt(record.learner_id)
+    behind = behind_with(curriculum, facts.passed_courses, files.results_in(record), exempt, number)
+    return rescued(facts, record, behind, exempt) if behind else None
 
 
 def _now(learner_id: str) -> str:

@@ -9,7 +9,7 @@ from chassis import clock
 from services.creditbank.conversion import queries as conversion
 from services.creditbank.conversion.applications import Application, State
 from services.creditbank.conversion.college import curriculum_of, studies_in
-from services.creditbank.conversion.domain import ConversionRule, Policy
+from services.creditbank.conversion.domain import ConversionRule, Policy, Target
 from services.creditbank.conversion.judging import Claim
 from services.creditbank.curricula import queries as curricula
 from services.creditbank.curricula.domain import CourseResult, Curriculum, StudentRecord
@@ -63,7 +63,7 @@ class Files:
         return Facts(
             learner_id=learner_id,
             today=clock.today(),
-            account=self.accounts[learner_id],
+            account=self.accounts.get(learner_id) or Account(learner_id),
             studies=studies_in(records),
             curricula=self.library.curricula,
             rules=tuple(rule for place in programmes for rule in self.library.rules[place]),
@@ -75,6 +75,15 @@ class Files:
             elsewhere_points=self.earlier.get(learner_id, 0),
             numbered=self.numbered,
         )
+
+    def exempt(self, learner_id: str) -> list[Target]:
+        """The courses and modules that a learner is excused from."""
+        standing = self.applications.get(learner_id, ())
+        return [one.target for one in standing if one.state == State.GRANTED]
+
+    def results_in(self, record: StudentRecord) -> list[CourseResult]:
+        """The course results of a student record's learner in its programme."""
+        return [one for one in self.results.get(record.learner_id, ()) if one.programme == record.programme]
 
     def _pending(self, one: Application) -> Pending:
         versions = self.library.policies[one.policy]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from marshmallow import fields, validate, validates_schema
 
 from chassis.errors import Ground
+from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
-from contracts.terms import Level
+from contracts.terms import CourseKind, Level
+from services.creditbank.conversion.schemas import FIRST_YEAR, LAST_YEAR, TERM
 from services.creditbank.planning.planner import When
 
-MOST_SPEND = 200
+MOST_SPEND, MOST_RECORDS = 200, 100
 SPEND = r"[a-z0-9][a-z0-9-]{0,63}:[^:]{1,64}(:[^:]{1,64})?"
 ONE_CERTIFICATE = Ground(
     "certificate_half_named",
@@ -131,3 +133,47 @@ class PlanSchema(Schema):
     because = fields.Nested(PlanBecauseSchema, required=True, allow_none=True)
     spend = fields.Nested(PlanSpendSchema, required=True, allow_none=True)
     price = fields.Nested(PlanPriceSchema, required=True, allow_none=True)
+
+
+class RescueArgs(PageArgs):
+    """Whose graduation, and the term from which one looks two terms ahead. A page looks at `limit` student records and
+    shows those of them who would miss it, so it may be empty while there are more."""
+
+    limit = fields.Integer(load_default=MOST_RECORDS, validate=validate.Range(1, MOST_RECORDS))
+    programme = fields.String(required=True, validate=validate.Length(1, 64))
+    entry_year = fields.Integer(required=True, validate=validate.Range(FIRST_YEAR, LAST_YEAR))
+    term = fields.String(required=True, validate=TERM, metadata={"description": "2020-2021-2"})
+
+
+class OverdueSchema(Schema):
+    """A course that does not come again by itself. `term`: which one of the plan it is taught in."""
+
+    course = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf([str(one) for one in CourseKind]))
+    term = fields.Integer(required=True)
+    credit_points = fields.Integer(required=True)
+    is_failed = fields.Boolean(required=True, metadata={"description": "false: there is no result"})
+
+
+class RescueChoiceSchema(PlanItemSchema, SentencesSchema):
+    """An exemption that unspent credits would buy."""
+
+    level = fields.Integer(required=True)
+    when = fields.String(required=True, validate=validate.OneOf([str(one) for one in When]))
+    file_on = fields.Date(required=True)
+
+
+class RescueSchema(SentencesSchema):
+    """A learner who would miss graduation: an overdue course that is no elective, or credits short of the total even if
+    everything still to come is passed. `short_points`: null where the curriculum kept here teaches less than its total.
+    `is_saved`: with the choices nothing is missing any more."""
+
+    learner_id = fields.String(required=True)
+    student_number = fields.String(required=True)
+    department = fields.String(required=True)
+    class_name = fields.String(required=True)
+    overdue = fields.List(fields.Nested(OverdueSchema), required=True)
+    short_points = fields.Integer(required=True, allow_none=True)
+    choices = fields.List(fields.Nested(RescueChoiceSchema), required=True)
+    is_saved = fields.Boolean(required=True)

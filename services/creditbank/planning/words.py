@@ -9,6 +9,7 @@ from contracts.terms import Level, credits_of
 from services.creditbank.conversion.judging import Case
 from services.creditbank.planning.hypotheses import Foreclosure, Price
 from services.creditbank.planning.planner import Candidate, Choice, LeftOut, When
+from services.creditbank.planning.rescuing import Overdue, Rescue
 
 Names = Mapping[str, str]
 Said = dict[str, Any]
@@ -105,6 +106,33 @@ def price_said(one: Price, names: Names) -> Said:
     dropped = [place_said(other) for other in one.dropped]
     said = {"scheme": one.scheme, "level": int(level), "credit_points": one.credit_points}
     return said | version | points_said | {"extra": extra, "dropped": dropped, "zh": zh, "en": en}
+
+
+def rescue_said(one: Rescue, names: Names) -> Said:
+    """Who would miss graduation, with what they are behind, and what would save them."""
+    record, behind, choices = one.record, one.behind, [choice_said(choice, names) for choice in one.choices]
+    overdue = [_overdue_said(late) for late in behind.overdue]
+    zh_late, en_late = (comma.join(late["name"] for late in overdue) for comma in ("、", ", "))
+    candidates = [choice.candidate for choice in one.choices]
+    zh_saves, en_saves = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
+    zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")
+    zh = f"未修得：{zh_late}。可用未使用学分免修：{zh_saves}，{zh_end}。"
+    en = f"Behind with {en_late}. Unspent credits excuse from {en_saves}: {en_end}."
+    told = ("learner_id", "student_number", "department", "class_name")
+    return {name: getattr(record, name) for name in told} | {
+        "overdue": overdue,
+        "short_points": behind.short_points,
+        "choices": choices,
+        "is_saved": one.is_saved,
+        "zh": zh,
+        "en": en,
+    }
+
+
+def _overdue_said(late: Overdue) -> Said:
+    course = late.course
+    told = {"course": course.code, "name": f"{course.name} {course.code}".strip(), "kind": str(course.kind)}
+    return told | {"term": course.term, "credit_points": course.credit_points, "is_failed": late.is_failed}
 
 
 def _listed(found: Iterable[Candidate], comma: str, nothing: str) -> str:
