@@ -8,6 +8,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --no-input --require-has
 RESULTS ?= 50000
 RUNS ?= 3
 ENTRIES ?= 1000000
+LEARNERS ?= 1000
 QUICK := tests/unit tests/chassis tests/contract tests/flow
 PYTEST := $(PY) -m pytest
 # With both engines given, neither wheel is needed: OneX then runs on any platform.
@@ -16,7 +17,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test conform faults \
-	lock bench bench-env bench-start bench-imports bench-ledger bench-national clean
+	lock bench bench-env bench-start bench-imports bench-ledger bench-planner bench-national clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -116,6 +117,9 @@ bench-imports: env  ## A roster of 100,000 rows, previewed and committed, beside
 
 bench-ledger: env  ## Verifying a ledger of a million entries beside reading it (ENTRIES=1000000 RUNS=3)
 	@$(PY) bench/ledger.py --entries $(ENTRIES) --runs $(RUNS)
+
+bench-planner: env  ## A thousand learners' plans beside reading what they rest on (LEARNERS=1000 RUNS=3)
+	@$(PY) bench/planner.py --learners $(LEARNERS) --runs $(RUNS)
 
 bench-national: env  ## What a national deployment needs, by arithmetic and a queue model (seconds, no engine)
 	@$(PY) bench/national.py

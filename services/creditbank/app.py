@@ -15,6 +15,7 @@ from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
 from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
+from services.creditbank.planning import api as planning
 from services.creditbank.proposals import api as proposals
 from services.creditbank.recognition import api as recognition
 from services.creditbank.settings import settings
@@ -32,6 +33,7 @@ BLUEPRINTS = [
     conversion.blp,
     papers.blp,
     why.blp,
+    planning.blp,
     LETTERS,
     RECOVERING,
     RESENDING,

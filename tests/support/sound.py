@@ -75,6 +75,10 @@ def _of_learner(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked(query={"learner_id": doors.college.learner})
 
 
+def _of_cohort(_doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked(query={"programme": "630302", "entry_year": 2019, "term": "2020-2021-2"})
+
+
 def _posted(make: Callable[[Doors], Any], query: Values | None = None, **values: str) -> Recipe:
     return lambda doors, _role, _name: Asked(values, query or {}, make(doors), "application/json")
 
@@ -482,6 +486,8 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/accounts/{learner_id}/statement.pdf"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/elmo.xml"): _learner,
     ("creditbank", "GET", "/accounts/{learner_id}/why"): _learner,
+    ("creditbank", "GET", "/accounts/{learner_id}/plan"): _learner,
+    ("creditbank", "GET", "/graduation-rescues"): _of_cohort,
     ("creditbank", "GET", "/credential-keys"): _plain,
     ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
     ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),

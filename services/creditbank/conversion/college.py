@@ -10,7 +10,7 @@ from services.creditbank.conversion.applications import Application
 from services.creditbank.conversion.domain import ConversionRule, Policy, Target
 from services.creditbank.conversion.judging import Case, Claim, Passed, Studies
 from services.creditbank.curricula import queries as curricula
-from services.creditbank.curricula.domain import Curriculum
+from services.creditbank.curricula.domain import Curriculum, StudentRecord
 from services.creditbank.ledger.domain import CertificateState
 from services.creditbank.recognition.domain import Outcome, OutcomeState, certificate_state
 from services.creditbank.recognition.queries import outcomes_of
@@ -24,8 +24,13 @@ def curriculum_of(programme: str, entry_year: int) -> Curriculum | None:
 
 def studies_of(learner_id: str) -> tuple[Studies, ...]:
     """A learner's student records."""
+    return studies_in(curricula.records_of(learner_id))
+
+
+def studies_in(records: Iterable[StudentRecord]) -> tuple[Studies, ...]:
+    """Student records, as far as they decide."""
     names = ("programme", "entry_year", "student_number", "department", "class_name", "status")
-    return tuple(Studies(**{name: getattr(one, name) for name in names}) for one in curricula.records_of(learner_id))
+    return tuple(Studies(**{name: getattr(one, name) for name in names}) for one in records)
 
 
 def outcomes_from(learner_id: str, scheme: str) -> list[Outcome]:

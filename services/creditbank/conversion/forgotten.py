@@ -1,5 +1,7 @@
-"""What was granted and announced before the database was set back and is not known here now: nothing else is spent until
-it is back under its own name."""
+"""What was granted and announced before the database was set back and is not known here now.
+
+Nothing else is spent until it is back under its own name.
+"""
 
 from __future__ import annotations
 

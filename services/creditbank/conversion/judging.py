@@ -160,6 +160,12 @@ def judge(case: Case) -> Standing:
     return Standing(studies, Level(best.level), best.is_final)
 
 
+def share_most(policy: Policy, curriculum: Curriculum | None, department: str) -> int | None:
+    """How many points those of a department may have by conversion; None where the policy names no share of theirs."""
+    share = policy.share_of(department)
+    return curriculum.credit_points_total * share.percent // 100 if share and curriculum else None
+
+
 def has_ground(rule: ConversionRule, passes: Iterator[Passed] | tuple[Passed, ...]) -> bool:
     """Whether a final pass that the rule asks for still counts."""
     return any(one.is_final and one.level in rule.levels for one in passes)
@@ -235,10 +241,9 @@ def _check_caps(case: Case, studies: Studies) -> None:
     of_certificate = points + sum(one.target.credit_points for one in case.claims if one.scheme == case.rule.scheme)
     if of_certificate > case.policy.most_points_per_certificate:
         raise CERTIFICATE_CAP(most=case.policy.most_points_per_certificate, sum=of_certificate)
-    share = case.policy.share_of(studies.department)
-    if share is None or case.curriculum is None:
+    share, most = case.policy.share_of(studies.department), share_most(case.policy, case.curriculum, studies.department)
+    if share is None or case.curriculum is None or most is None:
         return
-    most = case.curriculum.credit_points_total * share.percent // 100
     converted = points + case.elsewhere_points + sum(one.target.credit_points for one in case.claims)
     if converted > most:
         told = {"most": most, "percent": share.percent, "total": case.curriculum.credit_points_total, "sum": converted}

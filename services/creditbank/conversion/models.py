@@ -300,8 +300,13 @@ def export_row(number: int) -> Row | None:
 
 def earlier_points(learner_id: str) -> int:
     """What a learner has converted before this system, or from other sources."""
-    rows = rows_of(EarlierConversions, {"_id": learner_id}, ["credit_points"])
-    return int(rows[0]["credit_points"]) if rows else 0
+    return earlier_points_of([learner_id]).get(learner_id, 0)
+
+
+def earlier_points_of(learner_ids: Collection[str]) -> dict[str, int]:
+    """What these learners have converted before, where they have."""
+    rows = rows_of(EarlierConversions, {"_id": {"$in": list(learner_ids)}}, ["credit_points"])
+    return {row["_id"]: int(row["credit_points"]) for row in rows}
 
 
 def move_earlier(merged_id: str, survivor_id: str) -> None:

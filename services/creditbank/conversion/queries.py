@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
-from services.creditbank.conversion.domain import ConversionRule, Policy
+from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState
 
 NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
 
@@ -68,6 +68,30 @@ def owner_of(application_id: str) -> dict[str, str]:
     """Whose an application is, by kind, for who may see it; nobody's when there is none."""
     found = models.application(application_id)
     return {"learner": found.learner_id, "department": found.department, "teo": found.teo} if found else {}
+
+
+def standing_of(learner_ids: Collection[str]) -> dict[str, list[Application]]:
+    """By learner, the applications that stand in the way of others, oldest first."""
+    found: dict[str, list[Application]] = {}
+    for one in models.applications_of(learner_ids):
+        if one.stands:
+            found.setdefault(one.learner_id, []).append(one)
+    return found
+
+
+def earlier_points_of(learner_ids: Collection[str]) -> dict[str, int]:
+    """By learner, what was converted before this system or from other sources."""
+    return models.earlier_points_of(learner_ids)
+
+
+def rules_published(programme: str, entry_year: int) -> list[ConversionRule]:
+    """The published rules of a programme and entry year, by code."""
+    return models.rules_published(programme, entry_year)
+
+
+def versions_of_policy(code: str) -> list[Policy]:
+    """Every published version of a policy document, oldest first."""
+    return [one for one in models.policies_of(code) if one.state == RuleState.PUBLISHED]
 
 
 def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[dict[str, Any]]:

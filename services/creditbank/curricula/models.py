@@ -11,6 +11,7 @@ import msgspec
 from pymongo import ReplaceOne, UpdateMany
 
 from chassis.database import Row, rows_of, write
+from contracts.terms import StudyStatus
 from services.creditbank.curricula.domain import CalendarYear, CourseResult, Curriculum, StudentRecord
 
 Kept = TypeVar("Kept", Curriculum, CourseResult, StudentRecord, CalendarYear)
@@ -63,7 +64,7 @@ class KnownStudentRecords(me.Document):
         "collection": "student_records",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("learner_id",), ("programme", "entry_year")],
+        "indexes": [("learner_id",), ("programme", "entry_year", "_id")],
     }
     place = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -115,14 +116,24 @@ def curricula_of(programme: str, entry_year: int, revision: int = 0) -> list[Cur
     return _read(Curriculum, where, sort=[("revision", -1)], limit=1)
 
 
-def results_of(learner_id: str) -> list[CourseResult]:
-    """Every course result of a learner."""
-    return _read(CourseResult, {"learner_id": learner_id}, sort=[("_id", 1)])
+def results_of(learner_ids: Collection[str]) -> list[CourseResult]:
+    """Every course result of these learners."""
+    return _read(CourseResult, {"learner_id": {"$in": list(learner_ids)}}, sort=[("_id", 1)])
 
 
-def records_of(learner_id: str) -> list[StudentRecord]:
-    """Every student record of a learner."""
-    return _read(StudentRecord, {"learner_id": learner_id}, sort=[("_id", 1)])
+def records_of(learner_ids: Collection[str]) -> list[StudentRecord]:
+    """Every student record of these learners."""
+    return _read(StudentRecord, {"learner_id": {"$in": list(learner_ids)}}, sort=[("_id", 1)])
+
+
+def records_after(
+    programme: str, entry_year: int, departments: Collection[str] | None, after: str, limit: int
+) -> list[StudentRecord]:
+    """The records of those who study a programme now, of some departments or all, by place, after one of them."""
+    where: Row = {"programme": programme, "entry_year": entry_year, "status": StudyStatus.ENROLLED.value}
+    if departments is not None:
+        where["department"] = {"$in": sorted(departments)}
+    return _read(StudentRecord, where | {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
 
 
 def calendar() -> list[CalendarYear]:

@@ -47,6 +47,16 @@ def holdings_of(learner_id: str) -> dict[str, Holding]:
     return account.holdings if account else {}
 
 
+def accounts_of(learner_ids: Collection[str]) -> dict[str, Account]:
+    """The accounts of these learners, where there are any."""
+    return models.find_accounts(learner_ids)
+
+
+def numbered_schemes() -> set[str]:
+    """The schemes whose points are spent once the certificate's number is on record."""
+    return models.schemes_that_need_numbers()
+
+
 def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:
     return {
         "learner_id": account.learner_id,

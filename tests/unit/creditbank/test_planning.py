@@ -1,0 +1,292 @@
+"""The planner's stories: the best exemptions and why, what spending now forecloses, what one more certificate adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.errors import Defect, Refusal
+from contracts.enrolment import Course
+from contracts.terms import CourseKind, Level, StudyStatus
+from services.creditbank.conversion import applying, commands
+from services.creditbank.conversion.deciding import release_decisions
+from services.creditbank.conversion.domain import Share, Target
+from services.creditbank.ledger.commands import set_frozen
+from services.creditbank.planning import optimum, planner
+from services.creditbank.planning.planner import plan
+from services.creditbank.planning.queries import Spending, plan_of
+from tests.unit.creditbank.converting import (
+    BASICS,
+    BASICS_WISH,
+    COURSES,
+    ELEMENTARY,
+    IN_WINDOW,
+    INTERMEDIATE,
+    MODULE,
+    MODULE_WISH,
+    POLICY,
+    TAX_WISH,
+    Day,
+    course_passed,
+    curriculum,
+    enrol,
+    file,
+    grant,
+    open_college,
+    publish,
+    record,
+    refused,
+)
+from tests.unit.creditbank.planned import Learner, tried
+from tests.unit.creditbank.stories import (
+    Assessment,
+    annulled,
+    finalised,
+    issued,
+    merged,
+    publicised,
+    registered,
+    revoked,
+)
+
+SEEDS = range(100)
+BEFORE_WINDOW = datetime(2021, 1, 15, 2, tzinfo=UTC)
+AUTUMN, AFTER_PUBLICITY = datetime(2021, 9, 17, 2, tzinfo=UTC), datetime(2021, 9, 25, 2, tzinfo=UTC)
+Said = dict[str, Any]
+
+
+@pytest.fixture
+def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Day:
+    made = Day(tmp_path / "clock", monkeypatch)
+    made.set(IN_WINDOW)
+    return made
+
+
+@pytest.fixture
+def college(mongo: str, day: Day) -> Assessment:
+    """会计 2019级 with two rules, on a day in the window; nobody studies yet."""
+    teller = Assessment()
+    open_college(teller)
+    return teller
+
+
+def planned(learner_id: str = "mei") -> Said:
+    return plan_of(learner_id, None, None)
+
+
+def choices(found: Said) -> list[tuple[str, str, str]]:
+    return [(one["rule"], one["module"] or one["course"], one["when"]) for one in found["choices"]]
+
+
+def left_out(found: Said) -> dict[str, str]:
+    return {one["module"] or one["course"]: one["code"] for one in found["left_out"]}
+
+
+def test_the_planner_warns_of_what_spending_now_forecloses(college: Assessment, day: Day) -> None:
+    """S1 step 1: 初级 is final on 01-15 and worth 200; spend it, and 中级 can no longer buy 税务会计."""
+    day.set(BEFORE_WINDOW)
+    enrol(college, level=1)
+    found = planned()
+    (choice,) = found["choices"]
+    assert (choice["course"], choice["credit_points"], choice["level"]) == ("KJ2101", 200, 1)
+    assert (choice["when"], choice["file_on"]) == ("in_window", date(2021, 3, 1))
+    assert choice["zh"] == (
+        "以cloud-ops初级的 2.0 学分免修 财务大数据基础 KJ2101，依据转换规则 basics v1（学分转换办法 教〔2020〕7 号）。"
+        "可自 2021-03-01 申请时段开放起申请。"
+    )
+    (warning,) = choice["forecloses"]
+    assert (warning["course"], warning["module"], warning["level"]) == ("KJ2105", "", 2)
+    assert (warning["lifted_points"], warning["left_points"], warning["credit_points"]) == (400, 200, 400)
+    assert warning["en"] == (
+        "Spend 2.0 credits now and intermediate can no longer buy 税务会计 KJ2105: cloud-ops would then have 4.0 to "
+        "spend, 2.0 would be left, and it costs 4.0."
+    )
+    assert warning["zh"].startswith("现在使用 2.0 学分，日后中级便不能再兑换 税务会计 KJ2105：")
+    assert left_out(found) == {"KJ2105": "level_not_passed", "KJ2105-2": "level_not_passed"}
+
+
+def test_the_warning_comes_true_step_by_step(college: Assessment, day: Day) -> None:
+    """S1 steps 1 to 4: she goes on, and of 中级's 400 there are 200 left: the module, and no more the course."""
+    enrol(college, level=1)
+    assert choices(planned()) == [("basics", "KJ2101", "now")]
+    one = grant(file(BASICS_WISH))
+    day.set(AUTUMN)
+    release_decisions()
+    college.tell(course_passed("mei", "KJ2105", passed=False), publicised("mei", "0002", level=2))
+    waiting = planned()
+    assert choices(waiting) == [("tax", "KJ2105-2", "once_final")]
+    assert left_out(waiting) == {"KJ2101": "exemption_already_asked", "KJ2105": "above_balance"}
+    day.set(AFTER_PUBLICITY)
+    college.tell(finalised("mei", "0002", level=2), issued("mei", "0002", number="X-2"))
+    closed = planned()
+    assert (closed["choices"], left_out(closed)["KJ2105-2"]) == ([], "conversion_window_closed")
+    assert one.target == BASICS
+
+
+def test_what_waits_for_its_number_is_marked(college: Assessment) -> None:
+    college.tell(registered("mei"), record("mei"), finalised("mei"))
+    assert choices(planned()) == [("tax", "KJ2105", "once_final")]
+    college.tell(issued("mei", number="X-mei"))
+    assert choices(planned()) == [("tax", "KJ2105", "now")]
+
+
+def test_one_course_goes_before_two_applications_and_says_what_it_replaces(college: Assessment) -> None:
+    enrol(college)
+    found = planned()
+    assert (choices(found), found["credit_points"]) == ([("tax", "KJ2105", "now")], 400)
+    basics, module = found["left_out"]
+    assert (basics["code"], module["code"]) == ("above_balance", "exemption_already_asked")
+    assert [one["course"] for one in basics["excluded_by"] + module["excluded_by"]] == ["KJ2105", "KJ2105"]
+    assert basics["en"].startswith("Not beside 税务会计 KJ2105: This takes 200 points of cloud-ops; 0 are available.")
+    assert module["zh"].startswith("已选 税务会计 KJ2105，故未选入：")
+
+
+def test_the_best_is_not_what_one_would_take_first(college: Assessment) -> None:
+    """Of 600 points the dearest course alone leaves 200 over; three others use them all."""
+    audit, law, data = (Target(code, points, "免修") for code, points in (("KJ1", 500), ("KJ2", 300), ("KJ3", 300)))
+    taught = tuple(
+        Course(code=one.course, name=one.course, credit_points=one.credit_points, kind=CourseKind.CORE, term=3)
+        for one in (audit, law, data)
+    )
+    college.tell(curriculum((*COURSES, *taught), revision=2))
+    publish(replace(ELEMENTARY, code="more", levels=(Level(3),), targets=(audit, law, data)))
+    enrol(college, level=3)
+    found = planned()
+    assert ([one["course"] for one in found["choices"]], found["credit_points"]) == (["KJ2", "KJ3"], 600)
+
+
+def test_nothing_is_planned_with_points_that_an_application_claims(college: Assessment) -> None:
+    college.tell(registered("mei"), record("mei"), publicised("mei"))
+    assert file(MODULE_WISH).held == 0, "it waits, and holds nothing yet"
+    found = planned()
+    assert choices(found) == [("basics", "KJ2101", "once_final")]
+    assert left_out(found) == {"KJ2105": "exemption_already_asked", "KJ2105-2": "exemption_already_asked"}
+    file(BASICS_WISH)
+    assert planned()["choices"] == []
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [
+        (lambda teller: set_frozen("mei", True, "an inquiry", "li"), "account_frozen"),
+        (lambda teller: teller.tell(revoked("mei", number="X-mei")), "certificate_is_revoked"),
+        (lambda teller: teller.tell(record("mei", status=StudyStatus.SUSPENDED)), "not_studying_now"),
+        (lambda teller: teller.tell(annulled("mei")), "level_not_passed"),
+    ],
+)
+def test_every_rule_that_speaks_against_filing_is_named(
+    college: Assessment, happens: Callable[[Assessment], object], code: str
+) -> None:
+    enrol(college)
+    assert choices(planned()) == [("tax", "KJ2105", "now")]
+    happens(college)
+    found = planned()
+    assert (found["choices"], set(left_out(found).values())) == ([], {code})
+    assert refused(lambda: file(TAX_WISH)) == code
+
+
+def test_who_is_no_student_reads_why_there_is_nothing(college: Assessment) -> None:
+    college.tell(registered("mei"), finalised("mei"))
+    assert planned()["because"]["code"] == "not_admitted_yet"
+    college.tell(record("mei", programme="560301"))
+    assert planned()["because"]["code"] == "no_conversion_rule"
+
+
+def test_earlier_conversions_count_against_the_share(college: Assessment) -> None:
+    commands.keep_policy(replace(POLICY, shares=(Share("学生", 50),)))
+    enrol(college)
+    commands.keep_earlier("mei", 6_700, "courses taken elsewhere")
+    assert choices(planned()) == [("basics", "KJ2101", "now")]
+    assert left_out(planned())["KJ2105"] == "conversion_share_cap"
+
+
+def test_a_merged_learner_is_planned_for_as_who_has_the_points_now(college: Assessment) -> None:
+    enrol(college)
+    college.tell(registered("lan"), merged("mei", "lan"))
+    assert planned("lan") == planned("mei")
+
+
+def test_what_was_not_chosen_can_be_asked_about(college: Assessment) -> None:
+    enrol(college, level=1)
+    asked = plan_of("mei", Spending("basics", "KJ2101"), None)["spend"]
+    assert [one["course"] for one in asked["forecloses"]] == ["KJ2105"]
+    assert refused(lambda: plan_of("mei", Spending("tax", "KJ2105"), None)) == "level_not_passed"
+    assert refused(lambda: plan_of("mei", Spending("tax", "KJ2101"), None)) == "conversion_target_not_in_rule"
+    assert refused(lambda: plan_of("mei", Spending("none", "KJ2101"), None)) == "not_found"
+
+
+def test_with_points_enough_nothing_is_foreclosed(college: Assessment) -> None:
+    publish(replace(INTERMEDIATE, code="basics-too", levels=(Level(3),), targets=(MODULE,)))
+    enrol(college, level=1)
+    (choice,) = planned()["choices"]
+    assert [(one["level"], one["course"], one["module"]) for one in choice["forecloses"]] == [(2, "KJ2105", "")]
+
+
+def test_the_price_tag_needs_no_application_and_counts_the_highest_level_once(college: Assessment, day: Day) -> None:
+    day.set(AFTER_PUBLICITY)
+    enrol(college, level=1)
+    tag = plan_of("mei", None, ("cloud-ops", Level(2)))["price"]
+    assert (tag["credit_points"], tag["before_points"], tag["after_points"]) == (200, 200, 400)
+    assert [one["course"] for one in tag["extra"]] == ["KJ2105"]
+    assert [one["course"] for one in tag["dropped"]] == ["KJ2101"]
+    assert tag["is_folklore_default"]
+    again = plan_of("mei", None, ("cloud-ops", Level(1)))["price"]
+    assert (again["credit_points"], again["extra"], again["dropped"]) == (0, [], [])
+    assert refused(lambda: plan_of("mei", None, ("unheard-of", Level(1)))) == "not_found"
+
+
+def test_a_plan_stands_as_it_says(college: Assessment) -> None:
+    """What is planned for now can be filed, all of it, in its order."""
+    college.tell(
+        curriculum((*COURSES, Course(code="KJ4", name="x", credit_points=200, kind=CourseKind.CORE, term=5)), 2)
+    )
+    publish(replace(INTERMEDIATE, code="third", levels=(Level(3),), targets=(Target("KJ4", 200, "免修"),)))
+    enrol(college, level=3)
+    college.tell(finalised("mei", "0002", level=2))
+    found = planned()
+    assert len(found["choices"]) == 2
+    for one in found["choices"]:
+        assert one["when"] == "now"
+        applying.apply("mei", applying.Wish(one["rule"], one["course"], one["module"]), "user-mei")
+    assert planned()["choices"] == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_optimum_is_the_best_of_all_sets_that_the_judge_lets_stand(seed: int) -> None:
+    facts = Learner(seed).facts()
+    found = plan(facts)
+    assert tuple(one.candidate.place for one in found.choices) == tried(facts)
+    assert len(found.choices) + len(found.left_out) == sum(len(one.targets) for one in facts.rules)
+    assert all(one.refusal.sentence("zh") for one in found.left_out)
+
+
+FAULTS: dict[str, tuple[object, str, object]] = {
+    "two certificates for one course": (planner, "_rivals", lambda standing: ()),
+    "points that are not there": (planner.Facts, "budget", lambda facts, scheme: 10**6),
+    "no caps": (planner, "_binding", lambda sums: ()),
+    "no share": (planner, "_shares", lambda facts, standing: {}),
+    "pending ones forgotten": (planner, "_pending_limits", lambda facts, one, standing: ()),
+    "ties left to chance": (optimum, "packed", lambda points: [tuple(points)]),
+    "least instead of most": (optimum, "packed", lambda points: [tuple(-one for one in points)]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_the_planner_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, what, instead = FAULTS[name]
+    monkeypatch.setattr(where, what, instead)
+    assert any(_goes_wrong(seed) for seed in range(300))
+
+
+def _goes_wrong(seed: int) -> bool:
+    facts = Learner(seed).facts()
+    try:
+        found = plan(facts)
+    except (Defect, Refusal):
+        return True
+    return tuple(one.candidate.place for one in found.choices) != tried(facts)
