@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.pages import applying, frame, learner, letters, lives, papers, results, sheets, signing, staff, why
+from portal.pages import (
+    applying,
+    frame,
+    learner,
+    letters,
+    lives,
+    papers,
+    results,
+    sheets,
+    signing,
+    staff,
+    why,
+    worklist,
+)
 
 
 def register(app: Flask) -> None:
     """Hang the pages into the portal's application."""
     frame.dress(app)
-    for room in (signing, learner, applying, why, staff, sheets, results, lives, letters, papers):
+    for room in (signing, learner, applying, why, worklist, staff, sheets, results, lives, letters, papers):
         app.register_blueprint(room.pages)

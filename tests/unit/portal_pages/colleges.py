@@ -211,9 +211,22 @@ class Bank(Workbench):
         if path.endswith("/conversion-applications"):
             name = f"{body['rule']}-{body['course']}{body['module']}".lower()
             return self.applications.setdefault(name, application(name, target=target(body["course"], 400)))
+        if path in {"/conversion-decisions", "/conversion-undos"}:
+            return [self.judged(index, one) for index, one in enumerate(body)]
         one = self.applications[path.split("/")[2]]
         one["state"] = {"withdrawal": "withdrawn", "offer": "refused"}[path.split("/")[3]]
         return one
+
+    def judged(self, index: int, asked: Doc) -> Doc:
+        """One item's verdict: what is granted already is unchanged, what `refusals` names is refused."""
+        one, name = self.applications[asked["application"]], asked["application"]
+        said = {"index": index, "id": name, "code": None, "detail": None}
+        if name in self.refusals:
+            return said | {"status": "refused"} | self.refusals[name][1]
+        state = {"approve": "granted", "refuse": "refused"}.get(asked.get("verdict", ""), "review")
+        status = "unchanged" if one["state"] == state else "accepted"
+        one["state"] = state
+        return said | {"status": status}
 
 
 class Service(Workbench):
