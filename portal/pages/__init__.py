@@ -6,6 +6,7 @@ from flask import Flask
 
 from portal.pages import (
     applying,
+    exports,
     frame,
     learner,
     letters,
@@ -23,5 +24,5 @@ from portal.pages import (
 def register(app: Flask) -> None:
     """Hang the pages into the portal's application."""
     frame.dress(app)
-    for room in (signing, learner, applying, why, worklist, staff, sheets, results, lives, letters, papers):
+    for room in (signing, learner, applying, why, worklist, exports, staff, sheets, results, lives, letters, papers):
         app.register_blueprint(room.pages)

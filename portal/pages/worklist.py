@@ -101,6 +101,7 @@ def shared(listed: Sequence[Found]) -> Found:
         "schemes": scheme_names() if listed else {},
         "knows_until": any("undo_until" in one for one in listed),
         "may_see_why": bool(set(g.person.roles) - {Role.TEO}) and not g.person.owns,
+        "may_see_exports": bool({Role.REGISTRY, Role.OPERATOR, Role.AUDITOR} & set(g.person.roles)),
         "is_registry": bool(UNDOERS & set(g.person.roles)),
         "today": clock.today().isoformat(),
     }

@@ -176,6 +176,9 @@ CHAIN: Doc = {
 }  # fmt: skip
 
 
+EXPORT: Doc = {"number": 1, "by": "mei", "at": "2021-03-20T01:00:00+00:00", "rows": 2}
+
+
 class Bank(Workbench):
     """A credit bank with one learner's account; `refusals`: what it says to a path instead of doing it."""
 
@@ -200,6 +203,9 @@ class Bank(Workbench):
             "/accounts/ann/why": CHAIN,
             "/conversion-policies/measures": [POLICY],
             "/conversion-rules": {"items": RULES, "next": None},
+            "/exemption-exports": {"items": [EXPORT], "next": None},
+            "/exemption-exports/1": {"number": 1, "rows": self.exported()},
+            "/exemption-exports/1/sheet.csv": "学号",
         } | {f"/conversion-applications/{name}": one for name, one in self.applications.items()}
         return (200, fixed[path]) if path in fixed else super().answer(path, query)
 
@@ -211,11 +217,25 @@ class Bank(Workbench):
         if path.endswith("/conversion-applications"):
             name = f"{body['rule']}-{body['course']}{body['module']}".lower()
             return self.applications.setdefault(name, application(name, target=target(body["course"], 400)))
+        if path == "/exemption-exports":
+            return {"number": 1 if self.applications else 0, "rows": self.exported()}
+        if path == "/exemption-exports/1/acknowledgement":
+            return [self.acknowledged(index, one) for index, one in enumerate(body)]
         if path in {"/conversion-decisions", "/conversion-undos"}:
             return [self.judged(index, one) for index, one in enumerate(body)]
         one = self.applications[path.split("/")[2]]
         one["state"] = {"withdrawal": "withdrawn", "offer": "refused"}[path.split("/")[3]]
         return one
+
+    def exported(self) -> list[Doc]:
+        """Every application as a row of the one export."""
+        names = ("application", "student_number", "term")
+        return [
+            {name: one[name] for name in names}
+            | {name: one["target"][name] for name in ("course", "module", "credit_points", "kind", "grade")}
+            | {"code": one["target"]["module"] or one["target"]["course"], "credits": "4.0", "kind_zh": "免修"}
+            for one in self.applications.values()
+        ]
 
     def judged(self, index: int, asked: Doc) -> Doc:
         """One item's verdict: what is granted already is unchanged, what `refusals` names is refused."""
@@ -227,6 +247,12 @@ class Bank(Workbench):
         status = "unchanged" if one["state"] == state else "accepted"
         one["state"] = state
         return said | {"status": status}
+
+    def acknowledged(self, index: int, answer: Doc) -> Doc:
+        """What became of one row of the export."""
+        one = self.applications[answer["application"]]
+        one |= {"export_state": "rejected" if answer["reason"] else "taken", "export_note": answer["reason"]}
+        return {"index": index, "id": one["application"], "status": "accepted", "code": None, "detail": None}
 
 
 class Service(Workbench):
