@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal.pages import frame, learner, letters, lives, papers, results, sheets, signing, staff
+from portal.pages import (
+    applying,
+    exports,
+    frame,
+    learner,
+    letters,
+    lives,
+    papers,
+    results,
+    sheets,
+    signing,
+    staff,
+    why,
+    worklist,
+)
 
 
 def register(app: Flask) -> None:
     """Hang the pages into the portal's application."""
     frame.dress(app)
-    for room in (signing, learner, staff, sheets, results, lives, letters, papers):
+    for room in (signing, learner, applying, why, worklist, exports, staff, sheets, results, lives, letters, papers):
         app.register_blueprint(room.pages)

@@ -82,6 +82,8 @@ def menu() -> list[tuple[str, str]]:
         entries.append(("sheets", "sheets.shelf"))
     if roles & {*STAFF, Role.TEO}:
         entries.append(("results", "results.plans"))
+    if roles & {Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR}:
+        entries.append(("worklist", "worklist.shelf"))
     if roles & {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}:
         entries.append(("learners", "staff.learners"))
     if roles & {Role.OPERATOR, Role.AUDITOR}:
@@ -92,7 +94,13 @@ def menu() -> list[tuple[str, str]]:
 def section() -> str:
     """The entry of the menu to which this page belongs."""
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
-    own = {"learner.account_of": "staff.learners"}
+    rooms |= {
+        "applying": "learner.account",
+        "why": "staff.learners",
+        "worklist": "worklist.shelf",
+        "exports": "worklist.shelf",
+    }
+    own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 
 

@@ -8,11 +8,14 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from contracts.terms import Role
 from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names
+from portal.pages.conversions import applications_of, options_for
 from portal.pages.frame import Page, signed_in
 from portal.pages.speech import language
 
 pages = Blueprint("learner", __name__)
 ENTRIES_SHOWN = 50
+DONE = ("filed", "withdrawn", "accepted")  # with an application
+APPLICATION_READERS = (Role.LEARNER, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 
 
 def own_id() -> str:
@@ -24,7 +27,8 @@ def own_id() -> str:
 @signed_in(Role.LEARNER)
 def account() -> Page:
     """The learner's own account."""
-    return account_page(own_id())
+    done = request.args.get("done", "")
+    return account_page(own_id(), is_own=True, done=done if done in DONE else "")
 
 
 @pages.route("/learners/<learner_id>/account")
@@ -35,9 +39,13 @@ def account_of(learner_id: str) -> Page:
     return account_page(learner_id, results=every_or_none("assessment", "/results", learner_id=learner_id) or [])
 
 
-def account_page(learner_id: str, **more: Any) -> str:
-    """Balance, holdings, certificates, entries with their reasons; certificates None while nobody can say."""
+def account_page(learner_id: str, is_own: bool = False, **more: Any) -> str:
+    """Balance, what it can buy, applications, certificates (None while nobody can say), entries with their reasons."""
     found = found_or_none(lambda: ask("creditbank").get(address("accounts", learner_id)))
+    may_see = found and set(APPLICATION_READERS) & set(g.person.roles)
+    applications = applications_of(learner_id) if may_see else []
+    if is_own and found:
+        more |= options_for(learner_id, found, applications)
     return render_template(
         "account.html",
         account=found,
@@ -45,6 +53,8 @@ def account_page(learner_id: str, **more: Any) -> str:
         certificates=every_or_none("assessment", "/certificates", learner_id=learner_id),
         schemes=scheme_names(),
         learner_id=learner_id,
+        is_own=is_own,
+        applications=applications,
         **more,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from portal.pages.conversion_words import CONVERSION
+
 Language = Literal["zh", "en"]
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -504,6 +506,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_what": ("事项", "What"),
     "fact_withdrawn": ("已撤回", "Withdrawn"),
     "fact_year": ("年份", "Year"),
+    **CONVERSION,
 }
 LEVELS = {1: ("初级", "elementary"), 2: ("中级", "intermediate"), 3: ("高级", "advanced")}
 

@@ -24,6 +24,20 @@ for (const field of document.querySelectorAll("[data-missing]")) {
   }
 }
 
+// One box that checks all others of its form.
+for (const all of document.querySelectorAll("[data-check-all]")) {
+  const box = all.querySelector("input"), others = () => [...all.closest("form").querySelectorAll("td input[type=checkbox]")];
+  const show = () => {
+    const checked = others().filter((one) => one.checked).length;
+    box.checked = checked > 0 && checked === others().length;
+    box.indeterminate = checked > 0 && !box.checked;
+  };
+  all.hidden = false;
+  box.addEventListener("change", () => { for (const one of others()) { one.checked = box.checked; } });
+  all.closest("form").addEventListener("change", (event) => { if (event.target !== box) { show(); } });
+  show();
+}
+
 // A demonstration account fills in the form.
 for (const chip of document.querySelectorAll("[data-fill]")) {
   chip.addEventListener("click", () => {

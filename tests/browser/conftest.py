@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -25,9 +28,10 @@ QUIETLY = (
     "--explicitly-allowed-ports=10080",  # Amanda's port, which browsers refuse; a stack of a test may be given it
 )
 PASSWORD = "onex-demo"
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 800}
 PATIENCE_MILLISECONDS = 30_000
 SLOW = 900
+AXE = "axe-core@4.10.3"
 
 Visit = Callable[..., Page]
 
@@ -102,3 +106,41 @@ def sign_in(page: Page, who: str) -> None:
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("form.stack button").click()
     page.locator("header .person").wait_for()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility checker axe-core, fetched through npm for these tests alone."""
+    npm = shutil.which("npm")
+    if npm is None:
+        missing("npm is not here to fetch axe-core with")
+    folder = tmp_path_factory.mktemp("axe")
+    fetched = subprocess.run(
+        [str(npm), "pack", "--silent", AXE], cwd=folder, capture_output=True, timeout=120, check=False
+    )
+    archives = list(folder.glob("*.tgz"))
+    if fetched.returncode or not archives:
+        missing("axe-core could not be fetched through npm")
+    with tarfile.open(archives[0]) as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()
+
+
+def is_accessible(page: Page, axe: str) -> None:
+    """The page that is open, by axe's rules."""
+    page.evaluate(axe)  # not a script of the page: its own policy stays in force
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    assert len(found["passes"]) > 5
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], page.url
+
+
+def fits_every_screen(page: Page) -> None:
+    """The page that is open, in both languages and at both widths."""
+    for language, size in itertools.product(("zh", "en"), (WIDE, NARROW)):
+        page.context.add_cookies([{"name": "language", "value": language, "url": page.url}])
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        page.reload()
+        too_wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        assert too_wide <= 0, f"{page.url} in {language} at {size['width']}"
+        expect(page.locator("h1")).to_have_count(1)

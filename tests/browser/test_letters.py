@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from kafka import KafkaProducer
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, WIDE, Visit
+from tests.browser.conftest import Visit, fits_every_screen
 from tests.support.bus import until
 from tests.support.stack import Stack
 
@@ -21,17 +20,6 @@ def send_what_is_no_event(stack: Stack) -> None:
     producer = KafkaProducer(bootstrap_servers=stack.running.variables["KAFKA"], acks="all")
     producer.send(HEARD_BY_NOTIFY_ALONE, value=b"no event at all", partition=0).get(timeout=SEND_SECONDS)
     producer.close(timeout=SEND_SECONDS)
-
-
-def fits_every_screen(page: Page) -> None:
-    """The page that is open, in both languages and at both widths."""
-    for language, size in itertools.product(("zh", "en"), (WIDE, NARROW)):
-        page.context.add_cookies([{"name": "language", "value": language, "url": page.url}])
-        page.set_viewport_size({"width": size["width"], "height": size["height"]})
-        page.reload()
-        too_wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
-        assert too_wide <= 0, f"{page.url} in {language} at {size['width']}"
-        expect(page.locator("h1")).to_have_count(1)
 
 
 def is_told(page: Page, address: str, words: str) -> bool:

@@ -6,9 +6,6 @@ import io
 import itertools
 import os
 import re
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +15,12 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.conftest import NARROW, PASSWORD, WIDE, Visit, missing
+from tests.browser.conftest import NARROW, PASSWORD, WIDE, Visit, is_accessible, missing
 from tests.support.stack import ROOT, Stack
 
 SAMPLES = ROOT / "deploy" / "samples"
 EVERYBODY = ("learner", "registry", "exam-office", "trainer", "teo", "department", "operator", "auditor")
 MOST_BYTES = 32 * 1024 * 1024
-AXE = "axe-core@4.10.3"
 STOPS_PER_PAGE = 80
 
 FOCUSABLE = "a[href], button, input:not([type=hidden]), summary, [tabindex='0']"
@@ -283,35 +279,13 @@ def test_one_signs_in_by_keyboard_and_skips_to_the_content(visit: Visit) -> None
     expect(page.locator("main")).to_be_focused()
 
 
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The accessibility checker axe-core, fetched through npm for these tests alone."""
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("npm is not here to fetch axe-core with")
-    folder = tmp_path_factory.mktemp("axe")
-    fetched = subprocess.run(
-        [str(npm), "pack", "--silent", AXE], cwd=folder, capture_output=True, timeout=120, check=False
-    )
-    archives = list(folder.glob("*.tgz"))
-    if fetched.returncode or not archives:
-        missing("axe-core could not be fetched through npm")
-    with tarfile.open(archives[0]) as archive:
-        script = archive.extractfile("package/axe.min.js")
-        assert script is not None
-        return script.read().decode()
-
-
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("who", ["", "learner", "registry", "operator"])
 def test_pages_are_accessible(visit: Visit, axe: str, who: str, size: dict[str, int]) -> None:
     page = visit(who, "zh", size)
     for address in [*(links_of(page).values() if who else ["/sign-in"]), "/nothing-here"]:
         page.goto(address)
-        page.evaluate(axe)  # not a script of the page: its own policy stays in force
-        found = page.evaluate("axe.run({resultTypes: ['violations']})")
-        assert len(found["passes"]) > 5
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], address
+        is_accessible(page, axe)
 
 
 # --- what goes wrong ------------------------------------------------------------------------------

@@ -298,7 +298,7 @@ PEOPLE = {role: role.value.replace("_", "-") for role in Role if role is not Rol
 PLACES = {
     "learner_id": "x", "service": "enrolment", "kind": "roster", "number": "1", "teo": TEO, "plan": OPEN_PLAN,
     "notice_id": "x", "result_id": "x", "chosen": "en", "cause": "x", "letter_id": "x",
-    "credential": "1:1", "code": "x",
+    "credential": "1:1", "code": "x", "application": "x",
 }  # fmt: skip
 
 

@@ -393,6 +393,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
     ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
     ("creditbank", "POST", "/exemption-exports"): _plain,
+    ("creditbank", "GET", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports/{number}"): _export,
     ("creditbank", "GET", "/exemption-exports/{number}/sheet.csv"): _export,
     ("creditbank", "POST", "/exemption-exports/{number}/acknowledgement"): _acknowledged,

@@ -30,6 +30,7 @@ from services.creditbank.conversion.schemas import (
     ExemptionExportSchema,
     ExemptionWishSchema,
     ExportAnswerSchema,
+    ExportSchema,
     KeptPolicySchema,
     KeptRuleSchema,
     PolicySchema,
@@ -238,6 +239,15 @@ def export() -> dict[str, Any]:
     return {"number": number, "rows": exporting.row_of(number)["rows"] if number else []}
 
 
+@blp.route("/exemption-exports", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@paged(ExportSchema)
+def list_exports(args: dict[str, Any]) -> dict[str, Any]:
+    """What went out, the newest first, by whom and how many rows."""
+    found = exporting.exports_before(_below(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["number"]])
+
+
 @blp.route("/exemption-exports/<int:number>", methods=["GET"])
 @allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 @blp.response(200, ExemptionExportSchema)
@@ -292,6 +302,15 @@ def _answers(judged: Sifted[Any, bool]) -> list[Judged]:
 
 def _place(one: dict[str, Any]) -> list[str | int]:
     return [f"{one['code']}:{one['version']:04d}"]
+
+
+def _below(cursor: Key | None) -> int | None:
+    match cursor:
+        case None:
+            return None
+        case [int(number)]:
+            return number
+    raise CURSOR_INVALID()
 
 
 def _after(cursor: Key | None) -> str:

@@ -70,6 +70,11 @@ def row_of(number: int) -> Row:
     return found
 
 
+def exports_before(number: int | None, limit: int) -> list[Row]:
+    """Exports with lower numbers than one, the newest first, each with how many rows it holds."""
+    return models.exports_before(number, limit)
+
+
 def sheet_of(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as the registry's system reads them: CSV with the field's own headers."""
     text = io.StringIO()

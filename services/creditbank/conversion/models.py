@@ -287,6 +287,13 @@ def latest_export() -> int:
     return int(rows[0]["_id"]) if rows else 0
 
 
+def exports_before(number: int | None, limit: int) -> list[Row]:
+    """Exports below a number, the latest first, and the count of their rows."""
+    where = {} if number is None else {"_id": {"$lt": number}}
+    found = rows_of(ExemptionExports, where, ["by", "at", "rows.application"], sort=[("_id", -1)], limit=limit)
+    return [{"number": row["_id"], "by": row["by"], "at": row["at"], "rows": len(row["rows"])} for row in found]
+
+
 def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
     """Keep what went out."""
     row: Row = {"_id": number, "by": by, "at": at, "rows": rows}

@@ -263,6 +263,15 @@ class ExemptionExportSchema(Schema):
     rows = fields.List(fields.Nested(ExemptionRowSchema), required=True)
 
 
+class ExportSchema(Schema):
+    """An export in the list of all; `rows`: how many it holds."""
+
+    number = fields.Integer(required=True)
+    by = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    rows = fields.Integer(required=True)
+
+
 class ExportAnswerSchema(Schema):
     """What became of a row; without a reason it was taken."""
 

@@ -480,6 +480,9 @@ def test_an_export_holds_each_exemption_once_and_what_was_rejected_again(assessm
     assert exporting.export("li") == 2
     assert [row["application"] for row in exporting.row_of(2)["rows"]] == [second.id]
     assert len(exporting.row_of(1)["rows"]) == 2
+    listed = [(one["number"], one["by"], one["rows"]) for one in exporting.exports_before(None, 10)]
+    assert listed == [(2, "li", 1), (1, "li", 2)]
+    assert [one["number"] for one in exporting.exports_before(2, 10)] == [1]
 
 
 def test_a_sheet_is_what_the_registrys_system_reads() -> None:

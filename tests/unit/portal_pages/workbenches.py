@@ -95,8 +95,11 @@ def answering(workbench: Workbench) -> Iterator[str]:
             self.say(*workbench.answer(unquote(parts.path), query))
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.say(200, workbench.told(self.path, body))
+            length = int(self.headers.get("Content-Length", 0))
+            answer = workbench.told(unquote(self.path), json.loads(self.rfile.read(length)) if length else None)
+            self.say(*(answer if isinstance(answer, tuple) else (200, answer)))
+
+        do_PUT = do_POST  # noqa: N815 -- as the server's base names it
 
         def say(self, status: int, answer: Any) -> None:
             body = json.dumps(answer).encode()

@@ -1,0 +1,136 @@
+"""The worklist of those who decide about conversions: filtered, decided one by one or many at once, and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, g, render_template, request
+
+from chassis import clock
+from contracts.terms import Role
+from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names
+from portal.pages.conversions import BANK, Found, with_names
+from portal.pages.frame import Page, signed_in, trouble
+
+pages = Blueprint("worklist", __name__)
+STEPS = {
+    "department": Role.DEPARTMENT,
+    "registry": Role.REGISTRY,
+    "teo": Role.TEO,
+    "bank": Role.OPERATOR,
+}
+DECIDERS = tuple(STEPS.values())
+UNDOERS = {Role.REGISTRY, Role.OPERATOR}  # of decisions at any step
+STATES = ("waiting", "review", "granted", "refused", "withdrawn", "fallen")
+FILTERS = ("state", "step", "department", "programme", "entry_year", "class_name", "is_case")
+SHOWN = 50
+DEED_SECONDS = 40.0  # each of a page's applications is judged in a transaction of its own
+NO_ANSWER: Found = {"status": "refused", "detail": "", "id": ""}
+
+
+@pages.route("/conversions")
+@signed_in(*DECIDERS, Role.AUDITOR)
+def shelf() -> Page:
+    """Applications, those first that are to be decided at one's own step, page by page."""
+    chosen = filters()
+    page = ask(BANK).get("/conversion-applications", cursor=request.args.get("cursor"), limit=SHOWN, **chosen)
+    listed = sorted(with_names(page["items"]), key=lambda one: (not may_decide(one), one["due_on"] or "9999"))
+    return render_template(
+        "worklist.html",
+        listed=[(one, may_decide(one), may_undo(one)) for one in listed],
+        chosen=chosen,
+        next=page["next"],
+        states=STATES,
+        steps=tuple(STEPS),
+        programmes=every_or_none("enrolment", "/programmes") or [],
+        **shared(listed),
+    )
+
+
+@pages.route("/conversions/decisions", methods=["POST"])
+@signed_in(*DECIDERS)
+def decide() -> Page:
+    """Approve or refuse what was chosen; each item's verdict stands next to it afterwards."""
+    verdict, reason = request.form.get("verdict", ""), request.form.get("reason", "").strip()
+    if verdict == "refuse" and not reason:
+        return trouble("refusal_reason_missing", 422)
+    chosen = picked()
+    if not chosen or verdict not in {"approve", "refuse"}:
+        return trouble("nothing_chosen", 422)
+    body = [{"application": one, "verdict": verdict, "reason": reason} for one in chosen]
+    return told(verdict, chosen, ask(BANK, DEED_SECONDS).post("/conversion-decisions", body))
+
+
+@pages.route("/conversions/undos", methods=["POST"])
+@signed_in(*DECIDERS)
+def undo() -> Page:
+    """Take decisions back that nobody was told; another rule version judges from now on if one is named."""
+    chosen = picked()
+    if not chosen:
+        return trouble("nothing_chosen", 422)
+    version = request.form.get("rule_version", 0, type=int)
+    body = [{"application": one, "rule_version": version} for one in chosen]
+    return told("undo", chosen, ask(BANK, DEED_SECONDS).post("/conversion-undos", body))
+
+
+def told(deed: str, chosen: Sequence[str], words: Sequence[Found]) -> str:
+    """The page that says what came of each, as each stands now."""
+    verdicts = {chosen[int(one["index"])]: one for one in words}
+    listed = with_names(one for one in map(application, chosen) if one)
+    unknown = [one for one in chosen if one not in {each["application"] for each in listed}]
+    counts = {name: sum(one["status"] == name for one in words) for name in ("accepted", "unchanged", "refused")}
+    return render_template(
+        "worklist_told.html",
+        deed=deed,
+        listed=[(one, verdicts.get(one["application"], NO_ANSWER), may_undo(one)) for one in listed],
+        unknown=[(one, verdicts.get(one, NO_ANSWER)) for one in unknown],
+        counts=counts,
+        **shared(listed),
+    )
+
+
+def application(name: str) -> Found | None:
+    """An application as it stands now; None where there is none of this name."""
+    found: Found | None = found_or_none(lambda: ask(BANK).get(address("conversion-applications", name)))
+    return found
+
+
+def shared(listed: Sequence[Found]) -> Found:
+    """What both pages show of applications."""
+    return {
+        "schemes": scheme_names() if listed else {},
+        "knows_until": any("undo_until" in one for one in listed),
+        "may_see_why": bool(set(g.person.roles) - {Role.TEO}) and not g.person.owns,
+        "may_see_exports": bool({Role.REGISTRY, Role.OPERATOR, Role.AUDITOR} & set(g.person.roles)),
+        "is_registry": bool(UNDOERS & set(g.person.roles)),
+        "today": clock.today().isoformat(),
+    }
+
+
+def filters() -> Found:
+    """What is asked for: as chosen; at first what is under review at one's own step."""
+    if not any(name in request.args for name in FILTERS):
+        own = [step for step, role in STEPS.items() if role in g.person.roles]
+        return {"state": "review", "step": own[0]} if len(own) == 1 else {"state": "review"}
+    given = {name: request.args.get(name, "").strip() for name in FILTERS}
+    return {name: value for name, value in given.items() if value}
+
+
+def picked() -> list[str]:
+    """The applications that were chosen, at most a page, each once."""
+    return list(dict.fromkeys(request.form.getlist("application")))[:SHOWN]
+
+
+def may_decide(one: Found) -> bool:
+    """Whether it is this person's turn, as far as the page knows; the bank judges."""
+    return one["state"] == "review" and STEPS.get(one["step"] or "") in g.person.roles
+
+
+def may_undo(one: Found) -> bool:
+    """Whether this person may take its decision back still, as far as the page knows; the bank judges."""
+    if one["state"] not in {"granted", "refused"} or one["is_released"]:
+        return False
+    if "undo_until" in one and not one["undo_until"]:
+        return False
+    own = {STEPS.get(one["step"] or "")} if "undo_until" in one else set()
+    return bool((UNDOERS | own) & set(g.person.roles))
