@@ -12,6 +12,7 @@ from services.creditbank.conversion import api as conversion
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
+from services.creditbank.outcomes import api as outcomes
 from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
 from services.creditbank.proposals import api as proposals
@@ -29,6 +30,7 @@ BLUEPRINTS = [
     proposals.blp,
     conversion.blp,
     papers.blp,
+    outcomes.blp,
     why.blp,
     LETTERS,
     RECOVERING,
@@ -41,3 +43,4 @@ app = create_app(
     "creditbank", settings(), BLUEPRINTS, title="OneX credit bank", lives=[life_of], lives_for=LIFE_READERS
 )
 carry(app, settings().desk())
+outcomes.carry(app, settings().old_outcome_days)

@@ -33,6 +33,16 @@ from tests.unit.enrolment.rosters import identity, student
 from tests.unit.portal.conftest import CLIENTS_KEY
 
 KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results"}
+LICENCE = {
+    "external_id": "L-1",
+    "kind": "licence",
+    "code": "electrician",
+    "title": "电工",
+    "level": "四级",
+    "day": "2021-01-09",
+    "state": "final",
+    "as_of": "2021-01-12T08:00:00+08:00",
+}
 Values = Mapping[str, Any]
 
 
@@ -466,6 +476,12 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/credential-keys"): _plain,
     ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
     ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),
+    ("creditbank", "POST", "/outcomes"): _posted(lambda doors: [LICENCE | {"learner_id": doors.college.learner}]),
+    ("creditbank", "GET", "/outcomes"): _of_learner,
+    ("creditbank", "PUT", "/outcome-sources/{kind}/{code}"): _put(
+        {"title": "电工"}, kind="licence", code="electrician"
+    ),
+    ("creditbank", "GET", "/outcome-sources"): _plain,
     ("creditbank", "GET", "/holdings/totals"): _plain,
     ("creditbank", "GET", "/books"): _plain,
     ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),
