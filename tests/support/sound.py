@@ -32,7 +32,7 @@ from tests.support.doors import (
 from tests.unit.enrolment.rosters import identity, student
 from tests.unit.portal.conftest import CLIENTS_KEY
 
-KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results"}
+KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results", "creditbank": "outcomes"}
 LICENCE = {
     "external_id": "L-1",
     "kind": "licence",
@@ -97,6 +97,17 @@ def rows_of(doors: Doors, application: str) -> list[dict[str, str]]:
         "training": [person | {"证书名称": "智能财税", "等级": "初级", "培训结果": "合格"}],
         "assessment": [
             {"考核计划": OPEN_PLAN, "准考证号": "A7", "理论成绩": "90", "实操成绩": "90", "数据时间": "2021-01-09"}
+        ],
+        "creditbank": [
+            person
+            | {
+                "成果编号": "L-2",
+                "成果类别": "职业资格证书",
+                "成果代码": "electrician",
+                "成果名称": "电工",
+                "等级": "五级",
+            }
+            | {"取得日期": "2021-01-09", "状态": "有效"}
         ],
     }[application]
 

@@ -63,7 +63,7 @@ class KnownStudentRecords(me.Document):
         "collection": "student_records",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("learner_id",), ("programme", "entry_year")],
+        "indexes": [("learner_id",), ("programme", "entry_year"), ("student_number",)],
     }
     place = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -123,6 +123,15 @@ def results_of(learner_id: str) -> list[CourseResult]:
 def records_of(learner_id: str) -> list[StudentRecord]:
     """Every student record of a learner."""
     return _read(StudentRecord, {"learner_id": learner_id}, sort=[("_id", 1)])
+
+
+def holders_of(numbers: Collection[str]) -> dict[str, list[str]]:
+    """The learners who have each of these student numbers, in any college."""
+    names = ["student_number", "learner_id"]
+    holders: dict[str, set[str]] = {}
+    for row in rows_of(KnownStudentRecords, {"student_number": {"$in": sorted(numbers)}}, names) if numbers else []:
+        holders.setdefault(row["student_number"], set()).add(row["learner_id"])
+    return {number: sorted(found) for number, found in holders.items()}
 
 
 def calendar() -> list[CalendarYear]:

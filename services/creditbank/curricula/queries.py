@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from contracts.workdays import WorkingDays, Year
 from services.creditbank.curricula import models
 from services.creditbank.curricula.domain import CourseResult, Curriculum, StudentRecord
@@ -25,6 +27,11 @@ def passed_courses(learner_id: str) -> set[str]:
 def records_of(learner_id: str) -> list[StudentRecord]:
     """A learner's student records; none for who never studied here."""
     return models.records_of(learner_id)
+
+
+def holders_of(numbers: Collection[str]) -> dict[str, list[str]]:
+    """The learners who have each of these student numbers: more than one where colleges number alike."""
+    return models.holders_of(numbers)
 
 
 def working_days() -> WorkingDays:

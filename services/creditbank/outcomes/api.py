@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, current_app
 
 from chassis.errors import Refusal
 from chassis.watch import current_cause
-from chassis.web.access import OUTSIDE_YOUR_SCOPE, allow, caller, check_scope, owned
+from chassis.web.access import allow, caller, check_scope, owned
 from chassis.web.blueprint import Blueprint
+from chassis.web.health import Step
 from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
 from services.creditbank.outcomes import commands, queries
-from services.creditbank.outcomes.domain import COLLEGE, Item, Sender, Source, Weighed, place_of
+from services.creditbank.outcomes.domain import Item, Sender, Source, Weighed, place_of
 from services.creditbank.outcomes.schemas import (
     OutcomeItemSchema,
     OutcomesArgs,
@@ -24,6 +25,7 @@ from services.creditbank.outcomes.schemas import (
     SourceTitleSchema,
     SubmittedOutcomeSchema,
 )
+from services.creditbank.outcomes.senders import sender_of
 
 SENDERS = (Role.REGISTRY, Role.TEO, Role.OPERATOR)
 READERS = (Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
@@ -47,16 +49,6 @@ def submit_outcomes(args: dict[str, str], items: list[Item]) -> list[Mapping[str
     sender = sender_of(args.get("sender", ""), caller().owns)
     judged = commands.submit(items, sender, current_app.extensions[KEPT], current_cause())
     return [_judged(index, sender, item, judged[index]) for index, item in enumerate(items)]
-
-
-def sender_of(named: str, owns: Mapping[str, Sequence[str] | frozenset[str]]) -> Sender:
-    """Whose external ids a caller speaks of: the college's or another source's that it names; an organisation's own."""
-    if not owns:
-        return Sender(named or COLLEGE)
-    own = sorted(owns.get("teo", ()))
-    if len(own) != 1 or named not in ("", own[0]):
-        raise OUTSIDE_YOUR_SCOPE()
-    return Sender(own[0], own[0])
 
 
 def _judged(index: int, sender: Sender, item: Item, one: Weighed | Refusal) -> Mapping[str, Any]:
@@ -98,6 +90,22 @@ def list_sources(query: dict[str, Any]) -> dict[str, Any]:
     """What outcomes come from, in the order of their names."""
     rows = queries.sources_after(_after(query["cursor"]), query["limit"] + 1)
     return page(rows, query["limit"], lambda row: [row["scheme"]])
+
+
+def life(cause: str) -> list[Step]:
+    """The outcomes whose values a cause gave, for the page that follows a cause."""
+    return [
+        {
+            "at": kept_at,
+            "service": "creditbank",
+            "what": "outcome submitted",
+            "id": one.place,
+            "cause": cause,
+            "learner_id": one.learner_id,
+            "detail": {name: getattr(one, name) for name in ("scheme", "level", "state", "revision")},
+        }
+        for one, kept_at in queries.caused_by(cause)
+    ]
 
 
 def _after(cursor: Key | None) -> str:

@@ -60,6 +60,8 @@ def known_of(items: Iterable[Item], sender: Sender, old_after_days: int) -> Know
 def keep_weighed(weighed: Sequence[Weighed]) -> None:
     """Keep what was weighed in this transaction, and have what is news recognised; applications and credentials that
     rest on it are looked at again."""
+    name_keys(LEARNER + one.after.learner_id for one in weighed)
+    weighed = [replace(one, after=replace(one.after, learner_id=_now(one.after.learner_id))) for one in weighed]
     name_sources([one.source for one in weighed if one.source])
     models.keep(one.after for one in weighed if one.renews)
     touched = settle([outcome_of(one.after) for one in weighed if one.is_change])

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import Ground
-from contracts.terms import OutcomeKind, Verdict, kind_of, level_of_kind
+from contracts.terms import OutcomeKind, Verdict, kind_of, level_of_kind, plain
 from services.creditbank.recognition.domain import Outcome, OutcomeState, scheme_of
 
 COLLEGE = "college"  # the sender of what the college submits without naming another
@@ -40,6 +40,16 @@ SOURCE_NOT_YOURS = Ground(
     en="{scheme} is not among your licences here. Ask the college to enter your organisation for it.",
     zh="{scheme} 未登记为贵单位颁发的职业资格，请联系学校登记。",
     status=403,
+)
+KIND_UNKNOWN = Ground(
+    "outcome_kind_unknown",
+    en="'{text}' is no kind of outcome known here. Write 职业资格证书, 课程, 学历证书, 培训, 在线课程 or 先前学习成果.",
+    zh="“{text}”不是可识别的成果类别，请填写职业资格证书、课程、学历证书、培训、在线课程或先前学习成果。",
+)
+STATE_UNKNOWN = Ground(
+    "outcome_state_unknown",
+    en="'{text}' is no state of an outcome. Write 公示, 有效 or 撤回.",
+    zh="“{text}”不是可识别的成果状态，请填写公示、有效或撤回。",
 )
 OF_ANOTHER_LEARNER = Ground(
     "outcome_of_another_learner",
@@ -76,6 +86,22 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+KINDS_AS_WRITTEN = {
+    OutcomeKind.CERTIFICATE: "certificate 职业技能等级证书 职业技能等级 X证书 1+X证书",
+    OutcomeKind.LICENCE: "licence 职业资格证书 职业资格 国家职业资格证书 国家职业资格",
+    OutcomeKind.COURSE: "course 课程 校内课程",
+    OutcomeKind.DIPLOMA: "diploma 学历证书 学历 毕业证书 学历教育",
+    OutcomeKind.TRAINING: "training 培训 培训证书",
+    OutcomeKind.ONLINE: "online 在线课程 网络课程 慕课 MOOC",
+    OutcomeKind.PRIOR: "prior 先前学习成果 先前学习 先前学习经历 工作经历",
+}
+KIND_WORDS = {word.lower(): kind for kind, words in KINDS_AS_WRITTEN.items() for word in words.split()}
+STATES_AS_WRITTEN = {
+    State.PROVISIONAL: "provisional 公示 公示中 暂定 待定",
+    State.FINAL: "final 有效 已生效 生效 正式 合格",
+    State.WITHDRAWN: "withdrawn 撤回 已撤回 撤销 已撤销 作废 无效",
+}
+STATE_WORDS = {word: state for state, words in STATES_AS_WRITTEN.items() for word in words.split()}
 STATES = {
     State.PROVISIONAL: OutcomeState.PUBLICISED,
     State.FINAL: OutcomeState.FINAL,
@@ -271,6 +297,22 @@ def scheme_in(kind: OutcomeKind, code: str) -> str:
     if kind is OutcomeKind.CERTIFICATE:
         raise CERTIFICATES_ELSEWHERE()
     return scheme_of(f"{kind}.{code}")
+
+
+def kind_in_words(text: str) -> OutcomeKind:
+    """A kind of outcome as people write it."""
+    kind = KIND_WORDS.get("".join(plain(text).lower().split()))
+    if kind is None:
+        raise KIND_UNKNOWN(text=text)
+    return kind
+
+
+def state_in_words(text: str) -> State:
+    """A state as people write it; nothing means that it is final."""
+    state = STATE_WORDS.get(plain(text).lower()) if plain(text) else State.FINAL
+    if state is None:
+        raise STATE_UNKNOWN(text=text)
+    return state
 
 
 def place_of(sender: str, external_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import mongoengine as me
@@ -11,6 +11,8 @@ from pymongo import ReplaceOne, UpdateMany
 
 from chassis.database import Row, rows_of, write
 from services.creditbank.outcomes.domain import Source, State, Submission
+
+IMPORTED = {"$gte": "import:", "$lt": "import;"}
 
 
 class SubmittedOutcomes(me.Document):
@@ -20,7 +22,10 @@ class SubmittedOutcomes(me.Document):
         "collection": "submitted_outcomes",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["learner_id"], "name": "learner_id"}],
+        "indexes": [
+            {"fields": ["learner_id"], "name": "learner_id"},
+            {"fields": ["submitted_by"], "partialFilterExpression": {"submitted_by": IMPORTED}},
+        ],
     }
     place = me.StringField(primary_key=True)
     sender = me.StringField()
@@ -35,6 +40,7 @@ class SubmittedOutcomes(me.Document):
     revision = me.IntField()
     is_old = me.BooleanField()
     submitted_by = me.StringField()
+    kept_at = me.DateTimeField()
 
 
 class OutcomeSources(me.Document):
@@ -66,7 +72,7 @@ def submission_of(row: Row) -> Submission:
 
 def _row(one: Submission) -> Row:
     row: Row = {name: getattr(one, name) for name in Submission.__dataclass_fields__}
-    return row | {"day": one.day.isoformat(), "state": str(one.state)}
+    return row | {"day": one.day.isoformat(), "state": str(one.state), "kept_at": datetime.now(UTC)}
 
 
 def find(places: Collection[str]) -> dict[str, Submission]:
@@ -78,6 +84,12 @@ def find(places: Collection[str]) -> dict[str, Submission]:
 def page_of(where: dict[str, Any], limit: int) -> list[Submission]:
     """Submissions in the order of their names."""
     return [submission_of(row) for row in rows_of(SubmittedOutcomes, where, sort=[("_id", 1)], limit=limit)]
+
+
+def caused_by(cause: str) -> list[tuple[Submission, datetime]]:
+    """The submissions that came by a row of a sheet, and when they were kept."""
+    where = {"$and": [{"submitted_by": cause}, {"submitted_by": IMPORTED}]}
+    return [(submission_of(row), row["kept_at"]) for row in rows_of(SubmittedOutcomes, where)]
 
 
 def keep(submissions: Iterable[Submission]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from contracts.terms import level_words
@@ -16,6 +17,11 @@ def submissions(where: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
     found = models.page_of(dict(where), limit)
     facts = waiting_facts([(one.learner_id, RESULT + one.place) for one in found])
     return [shown(one, facts.get((one.learner_id, RESULT + one.place), "")) for one in found]
+
+
+def caused_by(cause: str) -> list[tuple[Submission, datetime]]:
+    """The submissions whose values a sheet's row gave, and when they were kept."""
+    return models.caused_by(cause)
 
 
 def shown(one: Submission, waiting_for: str) -> dict[str, Any]:
