@@ -11,6 +11,9 @@ from contracts.terms import Level
 # What entries say that move points between an account's own pockets: their news is told by what is decided.
 POCKET_MOVES = frozenset({"hold", "spend", "release", "undo", "unspend"})
 
+# What entries say that credit outcomes which were old when they came: what they add is told in one digest.
+SILENT = frozenset({"OldOutcomeSubmitted"})
+
 
 class OfLearner(Announcement, frozen=True, kw_only=True):
     source: ClassVar[str] = "creditbank"
@@ -43,6 +46,33 @@ class CreditPosted(OfEntry, frozen=True, kw_only=True):
     available_points: int
     provisional_balance: int
     available_balance: int
+
+
+class OutcomeCredited(OfEntry, frozen=True, kw_only=True):
+    """The same for an outcome that is no X certificate: a licence, a course, a diploma, a training, prior learning.
+
+    `scheme` is its source, `<kind>.<code>`; `level` is the kind's own code, and of licences 1 is the highest. What is
+    credited because of one that was old when it came is told in a digest: `what` says so (`SILENT`).
+    """
+
+    kind: str
+    scheme: str
+    level: int
+    provisional_points: int
+    available_points: int
+    provisional_balance: int
+    available_balance: int
+
+
+class OutcomeSourceNamed(Announcement, frozen=True, kw_only=True):
+    """What outcomes other than X certificates come from is called this from now on; `scheme` is `<kind>.<code>`."""
+
+    source: ClassVar[str] = "creditbank"
+    scheme: str
+    name: str
+
+    def keys(self) -> tuple[str, ...]:
+        return (f"scheme:{self.scheme}",)
 
 
 class AccountFrozen(OfEntry, frozen=True, kw_only=True):

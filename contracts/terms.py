@@ -16,6 +16,11 @@ LEVEL_UNKNOWN = Ground(
     en="'{text}' is not a level. Write 初级, 中级, 高级 or 1, 2, 3.",
     zh="“{text}”不是有效等级，请填写初级、中级、高级或 1、2、3。",
 )
+LEVEL_OUTSIDE_KIND = Ground(
+    "level_outside_kind",
+    en="'{text}' is no level of a {kind_en}. Write it by the words of its kind, like 五级 or 初级 for a state licence.",
+    zh="“{text}”不是{kind_zh}的有效等级，请按该类成果的等级填写（如职业资格证书填写五级或初级）。",
+)
 DOCUMENT_TYPE_UNKNOWN = Ground(
     "document_type_unknown",
     en="'{text}' is no document known here: 居民身份证, 护照, 港澳居民来往内地通行证 or 台湾居民来往大陆通行证.",
@@ -92,16 +97,68 @@ class Level(IntEnum):
         return ("elementary", "intermediate", "advanced")[self - 1]
 
 
-class CertificateKind(StrEnum):
-    SKILL_LEVEL = "skill_level"  # 职业技能等级证书, the X certificate
-    STATE_LICENCE = "state_licence"  # 职业资格证书
+class OutcomeKind(StrEnum):
+    """学习成果 by what it is."""
+
+    CERTIFICATE = "certificate"  # 职业技能等级证书, the X certificate
+    LICENCE = "licence"  # 职业资格证书
+    COURSE = "course"
+    DIPLOMA = "diploma"
+    TRAINING = "training"
+    ONLINE = "online"  # an online course
+    PRIOR = "prior"  # prior learning 先前学习成果, with evidence
 
 
-# Level words by kind of certificate: for state licences the words run the other way (初级 = 五级).
-LEVEL_WORDS: dict[CertificateKind, dict[str, int]] = {
-    CertificateKind.SKILL_LEVEL: {"1": 1, "一": 1, "初": 1, "2": 2, "二": 2, "中": 2, "3": 3, "三": 3, "高": 3},
-    CertificateKind.STATE_LICENCE: {"5": 1, "五": 1, "初": 1, "4": 2, "四": 2, "中": 2, "3": 3, "三": 3, "高": 3},
+KIND_WORDS: dict[OutcomeKind, tuple[str, str]] = {
+    OutcomeKind.CERTIFICATE: ("职业技能等级证书", "skill certificate"),
+    OutcomeKind.LICENCE: ("职业资格证书", "state licence"),
+    OutcomeKind.COURSE: ("课程", "course"),
+    OutcomeKind.DIPLOMA: ("学历证书", "diploma"),
+    OutcomeKind.TRAINING: ("培训", "training"),
+    OutcomeKind.ONLINE: ("在线课程", "online course"),
+    OutcomeKind.PRIOR: ("先前学习成果", "prior learning"),
 }
+LEVELS_OF_SKILL = {level.value: (level.zh, level.en) for level in Level}
+THE_ONLY_LEVEL = {1: ("", "")}
+
+# The levels of each kind by their national code, with their words. Of licences 1 is the highest: their words run the
+# other way (初级 = 五级).
+LEVEL_NAMES: dict[OutcomeKind, dict[int, tuple[str, str]]] = {
+    OutcomeKind.CERTIFICATE: LEVELS_OF_SKILL,
+    OutcomeKind.LICENCE: {
+        5: ("五级（初级工）", "level five (elementary)"),
+        4: ("四级（中级工）", "level four (intermediate)"),
+        3: ("三级（高级工）", "level three (advanced)"),
+        2: ("二级（技师）", "level two (technician)"),
+        1: ("一级（高级技师）", "level one (senior technician)"),
+    },
+    OutcomeKind.COURSE: THE_ONLY_LEVEL,
+    OutcomeKind.DIPLOMA: {
+        1: ("中专", "secondary vocational"),
+        2: ("大专", "junior college"),
+        3: ("本科", "bachelor"),
+        4: ("硕士", "master"),
+        5: ("博士", "doctor"),
+    },
+    OutcomeKind.TRAINING: LEVELS_OF_SKILL,
+    OutcomeKind.ONLINE: THE_ONLY_LEVEL,
+    OutcomeKind.PRIOR: THE_ONLY_LEVEL,
+}
+SKILL_WORDS = {"1": 1, "一": 1, "初": 1, "2": 2, "二": 2, "中": 2, "3": 3, "三": 3, "高": 3}
+LICENCE_LEVELS = {5: "5 五 V 初", 4: "4 四 IV 中", 3: "3 三 III 高", 2: "2 二 II 技师", 1: "1 一 I 高级技师"}
+LICENCE_WORDS = {word: level for level, words in LICENCE_LEVELS.items() for word in words.split()}
+DIPLOMA_LEVELS = {1: "1 中专 中职", 2: "2 大专 专科 高职", 3: "3 本科 学士", 4: "4 硕士 研究生", 5: "5 博士"}
+DIPLOMA_WORDS = {word: level for level, words in DIPLOMA_LEVELS.items() for word in words.split()}
+LEVEL_WORDS: dict[OutcomeKind, dict[str, int]] = {
+    OutcomeKind.LICENCE: LICENCE_WORDS,
+    OutcomeKind.COURSE: {"": 1, "1": 1},
+    OutcomeKind.DIPLOMA: DIPLOMA_WORDS,
+    OutcomeKind.TRAINING: {"": 1} | SKILL_WORDS,
+    OutcomeKind.ONLINE: {"": 1, "1": 1},
+    OutcomeKind.PRIOR: {"": 1, "1": 1},
+}
+BETWEEN_WORDS = re.compile(r"[/、,()]")
+AROUND_WORDS = re.compile(r"^(国家)?职业资格|(级|工|技能)+$")
 
 
 class Role(StrEnum):
@@ -195,13 +252,39 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
-def level_of(text: str, kind: CertificateKind = CertificateKind.SKILL_LEVEL) -> Level:
-    """Read a level as people write it: `3`, `3级`, `高级`, `高`, full-width digits."""
-    word = plain(text).removesuffix("级")
-    value = LEVEL_WORDS[kind].get(word)
+def level_of(text: str) -> Level:
+    """Read a level of an X certificate as people write it: `3`, `3级`, `高级`, `高`, full-width digits."""
+    value = SKILL_WORDS.get(plain(text).removesuffix("级"))
     if value is None:
         raise LEVEL_UNKNOWN(text=text)
     return Level(value)
+
+
+def level_of_kind(text: str, kind: OutcomeKind) -> int:
+    """Read a level by the words of its kind; `五级/初级工` says it twice and has to agree with itself."""
+    if kind is OutcomeKind.CERTIFICATE:
+        return level_of(text)
+    parts = [AROUND_WORDS.sub("", part.strip()) for part in BETWEEN_WORDS.split(plain(text))]
+    found = {LEVEL_WORDS[kind].get(part, 0) for part in parts if part} or {LEVEL_WORDS[kind].get("", 0)}
+    if len(found) > 1 or 0 in found:
+        raise LEVEL_OUTSIDE_KIND(text=text, kind_zh=KIND_WORDS[kind][0], kind_en=KIND_WORDS[kind][1])
+    return found.pop()
+
+
+def kind_of(scheme: str) -> OutcomeKind:
+    """Of what kind a scheme or other source is: `licence.electrician` is a licence; X schemes say none."""
+    kind, _, code = scheme.partition(".")
+    return OutcomeKind(kind) if code else OutcomeKind.CERTIFICATE
+
+
+def rank_of(scheme: str, level: int) -> int:
+    """How high a level stands among those of its kind, 0 for none: of licences 1 is the highest."""
+    return 6 - level if level and kind_of(scheme) is OutcomeKind.LICENCE else level
+
+
+def level_words(scheme: str, level: int | None) -> tuple[str, str]:
+    """What a level of a scheme or other source is called, in Chinese and English; nothing for none."""
+    return LEVEL_NAMES[kind_of(scheme)].get(level or 0, ("", ""))
 
 
 def course_kind_of(text: str) -> CourseKind:

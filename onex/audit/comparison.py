@@ -14,6 +14,9 @@ LIVE = ("publicised", "final")
 OF_RESULTS = (*LIVE, "annulled")
 MERGE = "LearnersMerged"
 UNTOLD = {MERGE, "hold", "spend", "release", "undo", "unspend"}  # entries that no notice tells of
+CREDITED = ("CreditPosted", "OutcomeCredited")
+DIGESTED = "OldOutcomeSubmitted"  # what such an entry adds is told in a digest
+LICENCE = "licence."  # levels of licences are higher the lower their number
 Item = Mapping[str, Any]
 
 
@@ -110,7 +113,7 @@ class Comparison:
         """What the bank took in has one entry, or waits for something that can come."""
         self.findings.compared["outcomes"] += 1
         name = outcome["result_id"]
-        if name not in self.person.results:
+        if name not in self.person.results and not _is_of_other_kind(outcome["scheme"]):
             self.wrong("result_unknown", name)
         if outcome["is_waiting"] and outcome["waiting_for"] is None:
             self.wrong("waits_for_nothing", name)
@@ -169,7 +172,7 @@ class Comparison:
         name, told = f"{learner_id}:{entry['number']}", entry["announced"]
         if told is None:
             self.wrong("credit_not_announced", name, entry["result_id"] or entry["what"])
-        elif _change(entry, "available") and entry["what"] not in UNTOLD:
+        elif _is_told(entry):
             self.compare_told("credit_not_told", name, told, "creditbank")
 
     def compare_told(self, kind: str, about: str, told: Item, source: str) -> None:
@@ -192,7 +195,7 @@ class Comparison:
         given = {one["announced"]["event_id"] for _, one in self.person.entries if one["announced"]}
         for one in self.person.notices:
             self.findings.compared["notices"] += 1
-            if one["event"] == "CreditPosted" and one["channel"] == "mailbox" and one["cause"] not in given:
+            if one["event"] in CREDITED and one["channel"] == "mailbox" and one["cause"] not in given:
                 self.wrong("told_without_credit", one["cause"])
             if one["state"] == "waiting" and not one["waiting_for"]:
                 self.wrong("mail_waits_for_nothing", one["id"])
@@ -235,7 +238,23 @@ def _counts(outcome: Item) -> bool:
 
 
 def _highest(passes: list[Item]) -> int:
-    return int(max(((one["level"], one["credit_points"]) for one in passes), default=(0, 0))[1])
+    return int(max(((_rank(one), one["credit_points"]) for one in passes), default=(0, 0))[1])
+
+
+def _rank(outcome: Item) -> int:
+    level = int(outcome["level"])
+    return -level if outcome["scheme"].startswith(LICENCE) else level
+
+
+def _is_of_other_kind(scheme: str) -> bool:
+    """Whether an outcome is no X certificate, so that assessment knows nothing of it: `online.python-basics`."""
+    return "." in scheme
+
+
+def _is_told(entry: Item) -> bool:
+    """Whether a notice tells of what an entry changed."""
+    change = _change(entry, "available")
+    return bool(change) and entry["what"] not in UNTOLD and not (entry["what"] == DIGESTED and change > 0)
 
 
 def _shown(account: Item) -> dict[tuple[str, str], int]:

@@ -16,7 +16,7 @@ from portal.pages.speech import language
 
 pages = Blueprint("sheets", __name__)
 UPLOADERS = (Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO)
-SERVICES_WITH_SHEETS = ("enrolment", "training", "assessment")
+SERVICES_WITH_SHEETS = ("enrolment", "training", "assessment", "creditbank")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS_SHOWN = 50
 IMPORTS_SHOWN = 20

@@ -364,6 +364,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "sheet_candidates": ("考生报名表", "Candidates"),
     "sheet_results": ("成绩表", "Results"),
     "sheet_certificates": ("证书数据上报表", "Certificate report"),
+    "sheet_outcomes": ("学习成果表", "Outcomes"),
     # what happened, by the name it travels under
     "row submitted": ("提交表格行", "Row submitted"),
     "result": ("记录成绩并判定", "Result recorded and judged"),
@@ -407,6 +408,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "ExemptionGranted": ("获准免修", "Exemption granted"),
     "ExemptionWithdrawn": ("免修已撤回", "Exemption withdrawn"),
     "CreditPosted": ("积分入账", "Credit posted"),
+    "outcome submitted": ("提交学习成果", "Outcome submitted"),
+    "OutcomeCredited": ("学习成果入账", "Outcome credited"),
+    "OutcomeSourceNamed": ("成果来源命名", "Source of outcomes named"),
     "AccountsMerged": ("账户并入", "Account folded in"),
     "AccountFrozen": ("账户冻结", "Account frozen"),
     "AccountUnfrozen": ("账户解冻", "Account unfrozen"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from chassis.recovering import recovering
 from chassis.replaying import replaying
 from chassis.resending import resending
+from chassis.sheet.lives import submitted_rows
+from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
@@ -13,6 +15,8 @@ from services.creditbank.conversion import api as conversion
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
+from services.creditbank.outcomes import api as outcomes
+from services.creditbank.outcomes.sheet import sheets
 from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
 from services.creditbank.planning import api as planning
@@ -32,6 +36,7 @@ BLUEPRINTS = [
     proposals.blp,
     conversion.blp,
     papers.blp,
+    outcomes.blp,
     why.blp,
     planning.blp,
     LETTERS,
@@ -41,7 +46,16 @@ BLUEPRINTS = [
 ]
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
+given = settings()
+taken = sheets(given.directory(), given.master(), given.old_outcome_days)
+
 app = create_app(
-    "creditbank", settings(), BLUEPRINTS, title="OneX credit bank", lives=[life_of], lives_for=LIFE_READERS
+    "creditbank",
+    given,
+    [*BLUEPRINTS, sheets_blueprint(taken)],
+    title="OneX credit bank",
+    lives=[submitted_rows(taken), outcomes.life, life_of],
+    lives_for=LIFE_READERS,
 )
-carry(app, settings().desk())
+carry(app, given.desk())
+outcomes.carry(app, given.old_outcome_days)

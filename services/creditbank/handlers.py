@@ -46,6 +46,7 @@ from services.creditbank.curricula.domain import (
     StudentRecord,
 )
 from services.creditbank.ledger.commands import note_schemes, open_accounts
+from services.creditbank.outcomes.commands import move_submissions
 from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
 from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
@@ -125,6 +126,7 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
         move_course_results(event.body.survivor_id, event.body.merged_id)
         move_student_records(event.body.survivor_id, event.body.merged_id)
         move_applications(event.body.survivor_id, event.body.merged_id)
+        move_submissions(event.body.survivor_id, event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:

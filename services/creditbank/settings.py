@@ -19,7 +19,8 @@ class CreditbankSettings(Settings, frozen=True, kw_only=True):
     """Where names are opened; where papers are published for machines, and where people verify them.
 
     `guesses`: how many codes that nobody has a visitor may try. `roots_folder`: where signed roots of the ledger are
-    exported; on other storage than the database, so that they outlive it.
+    exported; on other storage than the database, so that they outlive it. `old_outcome_days`: outcomes that were older
+    when they came are told in a digest.
     """
 
     enrolment_url: str = "http://localhost:8101"
@@ -27,10 +28,15 @@ class CreditbankSettings(Settings, frozen=True, kw_only=True):
     public_url: str = "http://localhost:8080"
     guesses: str = "30 per minute"
     roots_folder: str = "roots"
+    old_outcome_days: int = 180
 
     def directory(self) -> Directory:
         """The way to learners' names."""
         return Directory(Client(self.enrolment_url, "enrolment", self.portal_url, "creditbank", self.client_secret))
+
+    def master(self) -> bytes:
+        """The key that wraps the keys of imports."""
+        return key_of(self.seal_key)
 
     def roots(self) -> Roots:
         """The folder of the ledger's roots."""

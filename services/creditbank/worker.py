@@ -1,4 +1,4 @@
-"""The credit bank's worker: settles results, opens accounts, announces what was posted, signs the ledger's root."""
+"""The credit bank's worker: settles results, reads sheets, opens accounts, announces postings, signs the root."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from chassis.worker import run
 from contracts.language import TYPES
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import jobs
+from services.creditbank.outcomes.sheet import sheets
 from services.creditbank.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("creditbank", given, HANDLERS, jobs(given.roots()), TYPES)
+    taken = sheets(given.directory(), given.master(), given.old_outcome_days)
+    run("creditbank", given, HANDLERS, jobs(given.roots(), taken, given.keep_imports_days), TYPES)

@@ -17,6 +17,7 @@ from contracts.assessment import (
 )
 from contracts.creditbank import (
     POCKET_MOVES,
+    SILENT,
     AccountFrozen,
     AccountUnfrozen,
     ConversionDecided,
@@ -27,6 +28,8 @@ from contracts.creditbank import (
     DeadlineNear,
     ExemptionWithdrawn,
     OfApplication,
+    OutcomeCredited,
+    OutcomeSourceNamed,
 )
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
@@ -47,6 +50,7 @@ Told = (
     | ResultPublicised
     | ResultFinalised
     | CreditPosted
+    | OutcomeCredited
     | CertificateIssued
     | CredentialIssued
     | CredentialRevoked
@@ -57,12 +61,12 @@ Told = (
     | DeadlineNear
     | ExemptionWithdrawn
 )
-Entered = CreditPosted | AccountFrozen | AccountUnfrozen
+Entered = CreditPosted | OutcomeCredited | AccountFrozen | AccountUnfrozen
 
 
 def on_news(events: Sequence[Event[Told]]) -> None:
     """Queue a notice of each thing that happened; points of a pass go into the notice that told of it."""
-    news = [event for event in events if not is_of_pockets(event.body)]
+    news = [event for event in events if not is_of_pockets(event.body) and not is_silent(event.body)]
     queue_notices([news_of(event) for event in news if not is_of_merge(event.body)])
     posted = [(event.cause, event.body) for event in news if isinstance(event.body, CreditPosted)]
     add_points({cause: body.provisional_points for cause, body in posted if body.available_points == 0})
@@ -75,7 +79,12 @@ def is_of_merge(body: Told) -> bool:
 
 def is_of_pockets(body: Told) -> bool:
     """Whether points only moved for an application, of which the decision tells."""
-    return isinstance(body, CreditPosted) and body.what in POCKET_MOVES
+    return isinstance(body, CreditPosted | OutcomeCredited) and body.what in POCKET_MOVES
+
+
+def is_silent(body: Told) -> bool:
+    """Whether this is told in a digest: credit of an outcome that was old when it came. What is taken back is told."""
+    return isinstance(body, OutcomeCredited) and body.what in SILENT and body.available_points > 0
 
 
 def news_of(event: Event[Told]) -> News:
@@ -87,7 +96,7 @@ def news_of(event: Event[Told]) -> News:
         recipient=body.learner_id,
         mailbox=person_of(event.key),
         scheme=getattr(body, "scheme", ""),
-        level=getattr(body, "level", None),
+        level=None if isinstance(body, OutcomeCredited) else getattr(body, "level", None),
         announced_at=event.time,
         facts=FACTS[type(body)](body),
     )
@@ -126,6 +135,12 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     CreditPosted: lambda body: {
         "available_points": body.available_points,
         "available_balance": body.available_balance,
+    },
+    OutcomeCredited: lambda body: {
+        "available_points": body.available_points,
+        "available_balance": body.available_balance,
+        "kind": body.kind,
+        "level": body.level,
     },
     CertificateIssued: lambda body: {
         "certificate_number": body.certificate_number,
@@ -182,6 +197,11 @@ def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
     name_schemes({event.body.scheme: event.body.name for event in events})
 
 
+def on_sources(events: Sequence[Event[OutcomeSourceNamed]]) -> None:
+    """What other sources of outcomes are called in texts."""
+    name_schemes({event.body.scheme: event.body.name for event in events})
+
+
 HANDLERS: Handlers = {
     **dict.fromkeys(FACTS, on_news),
     LearnerRegistered: on_contacts,
@@ -189,4 +209,5 @@ HANDLERS: Handlers = {
     LearnersMerged: on_merges,
     LearnerErased: on_erasures,
     SchemePublished: on_schemes,
+    OutcomeSourceNamed: on_sources,
 }

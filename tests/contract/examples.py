@@ -289,6 +289,20 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         what="ResultPublicised",
         entry_hash="7d" * 32,
     ),
+    creditbank.OutcomeCredited(
+        learner_id=LEARNER,
+        entry_number=6,
+        entry_hash="8e" * 32,
+        what="OutcomeSubmitted",
+        kind="licence",
+        scheme="licence.electrician",
+        level=4,
+        provisional_points=0,
+        available_points=200,
+        provisional_balance=0,
+        available_balance=600,
+    ),
+    creditbank.OutcomeSourceNamed(scheme="licence.electrician", name="电工"),
     creditbank.AccountFrozen(
         learner_id=LEARNER, entry_number=4, entry_hash="5a" * 32, what="AccountFrozen", reason="查证"
     ),

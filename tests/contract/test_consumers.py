@@ -30,6 +30,8 @@ from contracts.creditbank import (
     DeadlineNear,
     ExemptionGranted,
     ExemptionWithdrawn,
+    OutcomeCredited,
+    OutcomeSourceNamed,
 )
 from contracts.enrolment import (
     CalendarPublished,
@@ -72,6 +74,8 @@ CONSUMERS: Mapping[Kind, str] = {
     CertificateIssued: "creditbank notify",
     CertificateRevoked: "creditbank notify",
     CreditPosted: "notify",
+    OutcomeCredited: "notify",
+    OutcomeSourceNamed: "notify",
     AccountFrozen: "notify",
     AccountUnfrozen: "notify",
     CredentialIssued: "notify",

@@ -43,6 +43,8 @@ NUMBER_DIGITS = 6
 OF_CONVERSION = {"ConversionDecided", "ConversionOffered", "DeadlineNear", "ExemptionWithdrawn"}
 OF_ROAD = {"EnrolmentApproved", "CandidateRegistered", "ResultPublicised", "CertificateIssued"}
 TOLD_ALWAYS = frozenset(OF_ROAD | OF_CONVERSION)
+CREDITED = frozenset({"CreditPosted", "OutcomeCredited"})
+DIGESTED = "OldOutcomeSubmitted"  # entries whose gains are told in a digest
 UNTOLD = frozenset({"LearnersMerged", "hold", "spend", "release", "undo", "unspend"})  # entries nobody is told of
 OPEN_LETTERS = ("waiting", "asked", "discarding")
 UNSENT = ("queued", "waiting")
@@ -335,6 +337,7 @@ def credit_wrong(picture: Picture) -> Findings:
         (learner_id, one["scheme"]): one
         for learner_id, account in picture.accounts.items()
         for one in account["holdings"]
+        if not is_of_other_kind(one["scheme"])
     }
     for learner_id, scheme in sorted({*due, *have}):
         level, points = due.get((learner_id, scheme), (0, 0))
@@ -378,7 +381,8 @@ def results_wrong(picture: Picture) -> Findings:
 def announced_wrong(picture: Picture) -> Findings:
     """Of each result the bank knows what assessment knows; each entry was announced once, and nothing else."""
     kept = {row["_id"]: row for row in picture.rows("assessment", "results")}
-    outcomes = {row["result_id"]: row for row in picture.rows("creditbank", "outcomes") if row["revision"]}
+    known = [row for row in picture.rows("creditbank", "outcomes") if row["revision"]]
+    outcomes = {row["result_id"]: row for row in known if not is_of_other_kind(row["scheme"])}
     for name in sorted({*kept, *outcomes}):
         said = [(row["verdict"], row["state"]) for row in (kept.get(name), outcomes.get(name)) if row]
         if len(said) != 2 or said[0] != said[1]:
@@ -413,7 +417,7 @@ def _certificates_unknown(picture: Picture, outcomes: Iterable[Row]) -> Findings
 
 
 def _posted(picture: Picture) -> list[Row]:
-    return [row for row in picture.outboxes["creditbank"] if row["type"] == "CreditPosted"]
+    return [row for row in picture.outboxes["creditbank"] if row["type"] in CREDITED]
 
 
 def told_wrong(picture: Picture) -> Findings:
@@ -438,10 +442,16 @@ def is_news(row: Row) -> bool:
         return True
     if row["type"] == "ResultFinalised":
         return bool(_body(row)["verdict"] != "passed")
-    if row["type"] == "CreditPosted":
+    if row["type"] in CREDITED:
         body = _body(row)
-        return bool(body["available_points"] and body.get("what") not in UNTOLD)
+        is_digested = body.get("what") == DIGESTED and body["available_points"] > 0
+        return bool(body["available_points"] and body.get("what") not in UNTOLD and not is_digested)
     return False
+
+
+def is_of_other_kind(scheme: str) -> bool:
+    """Whether a holding is no X certificate's, of which neither assessment nor the journal knows."""
+    return "." in scheme
 
 
 def _body(row: Row) -> Row:

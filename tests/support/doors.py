@@ -34,6 +34,7 @@ from portal.identity.tokens.domain import Grant, claims_of
 from portal.identity.tokens.mint import Mint
 from services.assessment.certificates.sheet import sheets as assessment_sheets
 from services.assessment.results.commands import close_due_publicity
+from services.creditbank.outcomes.sheet import sheets as creditbank_sheets
 from services.creditbank.papers.desk import KEPT as DESK
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.enrolment.applications.roster import sheets as enrolment_sheets
@@ -79,7 +80,7 @@ class InProcessRegister:
     def __init__(self, doors: Doors, service: str) -> None:
         self._doors, self._service = doors, service
 
-    def match(self, documents: Sequence[tuple[str, str]]) -> list[str | None]:
+    def match(self, documents: Sequence[tuple[str, str]], purpose: str | None = None) -> list[str | None]:
         body = [{"document_type": kind, "document_number": number} for kind, number in documents]
         found = self._doors.call("enrolment", "POST", "/match", Role.SERVICE, json=body).json
         self._doors.go_to(self._service)
@@ -154,6 +155,7 @@ class Doors:
             "enrolment": enrolment_sheets(Keyring.of(secret, "pepper")),
             "training": training_sheets(InProcessRegister(self, "training"), key_of(secret)),
             "assessment": assessment_sheets(InProcessRegister(self, "assessment"), key_of(secret)),
+            "creditbank": creditbank_sheets(InProcessRegister(self, "creditbank"), key_of(secret), 180),
         }
         return made
 

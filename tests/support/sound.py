@@ -32,7 +32,17 @@ from tests.support.doors import (
 from tests.unit.enrolment.rosters import identity, student
 from tests.unit.portal.conftest import CLIENTS_KEY
 
-KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results"}
+KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results", "creditbank": "outcomes"}
+LICENCE = {
+    "external_id": "L-1",
+    "kind": "licence",
+    "code": "electrician",
+    "title": "电工",
+    "level": "四级",
+    "day": "2021-01-09",
+    "state": "final",
+    "as_of": "2021-01-12T08:00:00+08:00",
+}
 Values = Mapping[str, Any]
 
 
@@ -91,6 +101,17 @@ def rows_of(doors: Doors, application: str) -> list[dict[str, str]]:
         "training": [person | {"证书名称": "智能财税", "等级": "初级", "培训结果": "合格"}],
         "assessment": [
             {"考核计划": OPEN_PLAN, "准考证号": "A7", "理论成绩": "90", "实操成绩": "90", "数据时间": "2021-01-09"}
+        ],
+        "creditbank": [
+            person
+            | {
+                "成果编号": "L-2",
+                "成果类别": "职业资格证书",
+                "成果代码": "electrician",
+                "成果名称": "电工",
+                "等级": "五级",
+            }
+            | {"取得日期": "2021-01-09", "状态": "有效"}
         ],
     }[application]
 
@@ -492,6 +513,12 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/credential-keys"): _plain,
     ("creditbank", "GET", "/status-lists/{number}"): _path(number=1),
     ("creditbank", "GET", "/verifications/{code}"): _path(code="nobody-has-this-code"),
+    ("creditbank", "POST", "/outcomes"): _posted(lambda doors: [LICENCE | {"learner_id": doors.college.learner}]),
+    ("creditbank", "GET", "/outcomes"): _of_learner,
+    ("creditbank", "PUT", "/outcome-sources/{kind}/{code}"): _put(
+        {"title": "电工"}, kind="licence", code="electrician"
+    ),
+    ("creditbank", "GET", "/outcome-sources"): _plain,
     ("creditbank", "GET", "/holdings/totals"): _plain,
     ("creditbank", "GET", "/books"): _plain,
     ("creditbank", "PUT", "/recognition-rules/{scheme}/{level}"): _put(RULE, scheme=SCHEME, level="1"),

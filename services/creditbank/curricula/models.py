@@ -64,7 +64,7 @@ class KnownStudentRecords(me.Document):
         "collection": "student_records",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("learner_id",), ("programme", "entry_year", "_id")],
+        "indexes": [("learner_id",), ("programme", "entry_year", "_id"), ("student_number",)],
     }
     place = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -134,6 +134,15 @@ def records_after(
     if departments is not None:
         where["department"] = {"$in": sorted(departments)}
     return _read(StudentRecord, where | {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+
+
+def holders_of(numbers: Collection[str]) -> dict[str, list[str]]:
+    """The learners who have each of these student numbers, in any college."""
+    names = ["student_number", "learner_id"]
+    holders: dict[str, set[str]] = {}
+    for row in rows_of(KnownStudentRecords, {"student_number": {"$in": sorted(numbers)}}, names) if numbers else []:
+        holders.setdefault(row["student_number"], set()).add(row["learner_id"])
+    return {number: sorted(found) for number, found in holders.items()}
 
 
 def calendar() -> list[CalendarYear]:

@@ -56,6 +56,11 @@ def _by_learner(found: Iterable[Kept]) -> dict[str, list[Kept]]:
     return sorted_out
 
 
+def holders_of(numbers: Collection[str]) -> dict[str, list[str]]:
+    """The learners who have each of these student numbers: more than one where colleges number alike."""
+    return models.holders_of(numbers)
+
+
 def working_days() -> WorkingDays:
     """The calendar as far as it is published."""
     return WorkingDays(

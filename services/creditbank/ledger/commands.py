@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from chassis.bus import outbox
 from chassis.database import transactional
 from chassis.errors import NOT_FOUND
 from chassis.strands import is_parked, name_keys, survivor_of
-from contracts.creditbank import AccountFrozen, AccountsMerged, AccountUnfrozen, CreditPosted
-from contracts.terms import Level
+from contracts.creditbank import AccountFrozen, AccountsMerged, AccountUnfrozen, CreditPosted, OutcomeCredited
+from contracts.terms import Level, OutcomeKind, kind_of, rank_of
 from services.creditbank.ledger import models
 from services.creditbank.ledger.domain import (
     ACCOUNT_HELD_UP,
@@ -140,7 +141,7 @@ def _with_rest(
     yield from settlements
     for scheme in sorted(merged.holdings.keys() - {one.reason.scheme for one in settlements}):
         given, own = merged.holdings[scheme], survivor.holding(scheme)
-        level = max(given.level, own.level)
+        level = max(given.level, own.level, key=partial(rank_of, scheme))
         earned = Worth(*(sum(pair) for pair in zip(given.shown(), own.shown(), strict=True)))
         reason = Reason(cause, "LearnersMerged", scheme, level or 1)
         yield Settlement(survivor.learner_id, reason, earned, level, own.certificate or given.certificate, True)
@@ -187,20 +188,23 @@ def _announced(account: Account, entry: Entry) -> Entry:
 
 
 def _announce(account: Account, entry: Entry) -> None:
-    change, balance = entry.change(), account.balance()
-    announcement = CreditPosted(
-        learner_id=account.learner_id,
-        entry_number=entry.number,
-        scheme=entry.body["scheme"],
-        level=Level(entry.body["level"]),
-        provisional_points=change.provisional,
-        available_points=change.available,
-        provisional_balance=balance.provisional,
-        available_balance=balance.available,
-        what=entry.body["what"],
-        entry_hash=entry.hash.hex(),
-    )
-    outbox.append(announcement, cause=entry.body["cause"])
+    change, balance, body = entry.change(), account.balance(), entry.body
+    said = {
+        "learner_id": account.learner_id,
+        "entry_number": entry.number,
+        "entry_hash": entry.hash.hex(),
+        "what": body["what"],
+        "scheme": body["scheme"],
+        "provisional_points": change.provisional,
+        "available_points": change.available,
+        "provisional_balance": balance.provisional,
+        "available_balance": balance.available,
+    }
+    kind, level = kind_of(body["scheme"]), body["level"]
+    if kind is OutcomeKind.CERTIFICATE:
+        outbox.append(CreditPosted(**said, level=Level(level)), cause=body["cause"])
+    else:
+        outbox.append(OutcomeCredited(**said, kind=str(kind), level=level), cause=body["cause"])
 
 
 def _keep(accounts: Mapping[str, Account], entries: Sequence[Entry]) -> None:

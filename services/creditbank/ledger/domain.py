@@ -13,7 +13,7 @@ from chassis.errors import Ground
 
 ISSUED = "issued"
 POCKETS = ("provisional", "available", "held", "spent")
-ANNOUNCED = ("CreditPosted", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
+ANNOUNCED = ("CreditPosted", "OutcomeCredited", "AccountFrozen", "AccountUnfrozen")  # one of them tells of each entry
 Body = dict[str, Any]
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 

@@ -11,12 +11,13 @@ from chassis.clock import now
 from chassis.database import Row, transactional
 from chassis.strands import name_keys, survivor_of
 from contracts.creditbank import CredentialIssued, CredentialRevoked
-from contracts.terms import Level, mask_name
+from contracts.terms import Level, OutcomeKind, kind_of, mask_name
 from services.creditbank.papers import models
 from services.creditbank.papers.desk import Desk
 from services.creditbank.papers.domain import (
     CODE_BYTES,
     LIST_BITS,
+    NOT_VOUCHED,
     OUTCOME_NOT_FINAL,
     RESULT_UNKNOWN,
     Credential,
@@ -90,6 +91,8 @@ def _vouched(learner_id: str, result_id: str) -> Outcome:
     if not of_schemes:
         raise RESULT_UNKNOWN(result_id=result_id)
     outcome = of_schemes[0][result_id]
+    if kind_of(outcome.scheme) is not OutcomeKind.CERTIFICATE:
+        raise NOT_VOUCHED()
     if lapse_of(result_id, outcome.level, of_schemes[0]):
         raise OUTCOME_NOT_FINAL()
     return outcome

@@ -26,6 +26,11 @@ RESULT_UNKNOWN = Ground(
     zh="该账户没有成绩 {result_id}，请选择已生效的通过成绩。",
     status=404,
 )
+NOT_VOUCHED = Ground(
+    "outcome_not_vouched",
+    en="Credentials vouch for X certificates. Ask whoever issued this outcome for theirs.",
+    zh="电子凭证仅为职业技能等级证书签发，其他成果请向原颁发单位索取证明。",
+)
 OUTCOME_NOT_FINAL = Ground(
     "outcome_not_final",
     en="A credential is issued for a pass that is final and recognised; this result is not. Ask again when it is.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from contracts.terms import Level
+from contracts.terms import level_words
 from services.creditbank.papers.domain import Addresses, instant
 
 NAMESPACE = "https://github.com/emrex-eu/elmo-schemas/tree/v1"
@@ -81,11 +81,11 @@ def _add_issuer(report: Element, at: Addresses) -> None:
 
 
 def _add_pass(report: Element, one: Passed) -> None:
-    level = Level(one.level)
+    zh_level, en_level = level_words(one.scheme, one.level)
     opportunity = SubElement(report, "learningOpportunitySpecification")
     _add(opportunity, "identifier", f"{one.scheme}:{one.level}", type="local")
-    _add(opportunity, "title", f"{one.scheme_name} {level.zh}", **{LANG: "zh"})
-    _add(opportunity, "title", f"{one.scheme}, {level.en}", **{LANG: "en"})
+    _add(opportunity, "title", f"{one.scheme_name} {zh_level}".rstrip(), **{LANG: "zh"})
+    _add(opportunity, "title", f"{one.scheme}, {en_level}".removesuffix(", "), **{LANG: "en"})
     instance = SubElement(SubElement(opportunity, "specifies"), "learningOpportunityInstance")
     _add(instance, "identifier", one.result_id, type="local")
     _add(instance, "date", one.session_date.isoformat())

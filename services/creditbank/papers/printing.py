@@ -14,7 +14,7 @@ from fpdf.enums import TableBordersLayout, TextEmphasis
 from fpdf.fonts import FontFace
 
 from chassis.clock import CAMPUS
-from contracts.terms import Level
+from contracts.terms import level_words
 
 FONT = Path(__file__).with_name("fonts") / "OneXSans-Regular.ttf"
 FAMILY = "OneX Sans"
@@ -43,6 +43,9 @@ WORDS = {
     "ResultAnnulled": "成绩作废 Result annulled",
     "CertificateIssued": "证书入库 Certificate recorded",
     "CertificateRevoked": "证书撤销 Certificate revoked",
+    "OutcomeSubmitted": "成果认定 Outcome recognised",
+    "OldOutcomeSubmitted": "成果认定 Outcome recognised",
+    "OutcomeWithdrawn": "成果撤回 Outcome withdrawn",
     "LearnersMerged": "账户合并 Accounts merged",
     "AccountFrozen": "账户冻结 Account frozen",
     "AccountUnfrozen": "账户解冻 Account unfrozen",
@@ -129,17 +132,21 @@ def _facts(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _holding(one: Mapping[str, Any]) -> tuple[str, ...]:
     points = (str(one[f"{pocket}_points"]) for pocket in ("available", "provisional", "held", "spent"))
-    return (printable(one["scheme_name"]), _level(one["level"]), *points)
+    return (printable(one["scheme_name"]), _level(one), *points)
 
 
 def _entry(one: Mapping[str, Any]) -> tuple[str, ...]:
-    certificate = f"{printable(one['scheme_name'])} {Level(one['level']).zh}" if one["scheme"] else "—"
+    certificate = (
+        f"{printable(one['scheme_name'])} {level_words(one['scheme'], one['level'])[0]}".rstrip()
+        if one["scheme"]
+        else "—"
+    )
     points = (f"{one[name]:+d}" for name in ("provisional_points", "available_points"))
     return (str(one["number"]), _moment(one["at"]), WORDS.get(one["what"], one["what"]), certificate, *points)
 
 
-def _level(level: int | None) -> str:
-    return f"{Level(level).zh} {Level(level).en}" if level else "—"
+def _level(one: Mapping[str, Any]) -> str:
+    return " ".join(level_words(one["scheme"], one["level"])).strip() or "—"
 
 
 def _moment(at: datetime) -> str:

@@ -14,10 +14,10 @@ from services.creditbank.recognition.domain import (
     Policy,
     Rulebook,
     RuleVersion,
+    check_level,
     check_said,
     decided,
     retired,
-    scheme_of,
 )
 
 APPROVALS = 2
@@ -283,7 +283,8 @@ def rules_after(change: Change, rules: Rulebook) -> dict[Place, list[RuleVersion
     if isinstance(change, Rerate):
         check_targets(change, rules)
         return after
-    place = scheme_of(change.scheme), change.level
+    check_level(change.scheme, change.level)
+    place = change.scheme, change.level
     if isinstance(change, Retirement):
         check_known(change.scheme, change.level, change.version, rules)
         after[place] = retired(after[place], change.version, change.retired_from)

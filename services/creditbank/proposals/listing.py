@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chassis.database import Row
 from chassis.errors import Language
 from chassis.sheet.cells import Cell
-from contracts.terms import Level
+from contracts.terms import level_words
 
 FIGURES = (
     "before_provisional",
@@ -49,4 +49,9 @@ HEADINGS: dict[Language, Sequence[str]] = {
 def lines_of(rows: Iterable[Row]) -> Iterator[Sequence[Cell]]:
     """A line for each holding."""
     for row in rows:
-        yield [row["learner_id"], row["scheme"], Level(row["level"]).zh, *(row[name] for name in FIGURES)]
+        yield [
+            row["learner_id"],
+            row["scheme"],
+            level_words(row["scheme"], row["level"])[0],
+            *(row[name] for name in FIGURES),
+        ]

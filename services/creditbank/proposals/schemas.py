@@ -24,14 +24,15 @@ from services.creditbank.recognition.schemas import MAX_CREDIT_POINTS, PolicyRef
 
 LAST_VERSION = 100_000
 MOST_TARGETS = 100
+OF_ITS_KIND = {"description": "its kind's own code: of licences 1 is the highest"}
 
 
 def _scheme() -> fields.String:
-    return fields.String(required=True, validate=validate.Length(1, 64))
+    return fields.String(required=True, validate=validate.Length(1, 80))
 
 
 def _level() -> fields.Integer:
-    return fields.Integer(required=True, validate=validate.OneOf([1, 2, 3]))
+    return fields.Integer(required=True, validate=validate.Range(1, 5), metadata=OF_ITS_KIND)
 
 
 def _version() -> fields.Integer:

@@ -10,11 +10,12 @@ from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
 from chassis.web.bundles import BundleArgs, written
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
-from contracts.terms import Role, level_of
+from contracts.terms import Role
 from services.creditbank.recognition import audit, commands, queries
+from services.creditbank.recognition.domain import level_in
 from services.creditbank.recognition.schemas import AuditedLearnerSchema, PublishedRuleSchema, RuleSchema
 
-blp = Blueprint("recognition", __name__, description="What certificates are worth.")
+blp = Blueprint("recognition", __name__, description="What certificates and other outcomes are worth.")
 
 
 @blp.route("/recognition-rules/<scheme>/<level>", methods=["PUT"])
@@ -24,7 +25,8 @@ blp = Blueprint("recognition", __name__, description="What certificates are wort
 def put_rule(given: dict[str, Any], scheme: str, level: str) -> dict[str, Any]:
     """Publish a folklore default, as long as nobody decided the rule; what is recognised keeps its version, and the
     same again changes nothing. Any other rule is proposed, simulated and approved by two."""
-    return queries.shown(scheme, level_of(level), commands.publish_rule(scheme, level_of(level), **given))
+    read = level_in(scheme, level)
+    return queries.shown(scheme, read, commands.publish_rule(scheme, read, **given))
 
 
 @blp.route("/recognition-rules/<scheme>/<level>", methods=["GET"])
@@ -32,7 +34,7 @@ def put_rule(given: dict[str, Any], scheme: str, level: str) -> dict[str, Any]:
 @blp.response(200, PublishedRuleSchema)
 def get_rule(scheme: str, level: str) -> dict[str, Any]:
     """What a level is worth, with its history."""
-    return queries.rule_of(scheme, level_of(level))
+    return queries.rule_of(scheme, level_in(scheme, level))
 
 
 @blp.route("/recognition-rules", methods=["GET"])

@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 from chassis import waiters
 from chassis.database import transactional
 from chassis.strands import merge_key, name_keys, survivor_of
-from contracts.terms import Level
 from services.creditbank.ledger import commands as ledger
 from services.creditbank.recognition import models
+from services.creditbank.recognition.domain import OUTCOME as OUTCOME
 from services.creditbank.recognition.domain import (
     CertificateMark,
     Known,
@@ -22,6 +22,7 @@ from services.creditbank.recognition.domain import (
     RuleVersion,
     Targets,
     account_fact,
+    check_level,
     decided,
     handed_over,
     rerated,
@@ -29,12 +30,10 @@ from services.creditbank.recognition.domain import (
     review,
     review_marks,
     rule_fact,
-    scheme_of,
     superseding,
     united,
 )
 
-OUTCOME = "outcome"  # what waits: an outcome for its rule, or for its learner's account
 RERATED = "Rerated"  # what happened to an account whose pins were moved
 Touched = set[tuple[str, str]]
 Act = TypeVar("Act", Outcome, CertificateMark)
@@ -101,7 +100,7 @@ def merge_learners(survivor_id: str, merged_id: str, cause: str, what: str) -> N
 @transactional
 def publish_rule(
     scheme: str,
-    level: Level,
+    level: int,
     credit_points: int,
     sessions_from: date,
     note: str = "",
@@ -109,7 +108,8 @@ def publish_rule(
 ) -> list[RuleVersion]:
     """Publish a default: what a level is worth for sessions from a date on, as long as nobody has decided it; every
     version of the rule. Refusal for anything but a default, and when the rule was decided (ADR 16)."""
-    versions = _versions(scheme_of(scheme), level)
+    check_level(scheme, level)
+    versions = _versions(scheme, level)
     proposed = RuleVersion(0, credit_points, sessions_from, note, is_folklore_default)
     if rule := superseding(versions, proposed):
         versions = [*versions, rule]

@@ -11,14 +11,25 @@ from enum import StrEnum
 from itertools import pairwise
 
 from chassis.errors import Ground
-from contracts.terms import Verdict
+from contracts.terms import (
+    KIND_WORDS,
+    LEVEL_NAMES,
+    LEVEL_OUTSIDE_KIND,
+    OutcomeKind,
+    Verdict,
+    kind_of,
+    level_of_kind,
+    rank_of,
+)
 from services.creditbank.ledger.domain import CertificateState, Reason, Settlement, Worth
 
 SCHEME_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 SCHEME_MALFORMED = Ground(
     "scheme_malformed",
-    en="'{scheme}' can't be a scheme's code: write small letters, digits and hyphens, 64 at most.",
-    zh="“{scheme}”不能作为证书代码：请使用小写字母、数字和连字符，最多 64 个字符。",
+    en="'{scheme}' can't be a scheme's code: write small letters, digits and hyphens, 64 at most; before another "
+    "kind's code its kind and a dot, like licence.electrician.",
+    zh="“{scheme}”不能作为证书代码：请使用小写字母、数字和连字符，最多 64 个字符；其他类别的成果在代码前加类别和点，如 "
+    "licence.electrician。",
 )
 NOT_DECIDED = Ground(
     "rule_not_decided",
@@ -69,6 +80,7 @@ RETIRED_OUTSIDE = Ground(
     en="Version {version} holds for sessions from {sessions_from} to {until}. Retire it from one of these days on.",
     zh="第 {version} 版适用于 {sessions_from} 至 {until}，请在此期间内选择停用日。",
 )
+OUTCOME = "outcome"  # what waits: an outcome for its rule, or for its learner's account
 A_DAY = timedelta(days=1)
 
 
@@ -157,6 +169,11 @@ class Outcome:
     @property
     def key(self) -> tuple[str, str]:
         return self.learner_id, self.result_id
+
+    @property
+    def rank(self) -> int:
+        """How high its level stands: of licences 1 is the highest."""
+        return rank_of(self.scheme, self.level)
 
     @property
     def is_pass(self) -> bool:
@@ -286,13 +303,13 @@ def worth(outcomes: Iterable[Outcome]) -> Worth:
 
 
 def _highest(passes: Iterable[Outcome]) -> int:
-    return max(((one.level, one.credit_points) for one in passes), default=(0, 0))[1]
+    return max(((one.rank, one.credit_points) for one in passes), default=(0, 0))[1]
 
 
 def counted_level(outcomes: Iterable[Outcome]) -> int:
     """The level a holding stands at: the highest final one, or during a first publicity the highest publicised."""
-    passes = [(one.state == OutcomeState.FINAL, one.level) for one in outcomes if one.counts]
-    return max(passes, default=(False, 0))[1]
+    passes = [(one.state == OutcomeState.FINAL, one.rank, one.level) for one in outcomes if one.counts]
+    return max(passes, default=(False, 0, 0))[2]
 
 
 def certificate_state(outcomes: Collection[Outcome]) -> CertificateState:
@@ -318,8 +335,11 @@ def is_news(known: Outcome | None, arriving: Outcome) -> bool:
 
 
 def follows(known: Outcome | None, arriving: Outcome) -> Outcome:
-    """The arriving outcome with what stays with a result through its revisions: its pin and its certificates."""
-    if known is None:
+    """The arriving outcome with what stays with a result through its revisions: its pin and its certificates.
+
+    An outcome that is no X certificate may be put right in its level and day, and is then pinned anew.
+    """
+    if known is None or _is_put_right(known, arriving):
         return arriving
     return replace(
         arriving,
@@ -328,6 +348,12 @@ def follows(known: Outcome | None, arriving: Outcome) -> Outcome:
         certificate_numbers=known.certificate_numbers,
         rerated=known.rerated,
     )
+
+
+def _is_put_right(known: Outcome, arriving: Outcome) -> bool:
+    if kind_of(arriving.scheme) is OutcomeKind.CERTIFICATE:
+        return False
+    return (known.level, known.session_date) != (arriving.level, arriving.session_date)
 
 
 def pinned(outcome: Outcome, rules: Rulebook) -> Outcome:
@@ -451,7 +477,7 @@ def handed_over(survivor_id: str, cause: str, what: str, known: Known) -> list[S
     settlements = []
     for (_, scheme), of_scheme in sorted(known.items()):
         outcomes = of_scheme.values()
-        level = counted_level(outcomes) or max(one.level for one in outcomes)
+        level = counted_level(outcomes) or max((one.rank, one.level) for one in outcomes)[1]
         settlement = _standing(survivor_id, Reason(cause, what, scheme, level), outcomes)
         settlements.append(replace(settlement, is_remark=True))
     return settlements
@@ -487,10 +513,25 @@ def united(one: Outcome | None, other: Outcome) -> Outcome:
 
 
 def scheme_of(code: str) -> str:
-    """A scheme's code, as it may stand in addresses."""
-    if not SCHEME_CODE.fullmatch(code):
+    """A scheme's code, or another source's `<kind>.<code>`, as it may stand in addresses."""
+    kind, dot, rest = code.partition(".")
+    of_kind = kind in set(OutcomeKind) - {OutcomeKind.CERTIFICATE} if dot else True
+    if not of_kind or not SCHEME_CODE.fullmatch(rest if dot else code):
         raise SCHEME_MALFORMED(scheme=code)
     return code
+
+
+def level_in(scheme: str, text: str) -> int:
+    """A level as people write it for a scheme or other source, read by the words of its kind."""
+    return level_of_kind(text, kind_of(scheme_of(scheme)))
+
+
+def check_level(scheme: str, level: int) -> None:
+    """Refuse a level that the kind of a scheme or other source does not have."""
+    kind = kind_of(scheme_of(scheme))
+    if level not in LEVEL_NAMES[kind]:
+        zh, en = KIND_WORDS[kind]
+        raise LEVEL_OUTSIDE_KIND(text=level, kind_zh=zh, kind_en=en)
 
 
 def rule_fact(scheme: str, level: int) -> str:

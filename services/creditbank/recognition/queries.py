@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from chassis import waiters
 from chassis.clock import today
 from chassis.errors import NOT_FOUND
-from contracts.terms import Level
+from contracts.terms import kind_of, level_words
 from services.creditbank.recognition import models
-from services.creditbank.recognition.domain import Known, Outcome, Rulebook, RuleVersion, Targets, chosen
+from services.creditbank.recognition.domain import OUTCOME, Known, Outcome, Rulebook, RuleVersion, Targets, chosen
 
 
-def rule_of(scheme: str, level: Level) -> dict[str, Any]:
+def rule_of(scheme: str, level: int) -> dict[str, Any]:
     """What a scheme's level is worth, and was; Refusal when it has no rule."""
     versions = models.find_rules([(scheme, int(level))]).get((scheme, int(level)))
     if not versions:
@@ -23,6 +24,12 @@ def rule_of(scheme: str, level: Level) -> dict[str, Any]:
 def outcomes_of(learner_ids: Collection[str]) -> Known:
     """Every outcome of these learners, by learner and scheme, in the open transaction if there is one."""
     return models.find_outcomes(learner_ids)
+
+
+def waiting_facts(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """By (learner, result), what those of these outcomes wait for that are not on an account yet."""
+    facts = waiters.facts_of(OUTCOME, [models.place_of(*key) for key in keys]) if keys else {}
+    return {key: facts[place]["fact"] for key in keys if (place := models.place_of(*key)) in facts}
 
 
 def rulebook(places: Collection[tuple[str, int]]) -> Rulebook:
@@ -61,7 +68,9 @@ def shown(scheme: str, level: int, versions: list[RuleVersion]) -> dict[str, Any
     now = chosen(versions, today()) or min(versions, key=lambda one: (one.sessions_from, -one.version))
     return {
         "scheme": scheme,
+        "kind": kind_of(scheme),
         "level": int(level),
+        "level_name": level_words(scheme, level)[0],
         **_version(now),
         "versions": [_version(one) for one in sorted(versions, key=lambda one: -one.version)],
     }

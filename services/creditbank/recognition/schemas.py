@@ -6,6 +6,7 @@ from marshmallow import fields, validate
 
 from chassis.web.bundles import AnnouncedSchema, HeldUpSchema
 from chassis.web.schemas import Schema
+from contracts.terms import OutcomeKind
 
 MAX_CREDIT_POINTS = 100_000
 
@@ -51,8 +52,10 @@ class RuleVersionSchema(Schema):
 class PublishedRuleSchema(RuleVersionSchema):
     """The version that holds for a session of today, and every version there was."""
 
-    scheme = fields.String(required=True)
-    level = fields.Integer(required=True)
+    scheme = fields.String(required=True, metadata={"description": "an X scheme's code, or <kind>.<code>"})
+    kind = fields.String(required=True, validate=validate.OneOf([one.value for one in OutcomeKind]))
+    level = fields.Integer(required=True, metadata={"description": "its kind's own code: of licences 1 is the highest"})
+    level_name = fields.String(required=True)
     versions = fields.List(fields.Nested(RuleVersionSchema), required=True)
 
 

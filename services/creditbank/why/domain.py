@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from contracts.terms import Level
+from contracts.terms import level_words
 
 POCKETS = {"provisional": "暂记", "available": "可用", "held": "占用", "spent": "已用"}
 ENTRY_FACTS = ("at", "cause", "what", "scheme", "result_id", "revision", "rule_version", "hash")
@@ -45,6 +45,9 @@ CAUSES = {
     "CertificateIssued": ("证书编号登记", "a certificate's number came on record"),
     "CertificateRevoked": ("证书撤销", "a certificate was revoked"),
     "Rerated": ("按议案改用另一版认定规则", "a decided proposal moved results to another rule version"),
+    "OutcomeSubmitted": ("学习成果提交", "an outcome was submitted"),
+    "OldOutcomeSubmitted": ("早前取得的学习成果提交", "an outcome of long ago was submitted"),
+    "OutcomeWithdrawn": ("学习成果撤回", "an outcome was withdrawn"),
     "LearnersMerged": ("两名学习者合并为一人", "two learners were found to be one person"),
     "AccountFrozen": ("账户冻结", "the account was frozen"),
     "AccountUnfrozen": ("账户解冻", "the account was unfrozen"),
@@ -103,10 +106,6 @@ def credits_of(points: int) -> str:
     return f"{points / 100:.2f}"
 
 
-def _level(level: int | None) -> tuple[str, str]:
-    return (Level(level).zh, Level(level).en) if level in set(Level) else ("", "")
-
-
 def movements(postings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """By pocket, what an entry's postings bring and take; the bank's own side is left out."""
     sides = [(one[side], sign * one["credit_points"]) for one in postings for side, sign in SIDES]
@@ -151,7 +150,7 @@ def entry_link(entry: Mapping[str, Any], names: Mapping[str, str]) -> Link:
 
 def score_link(outcome: Mapping[str, Any], names: Mapping[str, str]) -> Link:
     """A result as the bank knows it now, by its latest revision."""
-    zh_level, en_level = _level(outcome["level"])
+    zh_level, en_level = level_words(outcome["scheme"], outcome["level"])
     zh_verdict, en_verdict = VERDICTS.get(outcome["verdict"], (outcome["verdict"],) * 2)
     zh_state, en_state = STATES[outcome["state"]]
     name = names.get(outcome["scheme"], outcome["scheme"])
@@ -168,7 +167,7 @@ def score_link(outcome: Mapping[str, Any], names: Mapping[str, str]) -> Link:
 def rule_link(outcome: Mapping[str, Any], version: Mapping[str, Any] | None, names: Mapping[str, str]) -> Link | None:
     """The rule version that a pass is pinned to, or that it still waits for one; None for what earns nothing."""
     name = names.get(outcome["scheme"], outcome["scheme"])
-    zh_level, en_level = _level(outcome["level"])
+    zh_level, en_level = level_words(outcome["scheme"], outcome["level"])
     place = f"{outcome['scheme']}:{outcome['level']}"
     if version is None:
         if not outcome["is_waiting"]:

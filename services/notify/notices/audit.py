@@ -13,7 +13,7 @@ from services.notify.notices import models
 from services.notify.notices.commands import WAITER
 from services.notify.notices.domain import Channel, NoticeState
 
-EVENTS = ("ResultFinalised", "CreditPosted")
+EVENTS = ("ResultFinalised", "CreditPosted", "OutcomeCredited")
 SHELVES = {"notices": Shelf(models.audited_rows, lambda row: str(row["mailbox"]), rows_each=6)}
 
 

@@ -13,6 +13,7 @@ from contracts.terms import Level, Verdict
 from services.notify.contacts.domain import Contact
 
 NAMES = uuid.UUID("2f6d3c1e-6b0e-5b0a-8f57-1d3c7a902019")
+CREDITED = frozenset({"CreditPosted", "OutcomeCredited"})
 POINTS_PATIENCE = timedelta(seconds=60)  # how long the e-mail about a pass waits for its points
 FIRST_PAUSE_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 300
@@ -73,7 +74,7 @@ def is_worth_telling(news: News) -> bool:
     """A final pass is told by its credit, and an entry that makes nothing available is not told."""
     if news.event == "ResultFinalised":
         return bool(news.facts["verdict"] != Verdict.PASSED)
-    if news.event == "CreditPosted":
+    if news.event in CREDITED:
         return bool(news.facts["available_points"] != 0)
     return True
 
@@ -154,8 +155,8 @@ def variant_of(event: str, facts: Mapping[str, Any], points: int | None) -> str:
     """Which text a notice has."""
     if not facts:
         return "erased"
-    if event == "CreditPosted":
-        return "CreditPosted.added" if facts["available_points"] > 0 else "CreditPosted.taken"
+    if event in CREDITED:
+        return f"{event}.added" if facts["available_points"] > 0 else f"{event}.taken"
     if event == "ResultPublicised" and facts["verdict"] == Verdict.PASSED:
         return "ResultPublicised." + _credited(points)
     outcome = facts.get("verdict") or facts.get("decision")

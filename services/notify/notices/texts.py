@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from contracts.terms import Level, mask_name
+from contracts.terms import KIND_WORDS, LEVEL_NAMES, Level, OutcomeKind, mask_name
 from services.notify.contacts.domain import Language
 from services.notify.notices.domain import variant_of
 
@@ -62,6 +62,7 @@ def _words(told: Told, language: Language) -> dict[str, str]:
     return {
         "scheme": told.scheme_name,
         "level": _level(told.level, language),
+        **_outcome(facts, language),
         "credits": credits_of(abs(told.points if told.points is not None else _points(facts))),
         "balance": credits_of(facts.get("available_balance", 0)),
         "due_on": _day(facts.get("due_on"), language) or LATER[language],
@@ -80,6 +81,16 @@ def _level(level: Level | None, language: Language) -> str:
     if level is None:
         return ""
     return level.zh if language is Language.ZH else level.en
+
+
+def _outcome(facts: Mapping[str, Any], language: Language) -> dict[str, str]:
+    """What an outcome that is no X certificate is called: its kind, and its level where the kind has several."""
+    if "kind" not in facts:
+        return {}
+    kind, place = OutcomeKind(facts["kind"]), list(Language).index(language)
+    grade = LEVEL_NAMES[kind][facts["level"]][place]
+    between = "，{}" if language is Language.ZH else ", {}"
+    return {"kind": KIND_WORDS[kind][place], "kind_level": between.format(grade) if grade else ""}
 
 
 def _points(facts: Mapping[str, Any]) -> int:

@@ -186,3 +186,44 @@ def test_points_that_move_for_an_application_are_not_told(what: str) -> None:
 def test_points_in_a_pocket_that_no_entry_put_them_into_are_found() -> None:
     bank = account(holdings=[HOLDING | {"available_points": 0, "held_points": 200}])
     assert kinds_of(person(bank=bank)) == ["pocket_differs"]
+
+
+def of_licences() -> Person:
+    """Somebody with a licence of level five and one of level four, submitted when they were old, of which nobody was
+    told."""
+    posted = [announced(f"posted-{number}", "OutcomeCredited") for number in (1, 2)]
+    more = {"scheme": "licence.electrician", "what": "OldOutcomeSubmitted", "revision": 1}
+    entries = [
+        entry(number, "issued", "available", **more, result_id=f"outcome:college:L-{number}", announced=told)
+        for number, told in enumerate(posted, start=1)
+    ]
+    worth = {5: 200, 4: 400}
+    outcomes = [
+        outcome(one["result_id"], scheme=one["scheme"], level=level, revision=1, credit_points=points)
+        for one, (level, points) in zip(entries, worth.items(), strict=True)
+    ]
+    holding = HOLDING | {"scheme": "licence.electrician", "available_points": 400}
+    return person([], with_entries(*entries, outcomes=outcomes, holdings=[holding]), [])
+
+
+def test_licences_are_no_results_of_assessment_and_rank_the_other_way_and_old_ones_are_told_in_a_digest() -> None:
+    assert found_in(of_licences()).imbalances == []
+
+
+def test_a_licence_that_was_not_old_has_to_be_told() -> None:
+    one = of_licences()
+    one.entries[1][1]["what"] = "OutcomeSubmitted"
+    assert kinds_of(one) == ["credit_not_told"]
+
+
+def test_a_licence_that_is_taken_back_has_to_be_told_however_old() -> None:
+    one = of_licences()
+    taken = entry(3, "available", "issued", what="OldOutcomeSubmitted", scheme="licence.electrician", revision=2)
+    one.entries.append(("mei", taken | {"announced": announced("posted-3", "OutcomeCredited")}))
+    assert kinds_of(one) == ["credit_not_told"]
+
+
+def test_a_notice_of_a_licence_that_was_not_credited_is_found() -> None:
+    one = of_licences()
+    one.notices.append(notice("nothing", event="OutcomeCredited"))
+    assert kinds_of(one) == ["told_without_credit"]

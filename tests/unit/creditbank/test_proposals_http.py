@@ -176,7 +176,8 @@ def test_a_simulation_is_saved_as_a_sheet(http: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"level": 4}, "fields_invalid"),
+        ({"level": 4}, "level_outside_kind"),
+        ({"level": 6}, "fields_invalid"),
         ({"level": "高级"}, "fields_invalid"),
         ({"credit_points": -1}, "fields_invalid"),
         ({"sessions_until": None}, "rule_without_end"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.terms import Level, Verdict
+from contracts.terms import LEVEL_NAMES, Level, Verdict
 from services.notify.contacts.domain import Contact, Language, contact_of
 from services.notify.notices.domain import (
     Channel,
@@ -31,6 +31,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "CandidateRegistered": {"plan": "P1", "admission_number": "A-17", "session_date": "2021-06-19", "site": "番禺校区"},
     "ResultPublicised": {"result_id": "T:P1:A-17:1", "verdict": "passed", "due_on": "2021-09-24"},
     "ResultFinalised": {"result_id": "T:P1:A-17:1", "verdict": "failed"},
+    "OutcomeCredited": {"available_points": 200, "available_balance": 400, "kind": "licence", "level": 4},
     "CreditPosted": {"available_points": 200, "available_balance": 450},
     "CertificateIssued": {"certificate_number": "ZLZJ20210001", "issued_on": "2021-10-12"},
     "CredentialIssued": {"credential": "1:90417"},
@@ -138,6 +139,8 @@ def test_every_text_can_be_said_in_both_languages() -> None:
         *(told("ResultPublicised", verdict=verdict, due_on="") for verdict in Verdict),
         *(told("ResultFinalised", verdict=verdict) for verdict in Verdict if verdict is not Verdict.PASSED),
         told("CreditPosted", available_points=-200),
+        *(told("OutcomeCredited", kind=kind, level=max(levels)) for kind, levels in LEVEL_NAMES.items()),
+        told("OutcomeCredited", kind="licence", level=5, available_points=-200),
         *(told("ConversionDecided", decision=one, reason_en="why", reason_zh="原因") for one in ("refused", "fallen")),
         Told("CertificateIssued", "智能财税", Level.ELEMENTARY, {}),
     ]
@@ -165,7 +168,7 @@ def test_no_text_has_a_place_for_a_score() -> None:
     }
     assert words == {
         "name", "scheme", "level", "credits", "balance", "due_on", "admission_number", "session_date", "site",
-        "certificate_number", "issued_on", "target", "until", "reason",
+        "certificate_number", "issued_on", "target", "until", "reason", "kind", "kind_level",
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from chassis.database import database, rows_of
 from contracts.creditbank import POCKET_MOVES
 from contracts.enrolment import LearnerChanged, LearnerErased, LearnersMerged
 from contracts.terms import LearnerKind, Verdict
+from services.notify.contacts.domain import Language
 from services.notify.contacts.models import Contacts
 from services.notify.contacts.queries import contacts_of
 from services.notify.notices.commands import WAITER
@@ -225,3 +226,24 @@ def test_contacts_are_kept_as_they_came_and_the_last_one_counts() -> None:
     assert (kept.name, kept.email, kept.phone) == (fields["name"], fields["email"], "")
     assert "example.cn" not in str(rows_of(Contacts, {}))
     assert "黄玉梅" not in str(rows_of(Contacts, {}))
+
+
+def test_credit_of_another_outcome_is_told_by_its_own_words_and_its_mail_waits_for_the_name() -> None:
+    told.deliver(told.registered("ann"), told.outcome_credited("ann", 1))
+    assert counted() == {("OutcomeCredited", "mailbox", "delivered"): 1, ("OutcomeCredited", "email", "waiting"): 1}
+    told.deliver(told.source_named())
+    told.sweep()
+    assert counted() == {("OutcomeCredited", "mailbox", "delivered"): 1, ("OutcomeCredited", "email", "queued"): 1}
+    [notice] = mailbox_page("ann", None, 10, Language.ZH)
+    said = "职业资格证书“电工”，四级（中级工）已认定，2 学分已存入你的学分账户，当前可用 2 学分。"
+    assert (notice["title"], notice["text"]) == ("学习成果已认定", said)
+
+
+def test_old_outcomes_are_credited_silently_and_taken_back_aloud() -> None:
+    told.deliver(
+        told.registered("ann", email=None),
+        told.outcome_credited("ann", 1, what="OldOutcomeSubmitted"),
+        told.outcome_credited("ann", 2, available=-200, what="OldOutcomeSubmitted"),
+    )
+    [notice] = mailbox_page("ann", None, 10, Language.EN)
+    assert notice["title"] == "Credits taken back"

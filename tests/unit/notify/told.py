@@ -17,7 +17,7 @@ from contracts.assessment import (
     ResultPublicised,
     SchemePublished,
 )
-from contracts.creditbank import AccountFrozen, AccountUnfrozen, CreditPosted
+from contracts.creditbank import AccountFrozen, AccountUnfrozen, CreditPosted, OutcomeCredited, OutcomeSourceNamed
 from contracts.enrolment import EnrolmentApproved, LearnerRegistered
 from contracts.terms import LearnerKind, Level, Verdict
 from services.notify.handlers import HANDLERS
@@ -111,6 +111,28 @@ def credited(
         what=what,
     )
     return arrival(body, seq, cause=because.envelope.id)
+
+
+def outcome_credited(learner: str, seq: int, available: int = 200, what: str = "OutcomeSubmitted") -> Arrival:
+    """A licence was credited."""
+    body = OutcomeCredited(
+        learner_id=learner,
+        entry_number=seq,
+        kind="licence",
+        scheme="licence.electrician",
+        level=4,
+        provisional_points=0,
+        available_points=available,
+        provisional_balance=0,
+        available_balance=max(available, 0),
+        what=what,
+    )
+    return arrival(body, seq)
+
+
+def source_named(seq: int = 1) -> Arrival:
+    """What that licence is called."""
+    return arrival(OutcomeSourceNamed(scheme="licence.electrician", name="电工"), seq)
 
 
 def certified(learner: str, seq: int = 4) -> Arrival:

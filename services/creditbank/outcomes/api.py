@@ -1,0 +1,117 @@
+"""Outcomes over HTTP: submitted by who has them, read, and their sources named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, current_app
+
+from chassis.errors import Refusal
+from chassis.watch import current_cause
+from chassis.web.access import allow, caller, check_scope, owned
+from chassis.web.blueprint import Blueprint
+from chassis.web.health import Step
+from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
+from chassis.web.schemas import JudgedSchema, accepted, refused
+from contracts.terms import Role
+from services.creditbank.outcomes import commands, queries
+from services.creditbank.outcomes.domain import Item, Sender, Source, Weighed, place_of
+from services.creditbank.outcomes.schemas import (
+    OutcomeItemSchema,
+    OutcomesArgs,
+    OutcomeSourceSchema,
+    SenderArgs,
+    SourceTitleSchema,
+    SubmittedOutcomeSchema,
+)
+from services.creditbank.outcomes.senders import sender_of
+
+SENDERS = (Role.REGISTRY, Role.TEO, Role.OPERATOR)
+READERS = (Role.REGISTRY, Role.DEPARTMENT, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+KEPT = "onex.old_after_days"
+
+blp = Blueprint("outcomes", __name__, description="Outcomes of every kind but X certificates.")
+
+
+def carry(app: Flask, old_after_days: int) -> None:
+    """Have an application know from which age on outcomes are told in a digest."""
+    app.extensions[KEPT] = old_after_days
+
+
+@blp.route("/outcomes", methods=["POST"])
+@allow(*SENDERS)
+@blp.arguments(SenderArgs, location="query")
+@blp.arguments(OutcomeItemSchema(many=True))
+@blp.response(200, JudgedSchema(many=True))
+def submit_outcomes(args: dict[str, str], items: list[Item]) -> list[Mapping[str, Any]]:
+    """Submit outcomes; each item gets its own verdict or refusal, and a repeat changes nothing."""
+    sender = sender_of(args.get("sender", ""), caller().owns)
+    judged = commands.submit(items, sender, current_app.extensions[KEPT], current_cause())
+    return [_judged(index, sender, item, judged[index]) for index, item in enumerate(items)]
+
+
+def _judged(index: int, sender: Sender, item: Item, one: Weighed | Refusal) -> Mapping[str, Any]:
+    place = place_of(sender.code, item.external_id)
+    if isinstance(one, Refusal):
+        return refused(index, one, place)
+    return accepted(index, place, changed=one.is_change)
+
+
+@blp.route("/outcomes", methods=["GET"])
+@allow(*READERS, Role.TEO, Role.LEARNER)
+@paged(SubmittedOutcomeSchema, OutcomesArgs)
+def list_outcomes(query: dict[str, Any]) -> dict[str, Any]:
+    """Outcomes in the order of their ids, all or a learner's; what waits says for what."""
+    learner_id, senders = query.get("learner_id"), owned("teo")
+    where: dict[str, Any] = {**after(query["cursor"], "_id")}
+    if learner_id:
+        where["learner_id"] = learner_id
+    if senders:
+        where["sender"] = {"$in": sorted(senders)}
+    else:
+        check_scope({"learner": learner_id})
+    return page(queries.submissions(where, query["limit"] + 1), query["limit"], lambda row: [row["id"]])
+
+
+@blp.route("/outcome-sources/<kind>/<code>", methods=["PUT"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@blp.arguments(SourceTitleSchema)
+@blp.response(200, OutcomeSourceSchema)
+def put_source(given: dict[str, str], kind: str, code: str) -> dict[str, Any]:
+    """Enter what a source of outcomes is called, and the organisation that may submit them."""
+    return queries.source_shown(commands.put_source(Source(scheme=f"{kind}.{code}", **given)))
+
+
+@blp.route("/outcome-sources", methods=["GET"])
+@allow(*READERS, Role.TEO, Role.LEARNER)
+@paged(OutcomeSourceSchema)
+def list_sources(query: dict[str, Any]) -> dict[str, Any]:
+    """What outcomes come from, in the order of their names."""
+    rows = queries.sources_after(_after(query["cursor"]), query["limit"] + 1)
+    return page(rows, query["limit"], lambda row: [row["scheme"]])
+
+
+def life(cause: str) -> list[Step]:
+    """The outcomes whose values a cause gave, for the page that follows a cause."""
+    return [
+        {
+            "at": kept_at,
+            "service": "creditbank",
+            "what": "outcome submitted",
+            "id": one.place,
+            "cause": cause,
+            "learner_id": one.learner_id,
+            "detail": {name: getattr(one, name) for name in ("scheme", "level", "state", "revision")},
+        }
+        for one, kept_at in queries.caused_by(cause)
+    ]
+
+
+def _after(cursor: Key | None) -> str:
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()
