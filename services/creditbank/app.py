@@ -5,6 +5,8 @@ from __future__ import annotations
 from chassis.recovering import recovering
 from chassis.replaying import replaying
 from chassis.resending import resending
+from chassis.sheet.lives import submitted_rows
+from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
@@ -16,6 +18,9 @@ from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
 from services.creditbank.proposals import api as proposals
 from services.creditbank.recognition import api as recognition
+from services.creditbank.reconciliation import api as reconciliation
+from services.creditbank.reconciliation.queries import steps_by_cause
+from services.creditbank.reconciliation.sheet import sheets
 from services.creditbank.settings import settings
 from services.creditbank.why import api as why
 
@@ -23,6 +28,7 @@ RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OP
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
+TAKEN = sheets(settings().directory(), settings().master())
 BLUEPRINTS = [
     ledger.blp,
     recognition.blp,
@@ -30,6 +36,8 @@ BLUEPRINTS = [
     conversion.blp,
     papers.blp,
     why.blp,
+    reconciliation.blp,
+    sheets_blueprint(TAKEN),
     LETTERS,
     RECOVERING,
     RESENDING,
@@ -38,6 +46,11 @@ BLUEPRINTS = [
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
 app = create_app(
-    "creditbank", settings(), BLUEPRINTS, title="OneX credit bank", lives=[life_of], lives_for=LIFE_READERS
+    "creditbank",
+    settings(),
+    BLUEPRINTS,
+    title="OneX credit bank",
+    lives=[life_of, submitted_rows(TAKEN), steps_by_cause],
+    lives_for=LIFE_READERS,
 )
 carry(app, settings().desk())

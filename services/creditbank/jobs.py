@@ -5,6 +5,8 @@ from __future__ import annotations
 from chassis import waiters
 from chassis.database import transactional
 from chassis.errors import Busy
+from chassis.sheet.imports import Sheets
+from chassis.sheet.jobs import sheet_jobs
 from chassis.worker import Job
 from services.creditbank.conversion.applying import APPLICATION, retry_waiting, review_touched
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
@@ -13,6 +15,7 @@ from services.creditbank.ledger.roots import Roots
 from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
+from services.creditbank.reconciliation import commands as reconciliation
 
 
 def settle_waiting() -> bool:
@@ -59,8 +62,8 @@ def settle_applications() -> bool:
     return waiters.sweep(APPLICATION, retry_waiting)
 
 
-def jobs(roots: Roots) -> list[Job]:
-    """The table of jobs; `roots` is where the ledger's roots are exported."""
+def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
+    """The table of jobs; `roots` is where the ledger's roots are exported, `keep_days` for how long sheets are kept."""
     return [
         Job("settle_waiting", settle_waiting, every_seconds=1.0),
         Job("settle_applications", settle_applications, every_seconds=1.0),
@@ -69,4 +72,7 @@ def jobs(roots: Roots) -> list[Job]:
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
+        Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),
+        Job("reconcile", reconciliation.compare_some, every_seconds=1.0),
+        *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

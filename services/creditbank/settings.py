@@ -32,6 +32,10 @@ class CreditbankSettings(Settings, frozen=True, kw_only=True):
         """The way to learners' names."""
         return Directory(Client(self.enrolment_url, "enrolment", self.portal_url, "creditbank", self.client_secret))
 
+    def master(self) -> bytes:
+        """The key that wraps the keys of imports."""
+        return key_of(self.seal_key)
+
     def roots(self) -> Roots:
         """The folder of the ledger's roots."""
         return Roots(Path(self.roots_folder), key_of(self.seal_key))

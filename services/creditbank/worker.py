@@ -6,8 +6,10 @@ from chassis.worker import run
 from contracts.language import TYPES
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import jobs
+from services.creditbank.reconciliation.sheet import sheets
 from services.creditbank.settings import settings
 
 if __name__ == "__main__":
     given = settings()
-    run("creditbank", given, HANDLERS, jobs(given.roots()), TYPES)
+    taken = sheets(given.directory(), given.master())
+    run("creditbank", given, HANDLERS, jobs(given.roots(), taken, given.keep_imports_days), TYPES)

@@ -31,7 +31,12 @@ PLUMBING = {"/metrics", "/openapi.json", "/docs"}
 PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 Line = tuple[str, str, list[str]]
 STRANGERS: dict[Role, Mapping[str, list[str]]] = {Role.LEARNER: {"learner": ["nobody"]}, Role.TEO: {"teo": [OTHER_TEO]}}
-COLLEGE_IMPORTER = {"enrolment": Role.REGISTRY, "training": Role.REGISTRY, "assessment": Role.EXAM_OFFICE}
+COLLEGE_IMPORTER = {
+    "enrolment": Role.REGISTRY,
+    "training": Role.REGISTRY,
+    "assessment": Role.EXAM_OFFICE,
+    "creditbank": Role.REGISTRY,
+}
 A_DEPARTMENT = {"department": ["别的系"]}
 
 

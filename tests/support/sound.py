@@ -15,6 +15,7 @@ from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
+from services.creditbank.reconciliation.commands import compare_some
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -32,7 +33,12 @@ from tests.support.doors import (
 from tests.unit.enrolment.rosters import identity, student
 from tests.unit.portal.conftest import CLIENTS_KEY
 
-KINDS = {"enrolment": "roster", "training": "completion", "assessment": "results"}
+KINDS = {
+    "enrolment": "roster",
+    "training": "completion",
+    "assessment": "results",
+    "creditbank": "certificate-report",
+}
 Values = Mapping[str, Any]
 
 
@@ -88,6 +94,9 @@ def rows_of(doors: Doors, application: str) -> list[dict[str, str]]:
         "assessment": [
             {"考核计划": OPEN_PLAN, "准考证号": "A7", "理论成绩": "90", "实操成绩": "90", "数据时间": "2021-01-09"}
         ],
+        "creditbank": [
+            person | {"证书名称": "智能财税", "职业技能等级": "初级", "证书编号": "N1", "发证日期": "2021-02-02"}
+        ],
     }[application]
 
 
@@ -104,7 +113,8 @@ def _import(doors: Doors, role: Role, application: str) -> Asked:
 
 def _upload(doors: Doors, _role: Role, application: str) -> Asked:
     content = sheet_of(rows_of(doors, application))
-    return Asked({}, {"kind": KINDS[application]}, {"file": content}, "multipart/form-data")
+    options = {"teo": TEO} if application == "creditbank" else {}
+    return Asked({}, {"kind": KINDS[application], **options}, {"file": content}, "multipart/form-data")
 
 
 def _template(_doors: Doors, _role: Role, application: str) -> Asked:
@@ -315,6 +325,26 @@ def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
 
 
+def reported(doors: Doors) -> int:
+    """A certificate report of the organisation's that is all in and was compared."""
+    number = previewed(doors, Role.TEO, BANK)
+    doors.sound(BANK, "POST", f"/imports/{number}/commit", Role.TEO)
+    doors.work(BANK)
+    while compare_some():
+        pass
+    return number
+
+
+def reconciled(doors: Doors) -> int:
+    """The comparison of a report, which found that a date differs."""
+    return int(doors.sound(BANK, "GET", f"/certificate-reports/{reported(doors)}", Role.REGISTRY)["run"])
+
+
+def _discrepancy(doors: Doors) -> Any:
+    path = f"/reconciliations/{reconciled(doors)}/discrepancies"
+    return {"items": [{"discrepancy": doors.sound(BANK, "GET", path, Role.REGISTRY)["items"][0]["id"]}]}
+
+
 def _policy(doors: Doors, _role: Role, _application: str) -> Asked:
     doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=POLICY)
     return Asked({"code": "measures"})
@@ -377,6 +407,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/accounts/{learner_id}/earlier-conversions"): lambda doors, role, name: Asked(
         _learner(doors, role, name).path, {}, {"credit_points": 200, "note": "prior courses"}, "application/json"
     ),
+    ("creditbank", "GET", "/certificate-reports"): _plain,
+    ("creditbank", "GET", "/certificate-reports/{number}"): _numbered(reported),
+    ("creditbank", "POST", "/reconciliations"): _put({"report": None}),
+    ("creditbank", "GET", "/reconciliations"): _plain,
+    ("creditbank", "GET", "/reconciliations/{number}"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies.xlsx"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies.csv"): _numbered(reconciled),
+    ("creditbank", "POST", "/discrepancy-approvals"): _posted(_discrepancy),
+    ("creditbank", "GET", "/report-profiles/{teo}"): _path(teo=TEO),
+    ("creditbank", "PUT", "/report-profiles/{teo}"): _put({"headers": {"证书编号": ["证书流水号"]}}, teo=TEO),
     ("notify", "GET", "/held-mails"): _plain,
     ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
     ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),

@@ -9,12 +9,17 @@ from typing import Any
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State
-from services.creditbank.conversion.domain import ConversionRule, Policy
+from services.creditbank.conversion.domain import ConversionRule, Policy, SchemeLevels
 
 
 def shown(one: Policy | ConversionRule) -> dict[str, Any]:
     """A version as it is shown."""
     return asdict(one)
+
+
+def schemes() -> list[SchemeLevels]:
+    """Every scheme that was published."""
+    return models.all_schemes()
 
 
 def policy_of(code: str) -> list[dict[str, Any]]:

@@ -46,6 +46,11 @@ CAUSES = {
     "CertificateRevoked": ("证书撤销", "a certificate was revoked"),
     "Rerated": ("按议案改用另一版认定规则", "a decided proposal moved results to another rule version"),
     "LearnersMerged": ("两名学习者合并为一人", "two learners were found to be one person"),
+    "Reconciled": ("对账更正", "a reconciliation corrected what was shown"),
+    "NumberReconciled": (
+        "按评价组织报表登记证书编号",
+        "a certificate's number came on record by a TEO's report",
+    ),
     "AccountFrozen": ("账户冻结", "the account was frozen"),
     "AccountUnfrozen": ("账户解冻", "the account was unfrozen"),
     "hold": ("提交转换申请，积分暂被占用", "an application was filed and holds its points"),
