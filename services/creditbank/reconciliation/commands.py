@@ -135,18 +135,19 @@ def begin_nightly() -> bool:
 def begin_reports() -> bool:
     """Begin the comparison of the oldest report that is all in; True when one began."""
     for report in models.reports_not_compared(MOST):
-        if import_of(report.number)["state"] in ENDED_IMPORTS:
-            _begin_report(report.number)
+        brought = import_of(report.number)
+        if brought["state"] in ENDED_IMPORTS:
+            _begin_report(report.number, brought["total"])
             return True
     return False
 
 
 @transactional
-def _begin_report(number: int) -> None:
+def _begin_report(number: int, total: int) -> None:
     name_keys([ALL_RUNS, f"certificate-report:{number}"])
     report = models.find_report(number)
     if report and not report.run:
-        _begin(report.uploaded_by, report)
+        _begin(report.uploaded_by, replace(report, left_out=total - report.rows))
 
 
 def compare_some() -> bool:

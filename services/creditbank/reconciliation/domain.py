@@ -109,17 +109,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a report speaks for: its organisation's certificates of some schemes, issued within some days."""
+    """What a report speaks for: its organisation's certificates of some schemes, issued within some days.
+
+    One that is not whole, since rows of it were refused, says nothing of what it does not name.
+    """
 
     report: int
     teo: str
     schemes: frozenset[str]
     issued_from: date
     issued_until: date
+    is_whole: bool = True
 
     def covers(self, scheme: str, issued_on: date | None, session_date: date) -> bool:
         """Whether a certificate ought to be in the report; one without a date by the session of its pass."""
-        if scheme not in self.schemes:
+        if scheme not in self.schemes or not self.is_whole:
             return False
         if issued_on is None:
             return session_date <= self.issued_until

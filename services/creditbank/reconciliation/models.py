@@ -15,9 +15,14 @@ from chassis.errors import NOT_FOUND
 from services.creditbank.reconciliation.domain import Finding, Kind, ReportRow, Scope
 from services.creditbank.reconciliation.runs import Discrepancy, Profile, Run, State
 
+EARLIER = 20  # of a number's earlier rows so many are looked at on average, the newest first
+
 
 class CertificateReports(me.Document):
-    """By the number of the import that brought it. `run`: the first comparison of it, 0 before there is one."""
+    """By the number of the import that brought it. `run`: the first comparison of it, 0 before there is one.
+
+    `left_out`: how many of its rows were refused, or never taken.
+    """
 
     meta = {
         "collection": "certificate_reports",
@@ -35,6 +40,7 @@ class CertificateReports(me.Document):
     schemes = me.ListField(me.StringField())
     rows = me.IntField()
     run = me.IntField()
+    left_out = me.IntField()
 
 
 class CertificateReportRows(me.Document):
@@ -148,10 +154,12 @@ class Report:
     schemes: tuple[str, ...]
     rows: int
     run: int
+    left_out: int = 0
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.number, self.teo, frozenset(self.schemes), self.issued_from, self.issued_until)
+        schemes = frozenset(self.schemes)
+        return Scope(self.number, self.teo, schemes, self.issued_from, self.issued_until, self.left_out == 0)
 
 
 def find_report(number: int) -> Report | None:
@@ -227,15 +235,15 @@ def rows_of_learners(report: int, learner_ids: Collection[str]) -> list[ReportRo
 
 
 def earlier_rows(numbers: Collection[tuple[str, str]]) -> list[ReportRow]:
-    """What earlier reports said last of these (organisation, number)."""
+    """What the last of some earlier reports said of these (organisation, number)."""
     by_teo: dict[str, set[str]] = {}
     for teo, number in numbers:
         by_teo.setdefault(teo, set()).add(number)
     found: dict[tuple[str, str], ReportRow] = {}
     for teo, wanted in by_teo.items():
         where = {"teo": teo, "certificate_number": {"$in": sorted(wanted)}}
-        for row in rows_of(CertificateReportRows, where, sort=[("report", 1), ("_id", 1)], limit=20 * len(wanted)):
-            found[teo, row["certificate_number"]] = _report_row(row)
+        for row in rows_of(CertificateReportRows, where, sort=[("report", -1)], limit=EARLIER * len(wanted)):
+            found.setdefault((teo, row["certificate_number"]), _report_row(row))
     return list(found.values())
 
 

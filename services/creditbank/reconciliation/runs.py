@@ -165,7 +165,7 @@ def is_covered(earlier: Discrepancy, scope: Scope | None, numbers: Collection[st
     finding = earlier.finding
     if scope is None or finding.kind in ABOUT_THE_REPORT or finding.certificate_number in numbers:
         return True
-    if finding.scheme not in scope.schemes:
+    if finding.scheme not in scope.schemes or not scope.is_whole:
         return False
     return finding.issued_on is None or scope.issued_from <= finding.issued_on <= scope.issued_until
 

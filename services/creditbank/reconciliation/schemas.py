@@ -31,6 +31,10 @@ class CertificateReportSchema(Schema):
     is_period_given = fields.Boolean(required=True)
     schemes = fields.List(fields.String(), required=True)
     rows = fields.Integer(required=True)
+    left_out = fields.Integer(
+        required=True,
+        metadata={"description": "rows that were refused: with any, the report is not asked what it does not name"},
+    )
     run = fields.Integer(required=True, allow_none=True, metadata={"description": "its first reconciliation"})
 
 

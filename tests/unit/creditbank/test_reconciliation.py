@@ -250,6 +250,15 @@ def test_a_report_closes_only_what_it_speaks_for(teller: Assessment) -> None:
     assert states(wide) == {"number_not_recorded": "closed"}
 
 
+def test_a_report_with_refused_rows_is_not_asked_what_it_does_not_name(teller: Assessment) -> None:
+    whole = report([line("lan", "N-lan")])
+    assert counted(whole) == {"missing_from_report": 1, "number_not_recorded": 1}
+    holed = report([line("mei", "X-1", "特级"), line("lan", "N-lan", 发证日期="2020-11-22")])
+    assert queries.report_of(holed["report"])["left_out"] == 1
+    assert counted(holed) == {"number_not_recorded": 1}
+    assert states(whole) == {"missing_from_report": "open", "number_not_recorded": "carried_on"}
+
+
 def test_merged_learners_are_one_holder(teller: Assessment) -> None:
     teller.tell(registered("mei-2"))
     teller.tell(merged("mei", "mei-2"))
