@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO
 
 from openpyxl.utils import get_column_letter
 
 from chassis.errors import Ground
-from chassis.sheet.cells import Cell
-from chassis.sheet.write import Styles, buffered, cell_xml, fill, plain_frame, text_xml
+from chassis.sheet.cells import Cell, shown
+from chassis.sheet.write import LIKE_A_FORMULA, Styles, buffered, cell_xml, fill, plain_frame, text_xml
 
 MOST_LINES = 1_000_000  # a workbook's sheet has 1,048,576 rows; packed, this many are some 40 MB
 TOO_LONG_TO_SAVE = Ground(
@@ -22,13 +24,35 @@ TOO_LONG_TO_SAVE = Ground(
 
 def table_file(headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]]) -> IO[bytes]:
     """A workbook of a heading and lines; Refusal when it has too many."""
-    if count > MOST_LINES:
-        raise TOO_LONG_TO_SAVE(limit=MOST_LINES, count=count)
+    check_length(count)
     frame, styles = plain_frame(len(headings), count + 1)
     content = io.BytesIO()
     fill(frame, content, buffered(_rows(headings, lines, styles)))
     content.seek(0)
     return content
+
+
+def check_length(count: int) -> None:
+    """Refuse more lines than a sheet holds."""
+    if count > MOST_LINES:
+        raise TOO_LONG_TO_SAVE(limit=MOST_LINES, count=count)
+
+
+def csv_lines(headings: Sequence[str], lines: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """The same as CSV that spreadsheets read, line by line; what looks like a formula stays the text it is."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    yield "\ufeff"
+    for line in chain([headings], lines):
+        writer.writerow([harmless(shown(cell)) for cell in line])
+        yield written.getvalue()
+        written.seek(0)
+        written.truncate()
+
+
+def harmless(text: str) -> str:
+    """A cell's text that no spreadsheet computes."""
+    return f"'{text}" if text.startswith(LIKE_A_FORMULA) else text
 
 
 def _rows(headings: Sequence[str], lines: Iterable[Sequence[Cell]], styles: Styles) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -110,6 +110,9 @@ class SheetKind(Generic[Known]):
     examine: pure; one Examined for each row, in order.
     commit: inside a transaction of at most 500 rows; gets those that take effect (`Examined`), each with its `cause`.
     Rows whose cells could not be read never get here. `options` are query parameters of the upload, read like cells.
+    columns_for: the columns of one upload, where senders head and fill them in ways of their own; may read the
+      service's own database.
+    is_strict: a sheet with a column that nobody knows is refused; else such columns are left alone.
     """
 
     name: str
@@ -123,3 +126,9 @@ class SheetKind(Generic[Known]):
     resolve: Callable[[list[Row]], None] = nothing_to_resolve
     options: tuple[Column, ...] = ()
     repeats_allowed: bool = False  # True: the kind itself judges rows of one file with the same identity
+    columns_for: Callable[[Upload], tuple[Column, ...]] | None = None
+    is_strict: bool = False
+
+    def fitted_to(self, upload: Upload) -> SheetKind[Known]:
+        """The kind as one upload's sender fills it in."""
+        return replace(self, columns=self.columns_for(upload)) if self.columns_for else self

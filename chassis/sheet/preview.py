@@ -17,7 +17,7 @@ from chassis.sheet.cells import Cell
 from chassis.sheet.imports import Sheets, file_of, piece_place, pieces_of
 from chassis.sheet.kind import Examined, Row, SheetKind, Upload
 from chassis.sheet.models import ImportPieces, Imports
-from chassis.sheet.read import RowReader, Table, row_reader, table_of
+from chassis.sheet.read import RowReader, Table, check_known, row_reader, table_of
 from chassis.sheet.sayings import Said, said
 from chassis.sheet.sealed import LETTERS, Judgement, KeptPiece, KeptRow, Safe
 
@@ -58,8 +58,11 @@ class Reading:
 
 def open_reading(sheets: Sheets, row: Mapping[str, Any]) -> Reading:
     """Open an import's file where its preview stands; Refusal when the file can't be read."""
-    kind, safe, upload = sheets.kind(row["kind"]), sheets.safe(row), sheets.upload(row)
+    safe, upload = sheets.safe(row), sheets.upload(row)
+    kind = sheets.kind(row["kind"]).fitted_to(upload)
     table = table_of(file_of(safe, row), kind.columns)
+    if kind.is_strict:
+        check_known(table)
     lines = islice(table.data_lines(), row["pieces"] * PIECE_ROWS, None)
     reading = Reading(
         row["_id"], kind, upload, safe, table, lines, row_reader(table, kind.columns, upload), row["pieces"]

@@ -32,6 +32,11 @@ HEADER_REPEATED = Ground(
     en="Two columns are headed as {column}: {headers}. Keep one of them.",
     zh="有两列同为“{column}”：{headers}。请只保留一列。",
 )
+COLUMNS_UNKNOWN = Ground(
+    "columns_unknown",
+    en="This sheet has no such columns: {headers}. Delete them, or rename them as in the template.",
+    zh="本表没有以下列：{headers}。请删除这些列，或按模板更改列名。",
+)
 NO_ROWS = Ground(
     "sheet_without_rows",
     en="The sheet has a header but no rows. Fill it in and upload it again.",
@@ -46,6 +51,7 @@ CELL_TOO_LONG = Ground(
 
 Lines = Callable[[], Iterator[tuple[int, Sequence[Cell]]]]
 WORDS_REMEMBERED = 2_000
+NAMED_HEADERS = 10
 BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|【[^】]*】|（[^）]*）")
 DECORATION = re.compile(r"[\s*:：#·_\-]+")
 
@@ -158,6 +164,12 @@ def fitted(header: Header, height: int, lines: Lines, columns: Sequence[Column])
     if next(table.data_lines(), None) is None:
         raise NO_ROWS()
     return table
+
+
+def check_known(table: Table) -> None:
+    """Refuse a table with columns that nobody knows."""
+    if table.ignored:
+        raise COLUMNS_UNKNOWN(headers="、".join(table.ignored[:NAMED_HEADERS]))
 
 
 def holds_anything(cells: Sequence[Cell]) -> bool:

@@ -278,7 +278,7 @@ def some_rows(sheets: Sheets, row: Stored, status: str | None, after: int, limit
     """Rows behind a position, by status; only pieces that hold such rows are opened. An emptied import has none."""
     if is_emptied(row):
         return []
-    kind = sheets.kind(row["kind"])
+    kind = sheets.kind(row["kind"]).fitted_to(sheets.upload(row))
     found_rows = (
         (position, shown_row(sheets, kind, row["_id"], piece, kept, judgement))
         for position, piece, kept, judgement in _judged_rows(sheets.safe(row), status, after)
@@ -326,7 +326,7 @@ def workbook_of(sheets: Sheets, row: Stored) -> Any:
     """The workbook back of an import that has a preview."""
     check_kept(row)
     safe = sheets.safe(row)
-    table = table_of(file_of(safe, row), sheets.kind(row["kind"]).columns)
+    table = table_of(file_of(safe, row), sheets.kind(row["kind"]).fitted_to(sheets.upload(row)).columns)
     return workbook_back(table, _judged(safe), row["language"])
 
 

@@ -16,13 +16,15 @@ from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
 from services.creditbank.outcomes import api as outcomes
-from services.creditbank.outcomes.sheet import sheets
 from services.creditbank.papers import api as papers
 from services.creditbank.papers.desk import carry
 from services.creditbank.planning import api as planning
 from services.creditbank.proposals import api as proposals
 from services.creditbank.recognition import api as recognition
+from services.creditbank.reconciliation import api as reconciliation
+from services.creditbank.reconciliation.queries import steps_by_cause
 from services.creditbank.settings import settings
+from services.creditbank.sheets import sheets
 from services.creditbank.why import api as why
 
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
@@ -39,6 +41,7 @@ BLUEPRINTS = [
     outcomes.blp,
     why.blp,
     planning.blp,
+    reconciliation.blp,
     LETTERS,
     RECOVERING,
     RESENDING,
@@ -54,7 +57,7 @@ app = create_app(
     given,
     [*BLUEPRINTS, sheets_blueprint(taken)],
     title="OneX credit bank",
-    lives=[submitted_rows(taken), outcomes.life, life_of],
+    lives=[submitted_rows(taken), outcomes.life, life_of, steps_by_cause],
     lives_for=LIFE_READERS,
 )
 carry(app, given.desk())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chassis.bus.event import Event
 from chassis.bus.handlers import Handlers
@@ -106,9 +107,15 @@ def mark_of(event: Event[CertificateIssued | CertificateRevoked]) -> Certificate
         certificate_number=body.certificate_number,
         cause=event.id,
         what=event.type,
-        result_id=body.result_id if isinstance(body, CertificateIssued) else "",
-        is_revoked=isinstance(body, CertificateRevoked),
+        teo=body.teo,
+        **_more_of(body),
     )
+
+
+def _more_of(body: CertificateIssued | CertificateRevoked) -> dict[str, Any]:
+    if isinstance(body, CertificateIssued):
+        return {"result_id": body.result_id, "issued_on": body.issued_on}
+    return {"is_revoked": True, "reason": body.reason}
 
 
 def on_registered(events: Sequence[Event[LearnerRegistered]]) -> None:
@@ -133,7 +140,9 @@ def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
     """A scheme says whether its points wait for the certificate's number, what it is called, and its levels."""
     note_schemes({event.body.scheme: event.body.needs_certificate_number for event in events})
     bodies = [event.body for event in events]
-    keep_schemes([SchemeLevels(one.scheme, one.name, tuple(map(Level, one.levels)), one.teo) for one in bodies])
+    keep_schemes(
+        [SchemeLevels(one.scheme, one.name, tuple(map(Level, one.levels)), one.teo, one.aliases) for one in bodies]
+    )
     name_schemes({event.body.scheme: (event.body.name, event.body.teo) for event in events})
 
 

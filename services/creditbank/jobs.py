@@ -15,6 +15,7 @@ from services.creditbank.ledger.roots import Roots
 from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
+from services.creditbank.reconciliation import commands as reconciliation
 
 
 def settle_waiting() -> bool:
@@ -62,8 +63,7 @@ def settle_applications() -> bool:
 
 
 def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
-    """The table of jobs; `roots` is where the ledger's roots are exported. The contents of sheets are kept for some
-    days."""
+    """The table of jobs; `roots` is where the ledger's roots are exported, `keep_days` for how long sheets are kept."""
     return [
         Job("settle_waiting", settle_waiting, every_seconds=1.0),
         Job("settle_applications", settle_applications, every_seconds=1.0),
@@ -72,5 +72,7 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
+        Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),
+        Job("reconcile", reconciliation.compare_some, every_seconds=1.0),
         *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

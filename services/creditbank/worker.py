@@ -6,8 +6,8 @@ from chassis.worker import run
 from contracts.language import TYPES
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import jobs
-from services.creditbank.outcomes.sheet import sheets
 from services.creditbank.settings import settings
+from services.creditbank.sheets import sheets
 
 if __name__ == "__main__":
     given = settings()

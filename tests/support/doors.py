@@ -34,9 +34,9 @@ from portal.identity.tokens.domain import Grant, claims_of
 from portal.identity.tokens.mint import Mint
 from services.assessment.certificates.sheet import sheets as assessment_sheets
 from services.assessment.results.commands import close_due_publicity
-from services.creditbank.outcomes.sheet import sheets as creditbank_sheets
 from services.creditbank.papers.desk import KEPT as DESK
 from services.creditbank.recognition.commands import OUTCOME, settle_again
+from services.creditbank.sheets import sheets as creditbank_sheets
 from services.enrolment.applications.roster import sheets as enrolment_sheets
 from services.enrolment.learners.keyring import Keyring
 from services.notify.notices.commands import WAITER, settle_emails
@@ -225,9 +225,10 @@ class Doors:
 
     # --- sheets ---------------------------------------------------------------------------------------------------
     def upload(self, service: str, kind: str, rows: Sequence[Mapping[str, str]], role: Role) -> int:
-        """Upload rows and have them previewed; the import's number."""
+        """Upload rows and have them previewed; the import's number. Reports to the bank are of the organisation."""
         more = {"data": {"file": (io.BytesIO(sheet_of(rows)), f"{kind}.csv")}}
-        number = int(self.sound(service, "POST", f"/imports?kind={kind}", role, **more)["number"])
+        query = f"kind={kind}&teo={TEO}" if service == "creditbank" else f"kind={kind}"
+        number = int(self.sound(service, "POST", f"/imports?{query}", role, **more)["number"])
         self.work(service)
         return number
 

@@ -15,6 +15,7 @@ from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
+from services.creditbank.reconciliation.commands import compare_some
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -114,6 +115,12 @@ def rows_of(doors: Doors, application: str) -> list[dict[str, str]]:
             | {"取得日期": "2021-01-09", "状态": "有效"}
         ],
     }[application]
+
+
+def report_rows() -> list[dict[str, str]]:
+    """What a TEO reports of a certificate whose date differs here."""
+    person = {name: student(1)[name] for name in ("姓名", "证件类型")} | {"证件号码": identity(1)}
+    return [person | {"证书名称": "智能财税", "职业技能等级": "初级", "证书编号": "N1", "发证日期": "2021-02-02"}]
 
 
 def previewed(doors: Doors, role: Role, application: str) -> int:
@@ -356,6 +363,26 @@ def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
 
 
+def reported(doors: Doors) -> int:
+    """A certificate report of the organisation's that is all in and was compared."""
+    number = doors.upload(BANK, "certificate-report", report_rows(), Role.TEO)
+    doors.sound(BANK, "POST", f"/imports/{number}/commit", Role.TEO)
+    doors.work(BANK)
+    while compare_some():
+        pass
+    return number
+
+
+def reconciled(doors: Doors) -> int:
+    """The comparison of a report, which found that a date differs."""
+    return int(doors.sound(BANK, "GET", f"/certificate-reports/{reported(doors)}", Role.REGISTRY)["run"])
+
+
+def _discrepancy(doors: Doors) -> Any:
+    path = f"/reconciliations/{reconciled(doors)}/discrepancies"
+    return {"items": [{"discrepancy": doors.sound(BANK, "GET", path, Role.REGISTRY)["items"][0]["id"]}]}
+
+
 def _policy(doors: Doors, _role: Role, _application: str) -> Asked:
     doors.sound("creditbank", "PUT", "/conversion-policies/measures", Role.OPERATOR, json=DEFAULT_POLICY)
     return Asked({"code": "measures"})
@@ -421,6 +448,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/accounts/{learner_id}/earlier-conversions"): lambda doors, role, name: Asked(
         _learner(doors, role, name).path, {}, {"credit_points": 200, "note": "prior courses"}, "application/json"
     ),
+    ("creditbank", "GET", "/certificate-reports"): _plain,
+    ("creditbank", "GET", "/certificate-reports/{number}"): _numbered(reported),
+    ("creditbank", "POST", "/reconciliations"): _put({"report": None}),
+    ("creditbank", "GET", "/reconciliations"): _plain,
+    ("creditbank", "GET", "/reconciliations/{number}"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies.xlsx"): _numbered(reconciled),
+    ("creditbank", "GET", "/reconciliations/{number}/discrepancies.csv"): _numbered(reconciled),
+    ("creditbank", "POST", "/discrepancy-approvals"): _posted(_discrepancy),
+    ("creditbank", "GET", "/report-profiles/{teo}"): _path(teo=TEO),
+    ("creditbank", "PUT", "/report-profiles/{teo}"): _put({"headers": {"证书编号": ["证书流水号"]}}, teo=TEO),
     ("notify", "GET", "/held-mails"): _plain,
     ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
     ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),

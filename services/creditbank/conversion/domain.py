@@ -305,12 +305,13 @@ class ConversionRule:
 
 @dataclass(frozen=True)
 class SchemeLevels:
-    """A scheme, what it is called, the levels it has, and whose it is."""
+    """A scheme, what it is called, the levels it has, whose it is, and what else it is called."""
 
     code: str
     name: str
     levels: tuple[Level, ...]
     teo: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 def code_of(code: str) -> str:

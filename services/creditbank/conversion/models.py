@@ -177,7 +177,13 @@ def _rule(row: Row) -> ConversionRule:
 def keep_schemes(schemes: Collection[SchemeLevels]) -> None:
     """Keep the levels that schemes have."""
     rows = [
-        {"_id": one.code, "name": one.name, "levels": [int(level) for level in one.levels], "teo": one.teo}
+        {
+            "_id": one.code,
+            "name": one.name,
+            "levels": [int(level) for level in one.levels],
+            "teo": one.teo,
+            "aliases": list(one.aliases),
+        }
         for one in schemes
     ]
     write(ConversionSchemes, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
@@ -189,8 +195,14 @@ def scheme_of(code: str) -> SchemeLevels | None:
     return next((_scheme(row) for row in found), None)
 
 
+def all_schemes() -> list[SchemeLevels]:
+    """Every scheme there is, some hundreds nationally."""
+    return [_scheme(row) for row in rows_of(ConversionSchemes, {}, sort=[("_id", 1)])]
+
+
 def _scheme(row: Row) -> SchemeLevels:
-    return SchemeLevels(row["_id"], row["name"], tuple(map(Level, row["levels"])), row.get("teo", ""))
+    levels, aliases = tuple(map(Level, row["levels"])), tuple(row.get("aliases", ()))
+    return SchemeLevels(row["_id"], row["name"], levels, row.get("teo", ""), aliases)
 
 
 def _application_row(one: Application) -> Row:

@@ -10,7 +10,7 @@ from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
-from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState
+from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
 
 NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
 
@@ -18,6 +18,11 @@ NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
 def shown(one: Policy | ConversionRule) -> dict[str, Any]:
     """A version as it is shown."""
     return asdict(one)
+
+
+def schemes() -> list[SchemeLevels]:
+    """Every scheme that was published."""
+    return models.all_schemes()
 
 
 def policy_of(code: str) -> list[dict[str, Any]]:

@@ -141,6 +141,11 @@ def find_accounts(learner_ids: Collection[str]) -> dict[str, Account]:
     return {row["_id"]: account_of(row) for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}})}
 
 
+def page_of_accounts(after: str, limit: int) -> list[Account]:
+    """Accounts in the order of their learners' ids."""
+    return [account_of(row) for row in rows_of(Accounts, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)]
+
+
 def find_opened(learner_ids: Collection[str]) -> set[str]:
     """Which of these learners have an account."""
     return {row["_id"] for row in rows_of(Accounts, {"_id": {"$in": list(learner_ids)}}, ["_id"])}

@@ -24,6 +24,7 @@ from services.creditbank.ledger.domain import (
     full_address,
     is_unnumbered,
 )
+from services.creditbank.ledger.judging import folded
 
 LEARNER = "learner:"
 
@@ -48,13 +49,25 @@ def holdings_of(learner_id: str) -> dict[str, Holding]:
 
 
 def accounts_of(learner_ids: Collection[str]) -> dict[str, Account]:
-    """The accounts of these learners, where there are any."""
+    """The accounts of these learners, where there are any, in the open transaction if there is one."""
     return models.find_accounts(learner_ids)
 
 
+def accounts_after(after: str, limit: int) -> list[Account]:
+    """Accounts in the order of their learners' ids."""
+    return models.page_of_accounts(after, limit)
+
+
 def numbered_schemes() -> set[str]:
-    """The schemes whose points are spent once the certificate's number is on record."""
+    """The schemes that want a certificate's number on record before their points are spent."""
     return models.schemes_that_need_numbers()
+
+
+def follows_journal(learner_id: str) -> bool:
+    """Whether an account says what its entries say, and these follow from each other."""
+    account = models.find_accounts([learner_id]).get(learner_id)
+    folded_account, fault = folded(learner_id, models.read_chain(learner_id))
+    return fault is None and account is not None and models.state_of(account) == models.state_of(folded_account)
 
 
 def _shown(account: Account, numbered_schemes: set[str]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Protocol
 from chassis.clock import CAMPUS
 from chassis.errors import Ground, Refusal, sift
 from chassis.sheet import cells
-from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload, refused
 from contracts.terms import (
     LEARNER_UNKNOWN,
@@ -152,11 +151,6 @@ def outcomes_sheet(register: Register, old_after_days: int) -> SheetKind[Known]:
         options=OPTIONS,
         repeats_allowed=True,
     )
-
-
-def sheets(register: Register, master: bytes, old_after_days: int) -> Sheets:
-    """The sheets that the bank takes; `master` wraps the key of each import."""
-    return Sheets("creditbank", (outcomes_sheet(register, old_after_days),), master)
 
 
 def document_of(row: Row) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from services.creditbank.recognition.domain import (
     decided,
     handed_over,
     rerated,
+    restated,
     retired,
     review,
     review_marks,
@@ -76,6 +77,17 @@ def mark_certificates(marks: Sequence[CertificateMark]) -> Touched:
     present = _of_survivors(marks)
     known = models.find_outcomes({one.learner_id for one in present})
     return _carry_out(_before(known), review_marks(known, present))
+
+
+@transactional
+def restate(learner_id: str, scheme: str, cause: str, what: str, level: int = 0) -> Touched:
+    """Have the ledger show what a learner has earned from a scheme; an entry only where it shows something else."""
+    key = f"learner:{learner_id}"
+    name_keys([key])
+    learner_id = _learner(survivor_of(key))
+    of_scheme = models.find_outcomes([learner_id]).get((learner_id, scheme), {})
+    ledger.post_difference([restated(learner_id, scheme, cause, what, of_scheme.values(), level)])
+    return {(learner_id, scheme)}
 
 
 @transactional

@@ -142,12 +142,26 @@ class RuleVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was said of a certificate's number when it came on record, or was revoked; empty what was not said.
+
+    Of a number that came on record before the bank kept this, nothing is known but the number itself.
+    """
+
+    number: str
+    teo: str = ""
+    issued_on: date | None = None
+    reason: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A result as the bank knows it: its latest revision, and the rule version it was pinned to when first recognised.
 
     `cause` and `what` are the event that made it so. `certificate_numbers`: every one issued for it, or revoked by it
-    where it is a revocation. `is_waiting`: not on the account yet, for want of a fact. `rerated`: the number of the
-    rerate that moved its pin last.
+    where it is a revocation; `certificates`: what was said of them. `is_waiting`: not on the account yet, for want of
+    a fact. `rerated`: the number of the rerate that moved its pin last.
     """
 
     learner_id: str
@@ -165,6 +179,7 @@ class Outcome:
     certificate_numbers: frozenset[str] = frozenset()
     is_waiting: bool = False
     rerated: int = 0
+    certificates: frozenset[Certificate] = frozenset()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -187,7 +202,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class CertificateMark:
-    """A certificate was put on record or revoked. A revocation names no result."""
+    """A certificate was put on record or revoked, for a `reason`. A revocation names no result."""
 
     learner_id: str
     scheme: str
@@ -197,6 +212,14 @@ class CertificateMark:
     what: str
     result_id: str = ""
     is_revoked: bool = False
+    teo: str = ""
+    issued_on: date | None = None
+    reason: str = ""
+
+    @property
+    def certificate(self) -> Certificate:
+        """What it says of its number."""
+        return Certificate(self.certificate_number, self.teo, self.issued_on, self.reason, self.cause)
 
 
 Known = dict[tuple[str, str], dict[str, Outcome]]  # by (learner, scheme), then by result
@@ -346,6 +369,7 @@ def follows(known: Outcome | None, arriving: Outcome) -> Outcome:
         rule_version=known.rule_version,
         credit_points=known.credit_points,
         certificate_numbers=known.certificate_numbers,
+        certificates=known.certificates,
         rerated=known.rerated,
     )
 
@@ -434,7 +458,23 @@ def _noted(of_scheme: Mapping[str, Outcome], mark: CertificateMark) -> Outcome:
     """The result that a certificate was issued for, or its revocation, with its number."""
     result_id = mark.result_id or f"revocation:{mark.scheme}:{mark.certificate_number}"
     known = of_scheme.get(result_id) or _stand_in(result_id, mark)
-    return replace(known, certificate_numbers=known.certificate_numbers | {mark.certificate_number})
+    numbers = known.certificate_numbers | {mark.certificate_number}
+    return replace(known, certificate_numbers=numbers, certificates=said_of(known.certificates, [mark.certificate]))
+
+
+def said_of(known: Iterable[Certificate], later: Iterable[Certificate]) -> frozenset[Certificate]:
+    """What is known of numbers after more was said of them: the later word counts, where it says anything."""
+    found: dict[str, Certificate] = {}
+    for one in (*known, *later):
+        before = found.get(one.number, one)
+        found[one.number] = Certificate(
+            number=one.number,
+            teo=one.teo or before.teo,
+            issued_on=one.issued_on or before.issued_on,
+            reason=one.reason or before.reason,
+            cause=before.cause or one.cause,
+        )
+    return frozenset(found.values())
 
 
 def _stand_in(result_id: str, mark: CertificateMark) -> Outcome:
@@ -470,6 +510,17 @@ def remark_of(outcome: Outcome, mark: CertificateMark, of_scheme: Collection[Out
     """The same after a certificate, which is worth an entry only if it changes something."""
     reason = Reason(mark.cause, mark.what, mark.scheme, mark.level, outcome.result_id)
     return replace(_standing(mark.learner_id, reason, of_scheme), is_remark=True)
+
+
+def restated(
+    learner_id: str, scheme: str, cause: str, what: str, of_scheme: Collection[Outcome], level: int = 0
+) -> Settlement:
+    """What a learner has earned from a scheme by all outcomes; worth an entry only where something else is shown.
+
+    `level`: which one to name where no outcome counts.
+    """
+    top = counted_level(of_scheme) or level or max((one.level for one in of_scheme), default=1)
+    return replace(_standing(learner_id, Reason(cause, what, scheme, top), of_scheme), is_remark=True)
 
 
 def handed_over(survivor_id: str, cause: str, what: str, known: Known) -> list[Settlement]:
@@ -509,6 +560,7 @@ def united(one: Outcome | None, other: Outcome) -> Outcome:
         credit_points=pin.credit_points,
         rerated=pin.rerated,
         certificate_numbers=older.certificate_numbers | newer.certificate_numbers,
+        certificates=said_of(older.certificates, newer.certificates),
     )
 
 

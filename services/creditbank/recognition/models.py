@@ -14,6 +14,7 @@ from chassis.database import Row, collection_of, rows_of, write
 from contracts.terms import Verdict
 from services.creditbank.recognition.domain import (
     NO_POLICY,
+    Certificate,
     Known,
     Outcome,
     OutcomeState,
@@ -33,7 +34,10 @@ class Outcomes(me.Document):
         "collection": "outcomes",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["learner_id"], "name": "learner_id"}],
+        "indexes": [
+            {"fields": ["learner_id"], "name": "learner_id"},
+            {"fields": ["certificate_numbers"], "name": "certificate_numbers", "sparse": True},
+        ],
     }
     place = me.StringField(primary_key=True)
     learner_id = me.StringField()
@@ -49,6 +53,7 @@ class Outcomes(me.Document):
     rule_version = me.IntField()
     credit_points = me.IntField()
     certificate_numbers = me.ListField(me.StringField())
+    certificates = me.ListField(me.DictField())
     is_waiting = me.BooleanField()
     rerated = me.IntField()
 
@@ -86,7 +91,17 @@ def outcome_of(row: Row) -> Outcome:
         certificate_numbers=frozenset(row.get("certificate_numbers", ())),
         is_waiting=row.get("is_waiting", False),
         rerated=row.get("rerated", 0),
+        certificates=frozenset(map(_certificate_of, row.get("certificates", ()))),
     )
+
+
+def _certificate_of(row: Row) -> Certificate:
+    return Certificate(**row | {"issued_on": _day(row.get("issued_on"))})
+
+
+def _certificate_row(one: Certificate) -> Row:
+    said = asdict(one) | {"issued_on": one.issued_on and one.issued_on.isoformat()}
+    return {name: value for name, value in said.items() if value}
 
 
 def _row(outcome: Outcome) -> Row:
@@ -107,6 +122,9 @@ def _row(outcome: Outcome) -> Row:
             row[name] = value
     if outcome.certificate_numbers:
         row["certificate_numbers"] = sorted(outcome.certificate_numbers)
+    if outcome.certificates:
+        said = sorted(outcome.certificates, key=lambda one: one.number)
+        row["certificates"] = [_certificate_row(one) for one in said]
     return row
 
 
@@ -128,6 +146,11 @@ def find_waiting(learner_ids: Collection[str]) -> list[str]:
 def find_placed(places: Collection[str]) -> list[Outcome]:
     """The outcomes kept under these names."""
     return [outcome_of(row) for row in rows_of(Outcomes, {"_id": {"$in": list(places)}}, sort=[("_id", 1)])]
+
+
+def find_numbered(numbers: Collection[str]) -> list[Outcome]:
+    """The outcomes that certificates of these numbers belong to, and their revocations; of any organisation."""
+    return [outcome_of(row) for row in rows_of(Outcomes, {"certificate_numbers": {"$in": sorted(numbers)}})]
 
 
 def audited_rows(learner: Mapping[str, Any], limit: int) -> list[Row]:
@@ -221,9 +244,11 @@ def span_end(after: str, rows: int) -> str:
     return next((row["learner_id"] for row in behind.sort("learner_id", 1).skip(rows).limit(1)), "")
 
 
-def read_span(after: str, until: str, schemes: Collection[str]) -> Iterator[Outcome]:
-    """The outcomes of these schemes of the learners behind one, up to another (without one: all), by learner."""
-    where = {"learner_id": _between(after, until), "scheme": {"$in": sorted(schemes)}}
+def read_span(after: str, until: str, schemes: Collection[str] | None = None) -> Iterator[Outcome]:
+    """The outcomes of these schemes, or of all, of the learners behind one, up to another (without one: all), by
+    learner."""
+    where: Row = {"learner_id": _between(after, until)}
+    where |= {} if schemes is None else {"scheme": {"$in": sorted(schemes)}}
     return map(outcome_of, collection_of(Outcomes).find(where, batch_size=SPAN_ROWS).sort("learner_id", 1))
 
 

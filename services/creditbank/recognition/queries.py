@@ -43,8 +43,13 @@ def span_end(after: str, rows: int) -> str:
     return models.span_end(after, rows)
 
 
-def span_of(after: str, until: str, schemes: Collection[str]) -> Iterator[Outcome]:
-    """The outcomes of these schemes in a span of learners, streamed learner by learner."""
+def outcomes_numbered(numbers: Collection[str]) -> list[Outcome]:
+    """The outcomes that certificates of these numbers belong to, and their revocations; of any organisation."""
+    return models.find_numbered(numbers)
+
+
+def span_of(after: str, until: str, schemes: Collection[str] | None = None) -> Iterator[Outcome]:
+    """The outcomes of these schemes, or of all, in a span of learners, streamed learner by learner."""
     return models.read_span(after, until, schemes)
 
 

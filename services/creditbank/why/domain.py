@@ -49,6 +49,11 @@ CAUSES = {
     "OldOutcomeSubmitted": ("早前取得的学习成果提交", "an outcome of long ago was submitted"),
     "OutcomeWithdrawn": ("学习成果撤回", "an outcome was withdrawn"),
     "LearnersMerged": ("两名学习者合并为一人", "two learners were found to be one person"),
+    "Reconciled": ("对账更正", "a reconciliation corrected what was shown"),
+    "NumberReconciled": (
+        "按评价组织报表登记证书编号",
+        "a certificate's number came on record by a TEO's report",
+    ),
     "AccountFrozen": ("账户冻结", "the account was frozen"),
     "AccountUnfrozen": ("账户解冻", "the account was unfrozen"),
     "hold": ("提交转换申请，积分暂被占用", "an application was filed and holds its points"),

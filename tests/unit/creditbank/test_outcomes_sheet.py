@@ -23,8 +23,8 @@ from services.creditbank.curricula.domain import StudentRecord
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.outcomes.commands import put_source
 from services.creditbank.outcomes.domain import Source
-from services.creditbank.outcomes.sheet import sheets
 from services.creditbank.recognition.commands import publish_rule
+from services.creditbank.sheets import sheets
 from tests.chassis.web.tokens import TestIssuer
 from tests.unit.creditbank.stories import TEO, Assessment, audited, entries, registered
 from tests.unit.enrolment.rosters import identity

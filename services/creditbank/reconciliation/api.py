@@ -1,0 +1,196 @@
+"""Reconciliation over HTTP: reports, comparisons, what they found, and approvals of what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flask import Response, send_file
+
+from chassis.errors import Sifted
+from chassis.sheet.export import check_length, csv_lines, table_file
+from chassis.sheet.write import XLSX
+from chassis.web.access import allow, caller, owned
+from chassis.web.blueprint import Blueprint
+from chassis.web.once import once
+from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.problems import language
+from chassis.web.schemas import JudgedSchema, accepted, refused
+from contracts.terms import Role, credit_code_of
+from services.creditbank.reconciliation import commands, queries
+from services.creditbank.reconciliation.commands import Approval, Approver
+from services.creditbank.reconciliation.listing import HEADINGS, lines_of
+from services.creditbank.reconciliation.runs import Profile
+from services.creditbank.reconciliation.schemas import (
+    CertificateReportSchema,
+    DiscrepanciesArgs,
+    DiscrepancyApprovalsSchema,
+    DiscrepancyFilters,
+    DiscrepancySchema,
+    ReconciliationAskedSchema,
+    ReconciliationSchema,
+    ReportProfileSchema,
+    ReportsArgs,
+)
+
+READERS = (Role.TEO, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+BINARY, TEXT = {"type": "string", "format": "binary"}, {"type": "string"}
+CSV = "text/csv; charset=utf-8"
+Judged = Mapping[str, Any]
+
+blp = Blueprint("reconciliation", __name__, description="Reports of TEOs, assessment and the ledger, compared.")
+
+
+@blp.route("/certificate-reports")
+@allow(*READERS)
+@paged(CertificateReportSchema, ReportsArgs)
+def list_reports(args: dict[str, Any]) -> dict[str, Any]:
+    """Reports that were taken, the newest first; they come by POST /imports?kind=certificate-report."""
+    found = queries.reports_before(_before(args["cursor"]), _teos(args), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["number"]])
+
+
+def _teos(args: dict[str, Any]) -> Collection[str] | None:
+    """Whose are asked for, of those that the caller may see."""
+    mine, asked = owned("teo"), args.get("teo")
+    if asked is None:
+        return mine
+    return {asked} if mine is None else {asked} & mine
+
+
+def _before(cursor: Key | None) -> int | None:
+    match cursor:
+        case None:
+            return None
+        case [int(number)]:
+            return number
+    raise CURSOR_INVALID()
+
+
+@blp.route("/certificate-reports/<int:number>")
+@allow(*READERS, owning=queries.owner_of_report)
+@blp.response(200, CertificateReportSchema)
+def get_report(number: int) -> dict[str, Any]:
+    """A report and what it speaks for."""
+    return queries.report_of(number)
+
+
+@blp.route("/reconciliations", methods=["POST"])
+@allow(Role.REGISTRY, Role.OPERATOR)
+@once
+@blp.arguments(ReconciliationAskedSchema)
+@blp.response(202, ReconciliationSchema)
+def post_reconciliation(given: dict[str, Any]) -> Any:
+    """Compare all that stands here, or a report again, in the background: follow Location."""
+    run = commands.ask(caller().subject, given["report"])
+    return queries.shown_run(run), 202, {"Location": f"/reconciliations/{run.number}"}
+
+
+@blp.route("/reconciliations", methods=["GET"])
+@allow(*READERS)
+@paged(ReconciliationSchema, ReportsArgs)
+def list_reconciliations(args: dict[str, Any]) -> dict[str, Any]:
+    """Comparisons, the newest first; to a TEO those of its own reports."""
+    found = queries.runs_before(_before(args["cursor"]), _teos(args), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["number"]])
+
+
+@blp.route("/reconciliations/<int:number>")
+@allow(*READERS, owning=queries.owner_of)
+@blp.response(200, ReconciliationSchema)
+def get_reconciliation(number: int) -> dict[str, Any]:
+    """How far a comparison is, and what it has found, by kind."""
+    return queries.run_of(number)
+
+
+@blp.route("/reconciliations/<int:number>/discrepancies")
+@allow(*READERS, owning=queries.owner_of)
+@paged(DiscrepancySchema, DiscrepanciesArgs)
+def list_discrepancies(args: dict[str, Any], number: int) -> dict[str, Any]:
+    """What a comparison found: each with a sentence, what mends it, and how far that is."""
+    found = queries.discrepancies_after(number, _filters(args), _place(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["id"].rpartition(":")[2]])
+
+
+def _filters(args: dict[str, Any]) -> dict[str, Any]:
+    return {name: args[name] for name in ("kind", "state", "teo") if name in args}
+
+
+def _place(cursor: Key | None) -> str:
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()
+
+
+@blp.route("/reconciliations/<int:number>/discrepancies.xlsx")
+@allow(*READERS, owning=queries.owner_of)
+@blp.arguments(DiscrepancyFilters, location="query")
+@blp.response(200, BINARY, content_type=XLSX)
+def get_workbook(args: dict[str, Any], number: int) -> Response:
+    """The same as a workbook."""
+    count, found = queries.discrepancies_to_save(number, _filters(args))
+    content = table_file(HEADINGS[language()], count, lines_of(found, language()))
+    name = f"reconciliation-{number}.xlsx"
+    return send_file(content, mimetype=XLSX, as_attachment=True, download_name=name, max_age=0)
+
+
+@blp.route("/reconciliations/<int:number>/discrepancies.csv")
+@allow(*READERS, owning=queries.owner_of)
+@blp.arguments(DiscrepancyFilters, location="query")
+@blp.response(200, TEXT, content_type=CSV)
+def get_csv(args: dict[str, Any], number: int) -> Response:
+    """The same as CSV."""
+    count, found = queries.discrepancies_to_save(number, _filters(args))
+    check_length(count)
+    content = csv_lines(HEADINGS[language()], lines_of(found, language()))
+    return Response(content, content_type=CSV)
+
+
+@blp.route("/discrepancy-approvals", methods=["POST"])
+@allow(Role.REGISTRY)
+@blp.arguments(DiscrepancyApprovalsSchema)
+@blp.response(200, JudgedSchema(many=True))
+def approve(given: dict[str, Any]) -> list[Judged]:
+    """Approve that discrepancies are mended, each judged alone: the bank acts, or it is a task; a repeat changes
+    nothing."""
+    asked = [Approval(index, one["discrepancy"]) for index, one in enumerate(given["items"])]
+    return _answers(commands.approve(asked, _approver()))
+
+
+def _approver() -> Approver:
+    """Machines are their own clients; people come by the portal's."""
+    who = caller()
+    return Approver(who.subject, is_person=who.subject != who.client_id)
+
+
+def _answers(judged: Sifted[Approval, bool]) -> list[Judged]:
+    answers = [accepted(one.index, one.discrepancy, changed) for one, changed in judged.accepted]
+    answers += [refused(one.index, refusal, one.discrepancy) for one, refusal in judged.refused]
+    return sorted(answers, key=lambda answer: int(answer["index"]))
+
+
+def profile_owner(teo: str) -> dict[str, str | None]:
+    """Whose columns these are."""
+    return {"teo": teo}
+
+
+@blp.route("/report-profiles/<teo>", methods=["GET"])
+@allow(Role.TEO, Role.REGISTRY, Role.OPERATOR, owning=profile_owner)
+@blp.response(200, ReportProfileSchema)
+def get_profile(teo: str) -> Profile:
+    """How a TEO heads the columns of its reports."""
+    return queries.profile_of(credit_code_of(teo))
+
+
+@blp.route("/report-profiles/<teo>", methods=["PUT"])
+@allow(Role.TEO, Role.REGISTRY, Role.OPERATOR, owning=profile_owner)
+@blp.arguments(ReportProfileSchema)
+@blp.response(200, ReportProfileSchema)
+def put_profile(given: dict[str, Any], teo: str) -> Profile:
+    """Say how a TEO heads its columns, and which of its columns are left out."""
+    profile = Profile(credit_code_of(teo), given["headers"], tuple(given["left_out"]))
+    commands.keep_profile(profile)
+    return profile
