@@ -74,6 +74,9 @@ def test_learners_change_nothing_but_what_is_theirs(made: str) -> None:
         ("creditbank", "PUT", "`/conversion-applications/<application>/withdrawal`"): "own",
         ("notify", "POST", "`/mailboxes/<learner_id>/notices/<notice_id>/read`"): "own",
         ("notify", "PUT", "`/mailboxes/<learner_id>/preference`"): "own",
+        ("portal", "POST", "`/account/applications/<application>/offer`"): "yes",
+        ("portal", "POST", "`/account/applications/<application>/withdrawal`"): "yes",
+        ("portal", "POST", "`/account/apply`"): "yes",
         ("portal", "POST", "`/credentials`"): "yes",
         ("portal", "POST", "`/mailbox/<notice_id>/read`"): "yes",
     }
