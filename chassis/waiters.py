@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import mongoengine as me
-from pymongo import DeleteMany, UpdateMany, UpdateOne
+from pymongo import DeleteMany, DeleteOne, UpdateMany, UpdateOne
 
 from chassis.database import Row, collection_of, comes_from_outside, rows_of, run_transaction, write
 from chassis.watch import OLDEST_WAITER, current_cause
@@ -24,7 +24,7 @@ class Waiters(me.Document):
         "collection": "waiters",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [("kind", "-woken", "next_try"), ("fact",), ("kind", "since")],
+        "indexes": [("kind", "-woken", "next_try"), ("fact", "name"), ("kind", "since")],
     }
     name = me.StringField(primary_key=True)
     kind = me.StringField()
@@ -35,6 +35,14 @@ class Waiters(me.Document):
     next_try = me.DateTimeField()
     tries = me.IntField()
     woken = me.BooleanField()
+
+
+class Waking(me.Document):
+    """A fact that has arrived, of which more wait than are woken in one transaction; `after`: the last one woken."""
+
+    meta = {"collection": "waking", "auto_create_index": False, "strict": False}
+    fact = me.StringField(primary_key=True)
+    after = me.StringField()
 
 
 def wait(kind: str, item: str, fact: str, cause: str = "") -> None:
@@ -83,15 +91,45 @@ def facts_of(kind: str, items: Sequence[str]) -> dict[str, Row]:
 
 
 def wake(fact: str) -> None:
-    """The fact has arrived: have everything that waits for it tried at once, 500 a transaction, by the sweep."""
+    """The fact has arrived: have everything that waits for it tried soon, 500 a transaction, by the sweep."""
     wake_all([fact])
 
 
 def wake_all(facts: Sequence[str]) -> None:
-    """Several facts have arrived at once. It always writes, so that it conflicts with a sweep under way."""
-    if facts:
-        woken = {"$set": {"woken": True}, "$inc": {"wakes": 1}}
-        write(Waiters, [UpdateMany({"fact": {"$in": list(facts)}}, woken)])
+    """Several facts have arrived at once: what waits for them is woken now or, where it is very much, by the sweep.
+
+    It always writes, so that it conflicts with a sweep under way.
+    """
+    names = _waiting_for({"fact": {"$in": list(facts)}})
+    if len(names) < SWEEP_ROWS:
+        _wake(names)
+    else:
+        begun = {"$set": {"after": ""}}
+        write(Waking, [UpdateOne({"_id": fact}, begun, upsert=True) for fact in dict.fromkeys(facts)])
+
+
+def _waiting_for(where: Row, sort: Sequence[tuple[str, int]] | None = None) -> list[str]:
+    """What waits for facts, as many as are woken in one transaction at most."""
+    return [row["_id"] for row in rows_of(Waiters, where, ["_id"], sort=sort, limit=SWEEP_ROWS)]
+
+
+def _wake(names: Sequence[str]) -> None:
+    woken = {"$set": {"woken": True}, "$inc": {"wakes": 1}}
+    write(Waiters, [UpdateMany({"_id": {"$in": list(names)}}, woken)] if names else [])
+
+
+def _wake_on() -> bool:
+    """Wake the next 500 of what waits for a fact that has arrived; True when there may be more."""
+    begun = rows_of(Waking, {}, sort=[("_id", 1)], limit=2)
+    if not begun:
+        return False
+    fact, after = begun[0]["_id"], begun[0]["after"]
+    names = _waiting_for({"fact": fact, "_id": {"$gt": after}}, sort=[("_id", 1)])
+    _wake(names)
+    is_last = len(names) < SWEEP_ROWS
+    on = DeleteOne({"_id": fact}) if is_last else UpdateOne({"_id": fact}, {"$set": {"after": names[-1]}})
+    write(Waking, [on])
+    return len(begun) > 1 or not is_last
 
 
 def sweep(kind: str, verb: Callable[[list[str]], None]) -> bool:
@@ -101,11 +139,12 @@ def sweep(kind: str, verb: Callable[[list[str]], None]) -> bool:
     slowly, without end.
     """
     now = datetime.now(UTC)
+    more = run_transaction(_wake_on)
     due = rows_of(Waiters, {"kind": kind, "woken": True}, limit=SWEEP_ROWS)
     if len(due) < SWEEP_ROWS:
         due += rows_of(Waiters, {"kind": kind, "woken": False, "next_try": {"$lte": now}}, limit=SWEEP_ROWS - len(due))
     _try_some(due, verb, now)
-    return len(due) == SWEEP_ROWS
+    return more or len(due) == SWEEP_ROWS
 
 
 def _try_some(due: list[Row], verb: Callable[[list[str]], None], now: datetime) -> None:

@@ -120,6 +120,48 @@ def test_five_hundred_at_a_time_and_then_the_rest(mongo: str) -> None:
     assert len(set(tried)) == 501
 
 
+class Woken:
+    """What is tried of what waits, and waits no more; by itself nothing is tried for an hour."""
+
+    def __init__(self, waiting: int) -> None:
+        self.tried: list[str] = []
+        keep_waiting(*(f"i{n:04}" for n in range(waiting)))
+        later = datetime.now(UTC) + timedelta(hours=1)
+        database()["waiters"].update_many({}, {"$set": {"next_try": later}})
+
+    def finish(self, items: list[str]) -> None:
+        self.tried += items
+        waiters.done("pass", items)
+
+    def left(self) -> tuple[int, int]:
+        """How many are woken and not tried yet, and how many are not woken."""
+        found = database()["waiters"].count_documents
+        return found({"woken": True}), found({"woken": False})
+
+
+def test_a_fact_that_very_many_wait_for_wakes_five_hundred_a_transaction(mongo: str) -> None:
+    very_many = Woken(1_203)
+    keep_waiting("other", fact="rule:2")
+    run_transaction(lambda: waiters.wake_all(["rule:1", "rule:3"]))
+    assert very_many.left() == (0, 1_204), "none in the transaction of whoever tells"
+    left = []
+    while waiters.sweep("pass", very_many.finish):
+        left.append(very_many.left())
+    assert [*left, very_many.left()] == [(0, 704), (0, 204), (0, 1), (0, 1)], "the last for the fact nothing waits for"
+    assert (len(set(very_many.tried)), "other" in very_many.tried) == (1_203, False)
+    assert (waiters.sweep("pass", very_many.finish), database()["waking"].count_documents({})) == (False, 0)
+
+
+def test_a_fact_that_arrives_again_while_it_is_waking_wakes_all_once_more(mongo: str) -> None:
+    very_many = Woken(1_100)
+    run_transaction(lambda: waiters.wake("rule:1"))
+    waiters.sweep("pass", list.clear)  # tried, and waiting on
+    run_transaction(lambda: waiters.wake("rule:1"))
+    while waiters.sweep("pass", very_many.finish):
+        pass
+    assert len(very_many.tried) == 1_100
+
+
 def test_a_lease_is_held_by_one_until_released(mongo: str) -> None:
     assert hold("job:a", 30, holder="east")
     assert not hold("job:a", 30, holder="west")

@@ -1,7 +1,5 @@
-"""What was granted and announced before the database was set back and is not known here now.
-
-Nothing else is spent until it is back under its own name.
-"""
+"""What was granted and announced before the database was set back and is not known here now: until it is back, nothing
+else is spent."""
 
 from __future__ import annotations
 

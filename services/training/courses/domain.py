@@ -240,7 +240,10 @@ class Docket:
             raise MARK_OLDER(result_id=before.id, known=shown(before.given.as_of), given=shown(mark.as_of))
         if mark.as_of == before.given.as_of:
             raise MARK_CONFLICTS(result_id=before.id, given=shown(mark.as_of))
-        return Weighed(before, settled(replace(before, given=mark, is_withdrawn=False), self.known), is_news=True)
+        again = replace(before, given=mark, is_withdrawn=False)
+        if before.is_withdrawn and before.is_told:  # it has the credit of its course by now, or as it was taught last
+            again = replace(identified(again, self.known), waits_for=Lack.NOTHING)
+        return Weighed(before, settled(again, self.known), is_news=True)
 
 
 def settled(result: CourseResult, known: Known) -> CourseResult:

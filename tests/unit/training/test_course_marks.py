@@ -212,6 +212,20 @@ def test_a_withdrawn_result_counts_no_more_until_a_newer_mark_comes(college: Enr
     assert [(one.revision, one.is_withdrawn) for one in told()] == [(1, False), (2, True), (3, False)]
 
 
+def test_a_withdrawn_result_comes_back_with_the_credit_its_course_has_by_now(college: Enrolment) -> None:
+    submit(said())
+    withdraw_results([(0, RESULT, "typed twice")])
+    college.tell(programme(msgspec.structs.replace(TAX, credit_points=TAX.credit_points + 100), DATA, revision=2))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert submit(said(as_of=later)) == ["new"]
+    assert [one.credit_points - TAX.credit_points for one in told()] == [0, 0, 100]
+    assert submit(said(52, later + timedelta(minutes=1))) == ["new"]
+    college.tell(programme(DATA, revision=3))
+    withdraw_results([(0, RESULT, "typed twice")])
+    assert submit(said(as_of=later + timedelta(hours=1))) == ["new"]
+    assert told()[-1].credit_points - TAX.credit_points == 100, "taught no more, it has the credit it had"
+
+
 def test_a_withdrawn_mark_that_waited_is_told_to_nobody() -> None:
     submit(said())
     withdraw_results([(0, RESULT, "typed twice")])
