@@ -4,7 +4,7 @@ operator's word on it. A retry is rehearsed first, in a transaction that is take
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,7 @@ from chassis.web.problems import language
 from chassis.web.schemas import Schema
 
 SOME = validate.Length(1, 100)
+DueOf = Callable[[Collection[str]], Mapping[str, date]]  # by key, the next day on which something it holds up is due
 MOST_NAMES = 100
 STATES = [state.value for state in LetterState]
 NOT_WAITING = Ground(
@@ -61,7 +62,8 @@ class DecisionSchema(Schema):
 
 
 class LetterSchema(Schema):
-    """A dead letter. `waiting`: how many later events of its key wait behind it; `why`: what broke, in a sentence."""
+    """A dead letter. `waiting`: how many later events of its key wait behind it; `due_on`: the next deadline among what
+    it holds up; `why`: what broke, in a sentence."""
 
     id = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(STATES))
@@ -78,6 +80,7 @@ class LetterSchema(Schema):
     code = fields.String(required=True, allow_none=True)
     why = fields.String(required=True)
     waiting = fields.Integer(required=True)
+    due_on = fields.Date(required=True, allow_none=True)
     decisions = fields.List(fields.Nested(DecisionSchema), required=True)
 
 
@@ -143,20 +146,27 @@ class UnknownFiguresSchema(Schema):
     beyond = fields.List(fields.Nested(BeyondSchema), required=True)
 
 
-def workbench(handlers: Handlers, readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> Blueprint:
+def nothing_due(_keys: Collection[str]) -> Mapping[str, date]:
+    """What a service says that knows no deadlines."""
+    return {}
+
+
+def workbench(
+    handlers: Handlers, readers: Collection[StrEnum], deciders: Collection[StrEnum], due_of: DueOf = nothing_due
+) -> Blueprint:
     """The routes of the workbench, for those who may look and those who may decide."""
     blp = Blueprint(
         "dead-letters",
         __name__,
         description="Events that could not be handled and what waits behind them; events of types nobody here knows.",
     )
-    _looking(blp, readers)
+    _looking(blp, readers, due_of)
     _unknown(blp, readers)
     _deciding(blp, handlers, deciders)
     return blp
 
 
-def _looking(blp: Blueprint, readers: Collection[StrEnum]) -> None:
+def _looking(blp: Blueprint, readers: Collection[StrEnum], due_of: DueOf) -> None:
     @blp.route("/dead-letters")
     @allow(*readers)
     @paged(LetterSchema, LettersArgs)
@@ -165,8 +175,8 @@ def _looking(blp: Blueprint, readers: Collection[StrEnum]) -> None:
         rows = rows_of(
             DeadLetters, _wanted(query), {"body": 0, "headers": 0}, sort=[("_id", 1)], limit=query["limit"] + 1
         )
-        behind = _behind(rows)
-        return page([_shown(row, behind) for row in rows], query["limit"], lambda one: [one["id"]])
+        behind, due = _behind(rows), due_of(_held_up(rows))
+        return page([_shown(row, behind, due) for row in rows], query["limit"], lambda one: [one["id"]])
 
     @blp.route("/dead-letters/<path:letter_id>")
     @allow(*readers)
@@ -174,7 +184,7 @@ def _looking(blp: Blueprint, readers: Collection[StrEnum]) -> None:
     def get_letter(letter_id: str) -> Any:
         """Show a dead letter with its event, personal fields left out."""
         row = _found(letter_id)
-        return _shown(row, _behind([row])) | {"event": _event(row), "frames": row["frames"]}
+        return _shown(row, _behind([row]), due_of(_held_up([row]))) | {"event": _event(row), "frames": row["frames"]}
 
 
 def _unknown(blp: Blueprint, readers: Collection[StrEnum]) -> None:
@@ -253,15 +263,20 @@ def _found(letter_id: str) -> Row:
     return dict(row)
 
 
+def _held_up(rows: Sequence[Row]) -> list[str]:
+    """The keys of those letters that still hold something up."""
+    return sorted({row["key"] for row in rows if row["key"] and row["state"] in OPEN})
+
+
 def _behind(rows: Sequence[Row]) -> dict[tuple[str, str], int]:
     """How many wait by key and source, of those letters that still hold something up."""
-    keys = sorted({row["key"] for row in rows if row["key"] and row["state"] in OPEN})
+    keys = _held_up(rows)
     count = {"_id": {"key": "$key", "source": "$source"}, "waiting": {"$sum": 1}}
     found = collection_of(Parked).aggregate([{"$match": {"key": {"$in": keys}}}, {"$group": count}])
     return {(one["_id"]["key"], one["_id"]["source"]): one["waiting"] for one in found}
 
 
-def _shown(row: Row, behind: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+def _shown(row: Row, behind: Mapping[tuple[str, str], int], due: Mapping[str, date]) -> dict[str, Any]:
     same = ("state", "type", "source", "key", "seq", "place", "offset", "attempts", "first_at", "last_at")
     envelope = msgspec.json.decode(row["envelope"], type=Envelope) if row["envelope"] else None
     return {name: row[name] for name in same} | {
@@ -270,6 +285,7 @@ def _shown(row: Row, behind: Mapping[tuple[str, str], int]) -> dict[str, Any]:
         "code": row["problem"].get("code"),
         "why": sentence(row, language()),
         "waiting": behind.get((row["key"], row["source"]), 0) if row["state"] in OPEN else 0,
+        "due_on": due.get(row["key"]) if row["state"] in OPEN else None,
         "decisions": row["decided"],
     }
 

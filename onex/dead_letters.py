@@ -29,6 +29,7 @@ class Workbench:
         letters = [(name, one) for name in services or SERVICES for one in self.letters(name, **where)]
         for name, one in letters:
             stands = f"{one['state']}, attempts {one['attempts']}, waiting {one['waiting']}"
+            stands += f", due on {one['due_on']}" if one["due_on"] else ""
             self.console.print(f"{name}  {escape(one['id'])}  {escape(one['type']) or '-'}  {stands}", soft_wrap=True)
             self.console.print(f"    {escape(one['why'])}", soft_wrap=True)
         keys = {(name, one["key"]) for name, one in letters if one["key"]}

@@ -12,6 +12,7 @@ Letter = dict[str, Any]
 OPEN = ("waiting", "asked", "discarding")
 SETTLED = ("handled", "discarded")
 OF_LEARNER = "learner:"
+NO_DAY = "9999"  # after every day
 
 
 class Blocked(NamedTuple):
@@ -54,9 +55,11 @@ def kinds(letters: Mapping[str, Iterable[Letter]]) -> list[Kind]:
 
 
 def in_order(letters: Iterable[Letter]) -> list[Letter]:
-    """Open letters by when they first broke, then settled ones, the latest first."""
+    """Open letters by their next deadline and when they first broke, then settled ones, the latest first."""
     newest_first = sorted(letters, key=lambda one: (one["last_at"], one["id"]), reverse=True)
-    waiting = sorted(filter(is_open, newest_first), key=lambda one: (one["first_at"], one["id"]))
+    waiting = sorted(
+        filter(is_open, newest_first), key=lambda one: (one["due_on"] or NO_DAY, one["first_at"], one["id"])
+    )
     return waiting + [one for one in newest_first if not is_open(one)]
 
 

@@ -321,6 +321,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "first_at": ("首次出错", "First broke"),
     "last_at": ("最近一次", "Last"),
     "behind": ("其后等待", "Behind it"),
+    "next_due": ("最近期限", "Next deadline"),
+    "due_behind_it": ("其所阻事项中最近的期限为 {0}。", "The next deadline among what it holds up: {0}."),
     "behind_it": ("同一对象有 {0} 件后续事件排在其后等待。", "Later events of the same key that wait behind it: {0}."),
     "decisions": ("处理意见", "Decisions"),
     "no_decisions": ("尚无处理意见。", "Nobody has decided on it yet."),

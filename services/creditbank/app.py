@@ -12,6 +12,7 @@ from chassis.workbench import workbench
 from contracts.terms import Role
 from services.creditbank.accounts import api as accounts
 from services.creditbank.conversion import api as conversion
+from services.creditbank.conversion.queries import next_due
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
 from services.creditbank.ledger.queries import life_of
@@ -30,7 +31,7 @@ from services.creditbank.why import api as why
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
-LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
+LETTERS = workbench(HANDLERS, (Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), due_of=next_due)
 BLUEPRINTS = [
     ledger.blp,
     accounts.blp,

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from tests.support.words import Counted, Named
 ISSUER = TestIssuer()
 HANDLERS = {Counted: on_counted}
 LETTER = "north|thing:a|1"
+DUE = {"thing:a": date(2021, 3, 8)}
 
 
 class Keeper(StrEnum):
@@ -42,7 +44,8 @@ def client(mongo: str, mongo_url: str) -> Iterator[FlaskClient]:
     settings = SimpleNamespace(
         mongo=mongo_url, database=mongo, portal_url="http://portal.test", log_level="WARNING", seal_key="s" * 43
     )
-    letters = workbench(HANDLERS, readers=(Keeper.OPERATOR, Keeper.AUDITOR), deciders=(Keeper.OPERATOR,))
+    readers, deciders = (Keeper.OPERATOR, Keeper.AUDITOR), (Keeper.OPERATOR,)
+    letters = workbench(HANDLERS, readers, deciders, due_of=lambda keys: {key: DUE[key] for key in keys if key in DUE})
     app = create_app("things", settings, [letters], title="Things", trust=ISSUER)
     BREAKS_AT.add(13)
     with app.test_client() as made:
@@ -81,6 +84,17 @@ def test_a_letter_is_listed_with_its_reason_and_what_waits(client: FlaskClient) 
     assert whole["frames"]
     assert client.get("/dead-letters?type=Other", headers=as_a("auditor")).json["items"] == []
     assert client.get("/dead-letters/none", headers=as_a("auditor")).status_code == 404
+
+
+def test_a_letter_says_when_the_next_of_what_it_holds_up_is_due_until_it_is_settled(client: FlaskClient) -> None:
+    a_letter()
+    a_letter("b")
+    listed = client.get("/dead-letters", headers=as_a("auditor")).json["items"]
+    assert [(one["key"], one["due_on"]) for one in listed] == [("thing:a", "2021-03-08"), ("thing:b", None)]
+    BREAKS_AT.clear()
+    retry(client, LETTER)
+    serve(LETTER, HANDLERS)
+    assert client.get(f"/dead-letters/{LETTER}", headers=as_a("auditor")).json["due_on"] is None
 
 
 def test_only_those_who_may_look_and_decide_do(client: FlaskClient) -> None:

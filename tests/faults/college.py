@@ -45,6 +45,11 @@ class Seat:
     def path(self) -> str:
         return f"/teos/{self.teo}/plans/{self.plan}"
 
+    @property
+    def ground(self) -> tuple[str, str]:
+        """Whose, of which scheme."""
+        return self.learner_id, self.scheme
+
 
 @dataclass(frozen=True)
 class Plan:

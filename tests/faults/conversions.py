@@ -21,6 +21,7 @@ FROM, UNTIL = "2019-09-01", "2098-12-31"
 MOST_AT_ONCE = 6
 MOST_OPEN = 60
 PAGE = 500
+HAVE_PASSED = 0.9
 REASON = "too little in common"
 Row = dict[str, Any]
 RULES: dict[str, Row] = {
@@ -136,11 +137,14 @@ class Conversions:
         return True
 
     # --- deeds, each asked once; whether it was answered ------------------------------------------------------------
-    def file(self) -> Callable[[], bool] | None:
-        """A learner asks for an exemption."""
+    def file(self, passes: Sequence[tuple[str, str]]) -> Callable[[], bool] | None:
+        """A learner asks for an exemption; most of them have `passes`, by learner and scheme."""
         if not self.learner_ids or len(self.open_ones()) >= MOST_OPEN:
             return None
         learner_id, rule = self.chance.choice(self.learner_ids), self.chance.choice(sorted(RULES))
+        if passes and self.chance.random() < HAVE_PASSED:
+            learner_id, scheme = self.chance.choice(passes)
+            rule = next(code for code, one in RULES.items() if one["scheme"] == scheme)
         target = self.chance.choice(RULES[rule]["targets"])
         wish = {"rule": rule, "course": target["course"], "module": target.get("module", "")}
         return partial(self.ask_to_file, learner_id, wish)
@@ -188,6 +192,14 @@ class Conversions:
                 self.filed[application].decisions.append(f"{by} {verdict}")
                 self.write({"fact": "decision", "application": application, "by": by, "verdict": verdict})
         return True
+
+    def ground(self) -> tuple[str, str] | None:
+        """Whose pass of which scheme a late decision stands on."""
+        decided = [one for one in self.filed.values() if one.decisions]
+        if not decided:
+            return None
+        one = self.chance.choice(decided[-MOST_AT_ONCE:])
+        return one.learner_id, RULES[one.wish["rule"]]["scheme"]
 
     def undo(self, busy: frozenset[str]) -> tuple[str, Callable[[], bool]] | None:
         """The registry takes a late decision back."""

@@ -91,7 +91,8 @@ class Flow:
             (self._close, 8),
             (self._report_certificates, 3),
             (self._repeat, 9),
-            (self._file, 14),
+            (self._annul_behind, 2),
+            (self._file, 20),
             (self._decide, 14),
             (self._undo, 3),
             (self._withdraw, 1),
@@ -253,6 +254,21 @@ class Flow:
         why = {"reason": "it was somebody else"}
         return Submission("annul", frozenset({fact.result_id}), lambda: self._changed(after, "annulments", why, key))
 
+    def _annul_behind(self) -> Submission | None:
+        """Take back all the passes that a late decision about an exemption stands on."""
+        place = self.conversions.ground()
+        passes = [one for one in self._free_facts() if one.is_pass and one.seat.ground == place]
+        if not passes:
+            return None
+        left = [(replace(one, is_annulled=True), str(uuid.uuid4())) for one in passes]
+
+        def deed() -> bool:
+            while left and self._changed(left[0][0], "annulments", {"reason": "it was somebody else"}, left[0][1]):
+                left.pop(0)
+            return not left
+
+        return Submission("annul behind", frozenset(one.result_id for one in passes), deed)
+
     def _changed(self, after: Fact, path: str, body: Mapping[str, Any], key: str) -> bool:
         answer = self._change(after, path, body, key)
         if answer is None or answer.status == httpx.codes.NOT_FOUND:  # set back away: it is sent again first
@@ -284,7 +300,8 @@ class Flow:
 
     def _file(self) -> Submission | None:
         """A learner asks for an exemption."""
-        deed = self.conversions.file()
+        passes = sorted({one.seat.ground for one in self.facts.values() if one.is_pass and not one.is_annulled})
+        deed = self.conversions.file(passes)
         return Submission("file", frozenset(), deed) if deed else None
 
     def _decide(self) -> Submission | None:

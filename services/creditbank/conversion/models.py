@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import mongoengine as me
 import msgspec
 from pymongo import DeleteOne, ReplaceOne, UpdateMany
 
+from chassis import clock
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
 from services.creditbank.conversion.applications import STANDING, Application, Export, State
@@ -268,6 +269,16 @@ def due_until(day: date, today: date, limit: int) -> list[str]:
         "$or": [{"due_on": {"$lt": today.isoformat()}}, {"due_on": {"$lte": day.isoformat()}, "is_reminded": False}],
     }
     return [row["_id"] for row in rows_of(ConversionApplications, where, ["_id"], sort=[("due_on", 1)], limit=limit)]
+
+
+def days_due(learner_ids: Collection[str]) -> Iterator[tuple[str, date]]:
+    """Of these learners' applications under review the days they are due, of open offers the last ones."""
+    today = clock.today().isoformat()
+    under_review = {"state": State.REVIEW.value, "due_on": {"$exists": True}}
+    offered = {"is_released": True, "offer.is_taken": False, "offer.until": {"$gte": today}}
+    where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered]}
+    for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer.until"]):
+        yield row["learner_id"], date.fromisoformat(row.get("due_on") or row["offer"]["until"])
 
 
 def undated(limit: int) -> list[str]:

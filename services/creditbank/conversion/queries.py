@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from chassis import clock
@@ -11,8 +12,10 @@ from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
+from services.creditbank.ledger.queries import survivors_of
 
 NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
+LEARNER = "learner:"
 
 
 def shown(one: Policy | ConversionRule) -> dict[str, Any]:
@@ -102,6 +105,15 @@ def versions_of_policy(code: str) -> list[Policy]:
 def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[dict[str, Any]]:
     """Applications, by id."""
     return [shown_application(one) for one in models.applications_after(where, after, limit)]
+
+
+def next_due(keys: Collection[str]) -> dict[str, date]:
+    """By key of a learner, the next day on which an application of theirs is due, or an offer to them ends."""
+    persons = survivors_of([key.removeprefix(LEARNER) for key in keys if key.startswith(LEARNER)])
+    found: dict[str, date] = {}
+    for learner_id, day in models.days_due(set(persons.values())):
+        found[learner_id] = min(found.get(learner_id, day), day)
+    return {LEARNER + one: found[person] for one, person in persons.items() if person in found}
 
 
 def shown_application(one: Application) -> dict[str, Any]:

@@ -37,6 +37,16 @@ def account_of(learner_id: str) -> dict[str, Any]:
     return _shown(account, models.schemes_that_need_numbers())
 
 
+def survivors_of(learner_ids: Collection[str]) -> dict[str, str]:
+    """By learner, who each of them is by now."""
+    now = {one: one for one in learner_ids}
+    while moved := {
+        one.learner_id: one.merged_into for one in models.find_accounts(set(now.values())).values() if one.merged_into
+    }:
+        now = {one: moved.get(person, person) for one, person in now.items()}
+    return now
+
+
 def opened(learner_ids: Collection[str]) -> set[str]:
     """Who of these learners has an account."""
     return models.find_opened(learner_ids)

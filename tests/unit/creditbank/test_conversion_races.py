@@ -5,23 +5,27 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from chassis.database import run_transaction
+from chassis.database import database, run_transaction
 from chassis.errors import Refusal
 from services.creditbank import handlers
-from services.creditbank.conversion import applying, deciding
-from services.creditbank.conversion.applications import State
+from services.creditbank.conversion import applying, commands, deciding
+from services.creditbank.conversion.applications import Application, State
 from services.creditbank.conversion.applying import Wish
-from services.creditbank.conversion.deciding import Decision
+from services.creditbank.conversion.deciding import Decision, release_decisions
+from services.creditbank.conversion.exporting import export
 from services.creditbank.ledger import commands as ledger
+from services.creditbank.ledger.queries import account_of
 from tests.unit.creditbank.converting import (
     BY_DEPARTMENT,
     BY_REGISTRY,
     IN_WINDOW,
+    POLICY,
     Day,
     decide,
     enrol,
@@ -29,9 +33,10 @@ from tests.unit.creditbank.converting import (
     now,
     open_college,
     pockets,
+    refused,
     told,
 )
-from tests.unit.creditbank.stories import Assessment, annulled, audited
+from tests.unit.creditbank.stories import Assessment, annulled, audited, entries
 from tests.unit.creditbank.test_races import at_once, handle, meet_at
 
 MANY = 50
@@ -119,6 +124,79 @@ def test_an_annulment_races_an_approval(assessment: Assessment, monkeypatch: pyt
     meet_at(monkeypatch, ledger.models, "find_accounts")
     assert approvals_race(assessment, tries) == 0
     assert told("ExemptionWithdrawn") == [], "nobody had been told of an exemption"
+    audited()
+
+
+def granted_told_exported(application_id: str) -> None:
+    """The last approval, and what follows it at once where nothing can be undone."""
+    approve(application_id)
+    release_decisions()
+    export("li")
+
+
+def end_of(one: Application, codes: list[str]) -> str:
+    """How a race between an annulment and an approval ended, judged by which entry came first; empty: unsoundly."""
+    chain = [entry["what"] for entry in entries(one.learner_id)]
+    said, found = kinds_told(one), now(one)
+    if "spend" not in chain:
+        sound = (codes, said, found.state) == (
+            ["application_not_under_review"],
+            ["ConversionDecided"],
+            State.FALLEN,
+        )
+        return "refused" if sound and has_nothing(one) else ""
+    if chain.index("spend") > chain.index("ResultAnnulled") or codes:
+        return ""
+    if found.is_case:
+        sound = (said, pockets(one.learner_id)) == (["ConversionDecided", "ExemptionGranted"], (-400, 0, 400))
+        return "case" if sound and found.is_exported else ""
+    told_before = ["ConversionDecided", "ExemptionGranted", "ExemptionWithdrawn"]
+    sound = found.state == State.FALLEN and has_nothing(one)
+    return {1: "fell untold", 3: "withdrawn"}.get(len(said), "") if sound and said == told_before[: len(said)] else ""
+
+
+def has_nothing(one: Application) -> bool:
+    """Whether its learner's account shows no points in any pocket, and owes none."""
+    return account_of(one.learner_id)["holdings"] == []
+
+
+def kinds_told(one: Application) -> list[str]:
+    """What its learner heard of it, in order."""
+    where = {"key": f"learner:{one.learner_id}", "type": {"$regex": "^(Conversion|Exemption)"}}
+    return [row["type"] for row in database()["outbox"].find(where).sort("seq", 1)]
+
+
+@pytest.mark.thousand
+def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_before_it(
+    assessment: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    commands.keep_policy(replace(POLICY, undo_minutes=0))
+    meet_at(monkeypatch, ledger.models, "find_accounts")
+    ends: Counter[str] = Counter()
+    for number in range(tries):
+        learner = f"lan-{number}"
+        enrol(assessment, learner)
+        one = file(learner_id=learner)
+        decide(one, BY_DEPARTMENT)
+        failures = at_once(partial(granted_told_exported, one.id), partial(handle, annulled(learner)))
+        ends[end_of(one, [each.code if isinstance(each, Refusal) else str(each) for each in failures])] += 1
+    assert set(ends) <= {"refused", "fell untold", "withdrawn", "case"}, ends
+    assert 0 < ends["refused"] < tries, "both came first at times"
+    audited()
+
+
+@pytest.mark.parametrize("deeds", [0, 1, 2, 3])
+def test_an_annulment_at_each_moment_of_an_approval(assessment: Assessment, deeds: int) -> None:
+    """The ends of the race, one after the other: before the approval, before it is told, exported, and after."""
+    commands.keep_policy(replace(POLICY, undo_minutes=0))
+    enrol(assessment)
+    one = file()
+    decide(one, BY_DEPARTMENT)
+    for deed in (partial(approve, one.id), release_decisions, partial(export, "li"))[:deeds]:
+        deed()
+    handle(annulled("mei"))
+    codes = [] if deeds else [refused(partial(approve, one.id))]
+    assert end_of(one, codes) == ("refused", "fell untold", "withdrawn", "case")[deeds]
     audited()
 
 

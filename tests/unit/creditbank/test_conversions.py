@@ -20,7 +20,7 @@ from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
 from services.creditbank.conversion.exporting import Answer
-from services.creditbank.conversion.queries import application_of
+from services.creditbank.conversion.queries import application_of, next_due
 from services.creditbank.jobs import settle_applications
 from tests.unit.creditbank.converting import (
     AFTER_WINDOW,
@@ -683,3 +683,22 @@ def test_what_was_withdrawn_and_is_taken_all_the_same_is_a_case(assessment: Asse
     exporting.acknowledge(1, [Answer(0, one.id, "not ours")], "system")
     exporting.acknowledge(1, [Answer(0, one.id, "")], "system")
     assert (now(one).state, now(one).is_case, balances("mei")) == (State.FALLEN, True, (0, 0))
+
+
+def test_what_a_learner_waits_for_is_due_by_the_step_of_the_application_or_the_end_of_an_offer(
+    assessment: Assessment, day: Day
+) -> None:
+    assert next_due(["learner:mei", "learner:lan", "scheme:cloud-ops"]) == {}
+    one = file()
+    assert next_due(["learner:mei", "learner:lan"]) == {"learner:mei": date(2021, 3, 8)}
+    assessment.tell(registered("twin"), merged("twin", "mei"))
+    assert next_due(["learner:mei", "learner:twin"]) == dict.fromkeys(["learner:mei", "learner:twin"], date(2021, 3, 8))
+    decide(one, BY_DEPARTMENT, is_approval=False)
+    assert next_due(["learner:twin"]) == {}
+    day.set(datetime(2021, 3, 5, 2, tzinfo=UTC))
+    release_decisions()
+    offer = now(one).offer
+    assert offer
+    assert next_due(["learner:twin"]) == {"learner:twin": offer.until}
+    day.set(datetime(2021, 3, 12, 2, tzinfo=UTC))
+    assert next_due(["learner:twin"]) == {}

@@ -101,6 +101,19 @@ def test_a_kind_says_the_sentence_that_most_of_it_has_and_its_oldest_first() -> 
     assert [one["seq"] for one in kind.letters] == [1, 2, 3, 5, 4]
 
 
+def test_what_is_due_next_stands_first_and_says_its_day(visit: Visit) -> None:
+    later, sooner, never = letter(1, due_on="2021-03-12"), letter(2, "learner:l2", due_on="2021-03-08"), letter(3)
+    [kind] = kinds({"creditbank": [later, sooner, never]})
+    assert [one["due_on"] for one in kind.letters] == ["2021-03-08", "2021-03-12", None]
+    browser = visit(creditbank=Workbench(later, sooner))
+    page = text_of(browser.get("/dead-letters"))
+    assert "Next deadline" in page
+    assert page.index("2021-03-08") < page.index("2021-03-12")
+    one = text_of(browser.get(f"/dead-letters/creditbank/{sooner['id']}"))
+    assert "The next deadline among what it holds up: 2021-03-08." in one
+    assert "Next deadline" not in text_of(visit(creditbank=Workbench(never)).get("/dead-letters"))
+
+
 def test_an_operator_sees_what_failed_why_and_whom_it_holds_up(visit: Visit) -> None:
     said = {"at": "2021-03-01T09:00:00+00:00", "what": "retry", "by": "chen", "reason": ""}
     given_up = said | {"what": "discard", "reason": "sent twice <by mistake>"}

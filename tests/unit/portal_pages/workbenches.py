@@ -39,6 +39,7 @@ def letter(number: int = 1, key: str = "learner:l1", **more: Any) -> Letter:
         "code": "handling_broke" if key else "record_broken",
         "why": "Handling it broke: KeyError at services/creditbank/handlers.py:40 outcome_of.",
         "waiting": 0,
+        "due_on": None,
         "decisions": [],
         "event": {"learner_id": key.removeprefix("learner:"), "verdict": "passed", "level": 2} if key else None,
         "frames": ["/srv/onex/services/creditbank/handlers.py:40 outcome_of"],
