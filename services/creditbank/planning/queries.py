@@ -8,7 +8,7 @@ from typing import Any
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
 from services.creditbank.conversion.college import curriculum_of
-from services.creditbank.conversion.judging import CURRICULUM_UNKNOWN, Case, judge, target_in
+from services.creditbank.conversion.judging import Case, judge, target_in
 from services.creditbank.curricula import queries as curricula
 from services.creditbank.curricula.domain import Curriculum, StudentRecord
 from services.creditbank.ledger import queries as ledger
@@ -16,7 +16,7 @@ from services.creditbank.papers.queries import scheme_names
 from services.creditbank.planning.hypotheses import foreclosed, price_of
 from services.creditbank.planning.planner import Choice, Facts, case_for, plan
 from services.creditbank.planning.reading import Files, read_files
-from services.creditbank.planning.rescuing import Rescue, behind_with, rescued, term_number
+from services.creditbank.planning.rescuing import COHORT_UNKNOWN, Rescue, behind_with, rescued, term_number
 from services.creditbank.planning.words import (
     case_said,
     choice_said,
@@ -83,7 +83,7 @@ def rescues_after(cohort: Cohort, after: str, limit: int) -> tuple[list[Said], s
     number = term_number(entry_year, cohort.term)
     curriculum = curriculum_of(programme, entry_year)
     if curriculum is None:
-        raise CURRICULUM_UNKNOWN(programme=programme, entry_year=entry_year)
+        raise COHORT_UNKNOWN(programme=programme, entry_year=entry_year)
     records = curricula.records_after(programme, entry_year, cohort.departments, after, limit + 1)
     page = records[:limit]
     files = read_files([one.learner_id for one in page])
