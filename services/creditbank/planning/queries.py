@@ -14,7 +14,7 @@ from services.creditbank.curricula.domain import Curriculum, StudentRecord
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers.queries import scheme_names
 from services.creditbank.planning.hypotheses import foreclosed, price_of
-from services.creditbank.planning.planner import Choice, Facts, case_for, plan
+from services.creditbank.planning.planner import Candidate, Choice, Facts, case_for, is_coming, plan
 from services.creditbank.planning.reading import Files, read_files
 from services.creditbank.planning.rescuing import COHORT_UNKNOWN, Rescue, behind_with, rescued, term_number
 from services.creditbank.planning.words import (
@@ -128,7 +128,7 @@ def _spend(facts: Facts, spending: Spending, rules: Rulebook, names: dict[str, s
     case = case_for(facts, rule, target_in(rule, spending.course, spending.module))
     if case is None:
         raise NOT_FOUND(what="policy document", id=rule.policy)
-    judge(case)
+    is_coming(facts.account, facts, Candidate(case, judge(case)))
     return case_said(case) | {"forecloses": _forecloses(facts, case, rules, names)}
 
 
