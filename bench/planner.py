@@ -2,10 +2,10 @@
 
 Learners at random, by the bank's own verbs in a real mongod: programmes with two dozen courses and up to twelve
 conversion rules, certificates at several levels, final and provisional, courses passed and failed, applications that
-stand. Of each learner, one after the other: *read*, the facts and no more; *answer*, what the plan's route says, which
-reads the same facts, finds the optimum, what each choice forecloses, and the sentences; *optimum*, the best set from
-facts that were read. Told are the mean and the worst learner, in milliseconds and as a ratio to reading in the same
-run, as the median of the runs with the least and the greatest.
+stand. Of each learner, one after the other: *read*, the facts that a plan rests on; *answer*, all that the plan's route
+makes of them: the optimum, what each choice forecloses, and the sentences; *optimum*, the best set alone. Told are the
+mean and the worst learner, in milliseconds and as a ratio to reading in the same run, as the median of the runs with
+the least and the greatest.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from services.creditbank.curricula.domain import Course, CourseModule, CourseRes
 from services.creditbank.ledger.commands import open_accounts
 from services.creditbank.papers.commands import name_schemes
 from services.creditbank.planning.planner import plan
-from services.creditbank.planning.queries import plan_of
+from services.creditbank.planning.queries import answer_of, plan_of
 from services.creditbank.planning.reading import read_files
 from services.creditbank.recognition.commands import publish_rule, settle
 from services.creditbank.recognition.domain import Outcome, OutcomeState
@@ -107,7 +107,7 @@ def one_run(learners: Sequence[str]) -> Figures:
 def _of(learner_id: str) -> Iterator[tuple[str, float]]:
     took, facts = _timed(lambda: read_files([learner_id]).facts(learner_id))
     yield "read", took
-    yield "answer", _timed(lambda: plan_of(learner_id, None, None))[0]
+    yield "answer", _timed(lambda: answer_of(facts, None, None))[0]
     took, found = _timed(lambda: plan(facts))
     yield "optimum", took
     yield "choices", len(found.choices)

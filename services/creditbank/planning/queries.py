@@ -49,12 +49,16 @@ def plan_of(learner_id: str, spending: Spending | None, more: tuple[str, Level] 
     """The best set of exemptions, why each and why not others; where asked, what a spending forecloses, and what one
     more certificate would add. A merged account is planned for as who has it now. Refusal when there is no account."""
     learner_id = _now(learner_id)
-    facts = read_files([learner_id]).facts(learner_id)
+    return answer_of(read_files([learner_id]).facts(learner_id), spending, more)
+
+
+def answer_of(facts: Facts, spending: Spending | None, more: tuple[str, Level] | None) -> Said:
+    """The same from facts that were read."""
     found, rules = plan(facts), _rulebook(facts, more)
     names = scheme_names({scheme for scheme, _ in rules} | {one.scheme for one in facts.rules})
     because = found.because
     return {
-        "learner_id": learner_id,
+        "learner_id": facts.learner_id,
         "on": facts.today,
         "credit_points": found.points,
         "choices": [_choice(facts, one, rules, names) for one in found.choices],
