@@ -21,6 +21,9 @@ OPTIONS: dict[str, bool | int | float | str] = {
     "random_seed": 0,
     "mip_rel_gap": 0.0,  # the optimum, not something near it
     "mip_abs_gap": 0.0,
+    "mip_heuristic_run_feasibility_jump": False,  # this and the next two: searches that pay for large problems only
+    "mip_heuristic_effort": 0.0,
+    "mip_detect_symmetry": False,
     "mip_feasibility_tolerance": 1e-9,  # variables are 0 or 1, whatever they are multiplied by
     "time_limit": 10.0,  # seconds; a problem of a learner takes a hundredth of one
 }

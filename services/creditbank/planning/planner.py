@@ -201,12 +201,15 @@ def _cases(facts: Facts) -> Iterator[Case]:
 
 def _filing(facts: Facts, versions: Sequence[Policy]) -> tuple[Policy | None, date]:
     """The policy of the day to file on: today, or where no window is open the first day of the next."""
-    today = facts.today
-    policy = policy_for(versions, today) or min(versions, key=lambda one: abs(one.valid_from - today), default=None)
-    if policy is None or facts.any_day or policy.window_on(today):
-        return policy, today
-    opening = min((one.opens_on for one in policy.windows if one.opens_on > today), default=today)
-    return policy_for(versions, opening) or policy, opening
+    policy = policy_for(versions, facts.today)
+    if policy and (facts.any_day or policy.window_on(facts.today)):
+        return policy, facts.today
+    coming = {window.opens_on for one in versions for window in one.windows if window.opens_on > facts.today}
+    for opening in sorted(coming):
+        then = policy_for(versions, opening)
+        if then and then.window_on(opening):
+            return then, opening
+    return policy or max(versions, key=lambda one: one.version, default=None), facts.today
 
 
 def place_of(case: Case) -> Place:

@@ -8,15 +8,15 @@ from typing import Any
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
 from services.creditbank.conversion.college import curriculum_of
-from services.creditbank.conversion.judging import CURRICULUM_UNKNOWN, Case, judge, target_in
+from services.creditbank.conversion.judging import Case, judge, target_in
 from services.creditbank.curricula import queries as curricula
 from services.creditbank.curricula.domain import Curriculum, StudentRecord
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.papers.queries import scheme_names
 from services.creditbank.planning.hypotheses import foreclosed, price_of
-from services.creditbank.planning.planner import Choice, Facts, case_for, plan
+from services.creditbank.planning.planner import Candidate, Choice, Facts, case_for, is_coming, plan
 from services.creditbank.planning.reading import Files, read_files
-from services.creditbank.planning.rescuing import Rescue, behind_with, rescued, term_number
+from services.creditbank.planning.rescuing import COHORT_UNKNOWN, Rescue, behind_with, rescued, term_number
 from services.creditbank.planning.words import (
     case_said,
     choice_said,
@@ -49,12 +49,16 @@ def plan_of(learner_id: str, spending: Spending | None, more: tuple[str, Level] 
     """The best set of exemptions, why each and why not others; where asked, what a spending forecloses, and what one
     more certificate would add. A merged account is planned for as who has it now. Refusal when there is no account."""
     learner_id = _now(learner_id)
-    facts = read_files([learner_id]).facts(learner_id)
+    return answer_of(read_files([learner_id]).facts(learner_id), spending, more)
+
+
+def answer_of(facts: Facts, spending: Spending | None, more: tuple[str, Level] | None) -> Said:
+    """The same from facts that were read."""
     found, rules = plan(facts), _rulebook(facts, more)
     names = scheme_names({scheme for scheme, _ in rules} | {one.scheme for one in facts.rules})
     because = found.because
     return {
-        "learner_id": learner_id,
+        "learner_id": facts.learner_id,
         "on": facts.today,
         "credit_points": found.points,
         "choices": [_choice(facts, one, rules, names) for one in found.choices],
@@ -83,7 +87,7 @@ def rescues_after(cohort: Cohort, after: str, limit: int) -> tuple[list[Said], s
     number = term_number(entry_year, cohort.term)
     curriculum = curriculum_of(programme, entry_year)
     if curriculum is None:
-        raise CURRICULUM_UNKNOWN(programme=programme, entry_year=entry_year)
+        raise COHORT_UNKNOWN(programme=programme, entry_year=entry_year)
     records = curricula.records_after(programme, entry_year, cohort.departments, after, limit + 1)
     page = records[:limit]
     files = read_files([one.learner_id for one in page])
@@ -128,7 +132,7 @@ def _spend(facts: Facts, spending: Spending, rules: Rulebook, names: dict[str, s
     case = case_for(facts, rule, target_in(rule, spending.course, spending.module))
     if case is None:
         raise NOT_FOUND(what="policy document", id=rule.policy)
-    judge(case)
+    is_coming(facts.account, facts, Candidate(case, judge(case)))
     return case_said(case) | {"forecloses": _forecloses(facts, case, rules, names)}
 
 

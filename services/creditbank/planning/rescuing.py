@@ -29,6 +29,11 @@ TERM_MALFORMED = Ground(
     en="'{term}' is no term of those who entered in {entry_year}. Write one, like {entry_year}-{next_year}-1.",
     zh="“{term}”不是 {entry_year} 级的学期，请填写该年级的学期，如 {entry_year}-{next_year}-1。",
 )
+COHORT_UNKNOWN = Ground(
+    "rescue_cohort_unknown",
+    en="No curriculum of programme {programme}, entry year {entry_year}, is known here. Check both, or wait for it.",
+    zh="系统中没有专业 {programme} {entry_year} 级的培养方案，请核对专业与年级，或等待方案到达。",
+)
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,17 @@ from services.creditbank.planning import optimum, planner
 from services.creditbank.planning.planner import plan
 from services.creditbank.planning.queries import Spending, plan_of
 from tests.unit.creditbank.converting import (
+    AFTER_WINDOW,
     BASICS,
     BASICS_WISH,
     COURSES,
     ELEMENTARY,
     IN_WINDOW,
     INTERMEDIATE,
-    MODULE,
     MODULE_WISH,
     POLICY,
     TAX_WISH,
+    WINDOWS,
     Day,
     course_passed,
     curriculum,
@@ -217,14 +218,34 @@ def test_what_was_not_chosen_can_be_asked_about(college: Assessment) -> None:
     assert [one["course"] for one in asked["forecloses"]] == ["KJ2105"]
     assert refused(lambda: plan_of("mei", Spending("tax", "KJ2105"), None)) == "level_not_passed"
     assert refused(lambda: plan_of("mei", Spending("tax", "KJ2101"), None)) == "conversion_target_not_in_rule"
+    file(BASICS_WISH)
+    assert refused(lambda: plan_of("mei", Spending("basics", "KJ2101"), None)) == "exemption_already_asked"
     assert refused(lambda: plan_of("mei", Spending("none", "KJ2101"), None)) == "not_found"
 
 
 def test_with_points_enough_nothing_is_foreclosed(college: Assessment) -> None:
-    publish(replace(INTERMEDIATE, code="basics-too", levels=(Level(3),), targets=(MODULE,)))
+    """高级 lifts the holding to 600: 税务会计 can be bought beside what is spent now, and no longer its 400 of 中级."""
+    publish(replace(INTERMEDIATE, code="tax-too", levels=(Level(3),)))
     enrol(college, level=1)
     (choice,) = planned()["choices"]
-    assert [(one["level"], one["course"], one["module"]) for one in choice["forecloses"]] == [(2, "KJ2105", "")]
+    assert [(one["level"], one["rule"], one["course"]) for one in choice["forecloses"]] == [(2, "tax", "KJ2105")]
+
+
+def test_a_spending_that_is_dearer_than_what_there_is_forecloses_nothing_but_is_refused(college: Assessment) -> None:
+    enrol(college)
+    file(BASICS_WISH)
+    assert refused(lambda: plan_of("mei", Spending("tax", "KJ2105"), None)) == "above_balance"
+
+
+def test_the_next_window_may_be_of_the_next_version_of_a_policy(college: Assessment, day: Day) -> None:
+    """The measures of 2021 say nothing of the autumn; those that hold from September do."""
+    until = date(2021, 8, 31)
+    commands.keep_policy(replace(POLICY, windows=WINDOWS[:1], valid_until=until))
+    commands.keep_policy(replace(POLICY, windows=WINDOWS[1:], valid_from=date(2021, 9, 1)))
+    enrol(college)
+    day.set(AFTER_WINDOW)
+    (choice,) = planned()["choices"]
+    assert (choice["when"], choice["file_on"], choice["policy_version"]) == ("in_window", date(2021, 9, 6), 3)
 
 
 def test_the_price_tag_needs_no_application_and_counts_the_highest_level_once(college: Assessment, day: Day) -> None:

@@ -186,7 +186,7 @@ def test_only_those_who_study_the_programme_now_are_looked_at(college: Assessmen
 def test_terms_and_curricula_that_are_none_are_refused(college: Assessment) -> None:
     assert refused(lambda: rescues("2018-2019-1")) == "rescue_term_malformed"
     assert refused(lambda: rescues("2021-2023-1")) == "rescue_term_malformed"
-    assert refused(lambda: rescues_after(Cohort("560301", 2019, FIFTH), "", 10)) == "curriculum_unknown_yet"
+    assert refused(lambda: rescues_after(Cohort("560301", 2019, FIFTH), "", 10)) == "rescue_cohort_unknown"
 
 
 def test_the_list_is_the_registrys_and_each_departments_own(http: FlaskClient, college: Assessment) -> None:
