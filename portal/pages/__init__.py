@@ -12,7 +12,9 @@ from portal.pages import (
     letters,
     lives,
     papers,
+    proposals,
     results,
+    rules,
     sheets,
     signing,
     staff,
@@ -24,5 +26,20 @@ from portal.pages import (
 def register(app: Flask) -> None:
     """Hang the pages into the portal's application."""
     frame.dress(app)
-    for room in (signing, learner, applying, why, worklist, exports, staff, sheets, results, lives, letters, papers):
+    for room in (
+        signing,
+        learner,
+        applying,
+        why,
+        worklist,
+        exports,
+        rules,
+        proposals,
+        staff,
+        sheets,
+        results,
+        lives,
+        letters,
+        papers,
+    ):
         app.register_blueprint(room.pages)

@@ -76,9 +76,10 @@ def _curriculum(place: Place) -> Found:
 
 
 def applications_of(learner_id: str) -> list[Found]:
-    """A learner's applications, the newest first, with names."""
+    """A learner's applications with names, those that are open first, then the newest."""
     found = every(BANK, "/conversion-applications", limit=MOST_APPLICATIONS, learner_id=learner_id)
-    return with_names(sorted(found, key=lambda one: (one["filed_on"], one["application"]), reverse=True))
+    newest = sorted(found, key=lambda one: (one["filed_on"], one["application"]), reverse=True)
+    return with_names(sorted(newest, key=lambda one: one["state"] not in {"waiting", "review"}))
 
 
 def with_names(applications: Iterable[Found]) -> list[Found]:

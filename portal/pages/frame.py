@@ -94,12 +94,8 @@ def menu() -> list[tuple[str, str]]:
 def section() -> str:
     """The entry of the menu to which this page belongs."""
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
-    rooms |= {
-        "applying": "learner.account",
-        "why": "staff.learners",
-        "worklist": "worklist.shelf",
-        "exports": "worklist.shelf",
-    }
+    rooms |= {"applying": "learner.account", "why": "staff.learners"}
+    rooms |= dict.fromkeys(("worklist", "exports", "rules", "proposals"), "worklist.shelf")
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 

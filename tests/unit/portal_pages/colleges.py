@@ -176,6 +176,45 @@ CHAIN: Doc = {
 }  # fmt: skip
 
 
+DRAFTS = [
+    rule(2, target("KJ2120", 400), version=3, state="draft", approved_by=["mei"], published_at=None),
+    rule(2, target("KJ2130", 400), version=2, state="approved", published_at=None),
+    rule(2, target("KJ2130", 400)),
+]
+
+
+def group(scheme: str, level: int, gained: int, lost: int) -> Doc:
+    """What a simulation found for one level of a certificate."""
+    return {
+        "scheme": scheme, "level": level, "holdings": 3, "gainers": 2 if gained else 0, "losers": 1 if lost else 0,
+        "gained_points": gained, "lost_points": lost, "change_points": gained - lost, "published_points": 0,
+    }  # fmt: skip
+
+
+GROUPS = [group("smart-finance", 1, 100, 0), group("smart-finance", 2, 400, 200)]
+PROPOSAL: Doc = {
+    "number": 1,
+    "kind": "rerate",
+    "state": "simulated",
+    "revision": 1,
+    "author": "li",
+    "made_at": "2021-03-01T01:00:00+00:00",
+    "version": None,
+    "retirement": None,
+    "rerate": {"targets": [{"scheme": "smart-finance", "level": 2, "version": 2}]},
+    "simulation": {
+        "number": 1,
+        "asked_by": "li",
+        "asked_at": "2021-03-01T01:00:00+00:00",
+        "finished_at": "2021-03-01T01:00:09+00:00",
+        "seen": 300,
+        "outcomes": 300,
+        "totals": {name: value for name, value in group("", 0, 500, 200).items() if name not in {"scheme", "level"}},
+        "groups": GROUPS,
+    },
+    "approvals": [],
+    "enactment": None,
+}
 EXPORT: Doc = {"number": 1, "by": "mei", "at": "2021-03-20T01:00:00+00:00", "rows": 2}
 
 
@@ -203,6 +242,10 @@ class Bank(Workbench):
             "/accounts/ann/why": CHAIN,
             "/conversion-policies/measures": [POLICY],
             "/conversion-rules": {"items": RULES, "next": None},
+            "/conversion-rules/smart-finance-2": DRAFTS,
+            "/recognition-proposals": {"items": [PROPOSAL], "next": None},
+            "/recognition-proposals/1": PROPOSAL,
+            "/recognition-proposals/1/simulation.xlsx": "sheet",
             "/exemption-exports": {"items": [EXPORT], "next": None},
             "/exemption-exports/1": {"number": 1, "rows": self.exported()},
             "/exemption-exports/1/sheet.csv": "学号",
@@ -217,6 +260,10 @@ class Bank(Workbench):
         if path.endswith("/conversion-applications"):
             name = f"{body['rule']}-{body['course']}{body['module']}".lower()
             return self.applications.setdefault(name, application(name, target=target(body["course"], 400)))
+        if path.startswith("/conversion-rules/"):
+            return DRAFTS[0]
+        if path.startswith("/recognition-proposals/"):
+            return PROPOSAL["simulation"]
         if path == "/exemption-exports":
             return {"number": 1 if self.applications else 0, "rows": self.exported()}
         if path == "/exemption-exports/1/acknowledgement":

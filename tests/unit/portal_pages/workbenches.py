@@ -100,7 +100,7 @@ def answering(workbench: Workbench) -> Iterator[str]:
             answer = workbench.told(unquote(self.path), json.loads(self.rfile.read(length)) if length else None)
             self.say(*(answer if isinstance(answer, tuple) else (200, answer)))
 
-        do_PUT = do_POST  # noqa: N815 -- as the server's base names it
+        do_PUT = do_DELETE = do_POST  # noqa: N815 -- as the server's base names them
 
         def say(self, status: int, answer: Any) -> None:
             body = json.dumps(answer).encode()
