@@ -64,6 +64,16 @@ class OutcomeCredited(OfEntry, frozen=True, kw_only=True):
     available_balance: int
 
 
+class OutcomesDigested(OfLearner, frozen=True, kw_only=True):
+    """So many outcomes that were old when they came were credited to this account, up to the eve of `day`; told once a
+    day at most, in place of a notice each. Points are what they made available together."""
+
+    day: date
+    outcomes: int
+    available_points: int
+    available_balance: int
+
+
 class OutcomeSourceNamed(Announcement, frozen=True, kw_only=True):
     """What outcomes other than X certificates come from is called this from now on; `scheme` is `<kind>.<code>`."""
 

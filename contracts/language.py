@@ -31,6 +31,7 @@ DEEDS_ZH: dict[type[Announcement], str] = {
     assessment.CertificateRevoked: "证书被培训评价组织撤销。",
     creditbank.CreditPosted: "账户新增一笔记账；数值为该笔变动与余额，单位为积分（100 积分为 1 学分）。",
     creditbank.OutcomeCredited: "因其他类别的学习成果新增一笔记账；scheme 为“类别.代码”，level 为该类的等级代码。",
+    creditbank.OutcomesDigested: "补录的早前成果已入账的汇总，每名学习者每日至多一条；day 为汇总日。",
     creditbank.OutcomeSourceNamed: "某类学习成果来源的名称；scheme 为“类别.代码”。",
     creditbank.AccountFrozen: "账户已冻结：照常存入，暂停使用。entry_number 与 entry_hash 为该笔记账的序号与哈希。",
     creditbank.AccountUnfrozen: "账户已解冻，可照常使用学分。",

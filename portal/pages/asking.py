@@ -98,6 +98,11 @@ def scheme_names() -> dict[str, str]:
     return {one["scheme"]: one["name"] for one in every_or_none("assessment", "/schemes") or []}
 
 
+def source_names() -> dict[str, str]:
+    """What outcomes other than certificates come from, by `<kind>.<code>`; none while the bank does not answer."""
+    return {one["scheme"]: one["title"] for one in every_or_none("creditbank", "/outcome-sources") or []}
+
+
 def request_key() -> str:
     """A fresh name for a request that must count once."""
     return secrets.token_urlsafe(16)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from contracts.terms import Role
-from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names
+from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names, source_names
 from portal.pages.conversions import applications_of, options_for
 from portal.pages.frame import Page, signed_in
 from portal.pages.speech import language
@@ -51,7 +51,7 @@ def account_page(learner_id: str, is_own: bool = False, **more: Any) -> str:
         account=found,
         entries=entries_of(learner_id) if found else None,
         certificates=every_or_none("assessment", "/certificates", learner_id=learner_id),
-        schemes=scheme_names(),
+        schemes=scheme_names() | source_names(),
         learner_id=learner_id,
         is_own=is_own,
         applications=applications,

@@ -28,9 +28,9 @@ def say(name: str, *facts: object) -> str:
     return word(name, language(), *facts)
 
 
-def level(number: int | None) -> str:
-    """A level in the reader's language."""
-    return level_word(number, language())
+def level(number: int | None, scheme: str = "") -> str:
+    """A level of a scheme or other source in the reader's language."""
+    return level_word(number, language(), scheme)
 
 
 def moment(text: str | datetime | None, with_milliseconds: bool = False) -> str:

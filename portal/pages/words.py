@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
 
 Language = Literal["zh", "en"]
@@ -410,8 +411,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "ExemptionGranted": ("获准免修", "Exemption granted"),
     "ExemptionWithdrawn": ("免修已撤回", "Exemption withdrawn"),
     "CreditPosted": ("积分入账", "Credit posted"),
+    "OutcomeSubmitted": ("学习成果提交", "Outcome submitted"),
+    "OldOutcomeSubmitted": ("补录早前的学习成果", "Earlier outcome submitted"),
+    "OutcomeWithdrawn": ("学习成果撤回", "Outcome withdrawn"),
     "outcome submitted": ("提交学习成果", "Outcome submitted"),
     "OutcomeCredited": ("学习成果入账", "Outcome credited"),
+    "OutcomesDigested": ("早前成果入账汇总", "Earlier outcomes digested"),
     "OutcomeSourceNamed": ("成果来源命名", "Source of outcomes named"),
     "AccountsMerged": ("账户并入", "Account folded in"),
     "AccountFrozen": ("账户冻结", "Account frozen"),
@@ -473,6 +478,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_issued_on": ("发证日期", "Issued on"),
     "fact_kind": ("类别", "Kind"),
     "fact_learner_id": ("学习者", "Learner"),
+    "fact_day": ("日期", "Day"),
+    "fact_outcomes": ("成果数", "Outcomes"),
     "fact_level": ("等级", "Level"),
     "fact_levels": ("等级", "Levels"),
     "fact_made_up_days": ("调休上班日", "Made-up days"),
@@ -514,7 +521,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_year": ("年份", "Year"),
     **CONVERSION,
 }
-LEVELS = {1: ("初级", "elementary"), 2: ("中级", "intermediate"), 3: ("高级", "advanced")}
 
 
 def word(name: str, language: Language, *facts: object) -> str:
@@ -524,7 +530,7 @@ def word(name: str, language: Language, *facts: object) -> str:
     return text.format(*facts) if facts else text
 
 
-def level_word(level: int | None, language: Language) -> str:
-    """初级 or elementary; a dash when there is none."""
-    pair = LEVELS.get(level or 0, ("—", "—"))
-    return pair[0 if language == "zh" else 1]
+def level_word(level: int | None, language: Language, scheme: str = "") -> str:
+    """初级 or elementary, by the words of the kind of scheme; a dash when there is none."""
+    pair = level_words(scheme, level)
+    return (pair if any(pair) else ("—", "—"))[0 if language == "zh" else 1]

@@ -48,6 +48,7 @@ from services.creditbank.curricula.domain import (
 )
 from services.creditbank.ledger.commands import note_schemes, open_accounts
 from services.creditbank.outcomes.commands import move_submissions
+from services.creditbank.outcomes.digests import note_old
 from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
 from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
@@ -123,6 +124,7 @@ def on_registered(events: Sequence[Event[LearnerRegistered]]) -> None:
     touched = settle_opened(open_accounts([event.body.learner_id for event in events]))
     review_touched(touched)
     review_credentials({learner_id for learner_id, _ in touched})
+    note_old(touched)
 
 
 def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:

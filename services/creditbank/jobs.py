@@ -12,6 +12,7 @@ from services.creditbank.conversion.applying import APPLICATION, retry_waiting, 
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.ledger.export import DailyRoot
 from services.creditbank.ledger.roots import Roots
+from services.creditbank.outcomes.digests import note_old, tell_digests
 from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
@@ -27,6 +28,7 @@ def _settle_and_review(places: list[str]) -> None:
     touched = settle_again(places)
     review_touched(touched)
     review_credentials({learner_id for learner_id, _ in touched})
+    note_old(touched)
 
 
 @transactional
@@ -71,6 +73,7 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
         Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
+        Job("tell_digests", tell_digests, every_seconds=60.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
         Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),
         Job("reconcile", reconciliation.compare_some, every_seconds=1.0),

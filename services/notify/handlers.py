@@ -29,6 +29,7 @@ from contracts.creditbank import (
     ExemptionWithdrawn,
     OfApplication,
     OutcomeCredited,
+    OutcomesDigested,
     OutcomeSourceNamed,
 )
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
@@ -51,6 +52,7 @@ Told = (
     | ResultFinalised
     | CreditPosted
     | OutcomeCredited
+    | OutcomesDigested
     | CertificateIssued
     | CredentialIssued
     | CredentialRevoked
@@ -141,6 +143,11 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
         "available_balance": body.available_balance,
         "kind": body.kind,
         "level": body.level,
+    },
+    OutcomesDigested: lambda body: {
+        "outcomes": body.outcomes,
+        "available_points": body.available_points,
+        "available_balance": body.available_balance,
     },
     CertificateIssued: lambda body: {
         "certificate_number": body.certificate_number,

@@ -302,6 +302,9 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         provisional_balance=0,
         available_balance=600,
     ),
+    creditbank.OutcomesDigested(
+        learner_id=LEARNER, day=date(2021, 1, 21), outcomes=3, available_points=450, available_balance=850
+    ),
     creditbank.OutcomeSourceNamed(scheme="licence.electrician", name="电工"),
     creditbank.AccountFrozen(
         learner_id=LEARNER, entry_number=4, entry_hash="5a" * 32, what="AccountFrozen", reason="查证"

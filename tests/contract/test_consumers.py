@@ -31,6 +31,7 @@ from contracts.creditbank import (
     ExemptionGranted,
     ExemptionWithdrawn,
     OutcomeCredited,
+    OutcomesDigested,
     OutcomeSourceNamed,
 )
 from contracts.enrolment import (
@@ -75,6 +76,7 @@ CONSUMERS: Mapping[Kind, str] = {
     CertificateRevoked: "creditbank notify",
     CreditPosted: "notify",
     OutcomeCredited: "notify",
+    OutcomesDigested: "notify",
     OutcomeSourceNamed: "notify",
     AccountFrozen: "notify",
     AccountUnfrozen: "notify",

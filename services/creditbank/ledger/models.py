@@ -228,6 +228,12 @@ def entry_rows(learner_id: str, before: int | None, limit: int) -> list[Row]:
     return rows_of(Entries, {"_id": chain}, sort=[("_id", -1)], limit=limit)
 
 
+def entry_rows_after(learner_id: str, number: int, what: str, limit: int) -> list[Row]:
+    """An account's entries beyond a number that say this, the earliest first."""
+    beyond = chain_of(learner_id) | {"$gt": place_of(learner_id, number)}
+    return rows_of(Entries, {"_id": beyond, "what": what}, sort=[("_id", 1)], limit=limit)
+
+
 def entries_because(learner_ids: Iterable[str], cause: str) -> list[Row]:
     """The entries that these learners have for a cause."""
     ranges = [{"_id": chain_of(one)} for one in learner_ids]

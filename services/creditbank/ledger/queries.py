@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -167,6 +168,24 @@ def _postings(entry: Entry) -> list[dict[str, Any]]:
         }
         for one in entry.body["postings"]
     ]
+
+
+def made_available(learner_id: str, after: int, what: str, limit: int) -> tuple[dict[str, int], int]:
+    """By outcome, the points that entries of this kind beyond a number made available; and up to which number they
+    were looked at."""
+    found, last = Counter[str](), after
+    for row in models.entry_rows_after(learner_id, after, what, limit):
+        entry = models.entry_of(row)
+        last = entry.number
+        if (points := entry.change().available) > 0:
+            found[entry.body["result_id"]] += points
+    return dict(found), last
+
+
+def available_points(learner_id: str) -> int:
+    """What may be spent of all holdings together; nothing without an account."""
+    account = models.find_accounts([learner_id]).get(learner_id)
+    return account.balance().available if account else 0
 
 
 def totals() -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from chassis.strands import name_keys, survivor_of
 from contracts.creditbank import OutcomeSourceNamed
 from services.creditbank.conversion.applying import review_touched
 from services.creditbank.outcomes import models
+from services.creditbank.outcomes.digests import note_old
 from services.creditbank.outcomes.domain import Intake, Item, Known, Sender, Source, Weighed, outcome_of, place_of
 from services.creditbank.papers.commands import name_schemes, review_credentials
 from services.creditbank.recognition.commands import settle
@@ -67,6 +68,7 @@ def keep_weighed(weighed: Sequence[Weighed]) -> None:
     touched = settle([outcome_of(one.after) for one in weighed if one.is_change])
     review_touched(touched)
     review_credentials({learner_id for learner_id, _ in touched})
+    note_old(touched)
 
 
 def put_source(source: Source) -> Source:
@@ -96,4 +98,6 @@ def name_sources(sources: Sequence[Source], is_told: bool = True) -> None:
 @transactional
 def move_submissions(survivor_id: str, merged_id: str) -> None:
     """Two learners are one person: the survivor has the outcomes of both. Again changes nothing."""
-    models.move(_now(survivor_id), merged_id)
+    survivor_id = _now(survivor_id)
+    models.move(survivor_id, merged_id)
+    note_old({(survivor_id, scheme) for scheme in models.sources_of(survivor_id)})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
 import mongoengine as me
-from pymongo import ReplaceOne, UpdateMany
+from pymongo import ReplaceOne, UpdateMany, UpdateOne
 
 from chassis.database import Row, rows_of, write
 from services.creditbank.outcomes.domain import Source, State, Submission
@@ -50,6 +50,20 @@ class OutcomeSources(me.Document):
     scheme = me.StringField(primary_key=True)
     title = me.StringField()
     teo = me.StringField()
+
+
+class OutcomeDigests(me.Document):
+    """By account: up to which of its entries old outcomes were told of, and from which day on there is more to tell."""
+
+    meta = {
+        "collection": "outcome_digests",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["due_on"], "sparse": True, "name": "due_on"}],
+    }
+    learner_id = me.StringField(primary_key=True)
+    told_up_to = me.IntField()
+    due_on = me.StringField()
 
 
 def submission_of(row: Row) -> Submission:
@@ -101,6 +115,36 @@ def keep(submissions: Iterable[Submission]) -> None:
 def move(survivor_id: str, merged_id: str) -> None:
     """Give a merged learner's submissions to the survivor."""
     write(SubmittedOutcomes, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
+
+
+def sources_of(learner_id: str) -> set[str]:
+    """The sources from which a learner has outcomes."""
+    return {row["scheme"] for row in rows_of(SubmittedOutcomes, {"learner_id": learner_id}, ["scheme"])}
+
+
+def having_old(touched: Collection[tuple[str, str]]) -> set[str]:
+    """Who of these learners has outcomes from these sources that were old when they came."""
+    places = [{"learner_id": learner_id, "scheme": scheme} for learner_id, scheme in sorted(touched)]
+    rows = rows_of(SubmittedOutcomes, {"$or": places, "is_old": True}, ["learner_id"]) if places else []
+    return {row["learner_id"] for row in rows}
+
+
+def mark_due(learner_ids: Iterable[str], day: date) -> None:
+    """Have these accounts be told of from a day on; due already, they stay due."""
+    change = {"$setOnInsert": {"told_up_to": 0}, "$min": {"due_on": day.isoformat()}}
+    write(OutcomeDigests, [UpdateOne({"_id": one}, change, upsert=True) for one in sorted(learner_ids)])
+
+
+def due(day: date, limit: int) -> list[tuple[str, int]]:
+    """Accounts with something to tell by this day, and up to which entry they were told of."""
+    rows = rows_of(OutcomeDigests, {"due_on": {"$lte": day.isoformat()}}, sort=[("due_on", 1)], limit=limit)
+    return [(row["_id"], row["told_up_to"]) for row in rows]
+
+
+def mark_told(told_up_to: Mapping[str, int]) -> None:
+    """Note up to which entries accounts were told of, now that nothing is due."""
+    changes = {one: {"$set": {"told_up_to": last}, "$unset": {"due_on": ""}} for one, last in told_up_to.items()}
+    write(OutcomeDigests, [UpdateOne({"_id": one}, change) for one, change in changes.items()])
 
 
 def find_sources(schemes: Collection[str]) -> dict[str, Source]:

@@ -71,6 +71,7 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "site": SITE[language].format(site) if site else "",
         "certificate_number": str(facts.get("certificate_number", "")),
         "issued_on": _day(facts.get("issued_on"), language),
+        "outcomes": str(facts.get("outcomes", "")),
         "target": str(facts.get("module") or facts.get("course", "")),
         "until": _day(facts.get("until"), language) or LATER[language],
         "reason": str(facts.get(f"reason_{language}") or facts.get("reason", "")),

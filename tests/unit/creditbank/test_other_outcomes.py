@@ -6,8 +6,10 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from chassis.clock import today
@@ -19,11 +21,13 @@ from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.ledger.domain import Worth
 from services.creditbank.outcomes.commands import put_source, submit
+from services.creditbank.outcomes.digests import tell_digests
 from services.creditbank.outcomes.domain import Item, Sender, Source, State, Weighed
 from services.creditbank.outcomes.queries import submissions
 from services.creditbank.papers.commands import _vouched
 from services.creditbank.recognition.commands import publish_rule
 from services.creditbank.recognition.domain import Outcome, OutcomeState, counted_level, scheme_of, worth
+from tests.unit.assessment.stories import CampusClock
 from tests.unit.creditbank.stories import (
     TEO,
     Assessment,
@@ -382,3 +386,86 @@ def test_the_order_of_revisions_does_not_matter(assessment: Assessment, seed: in
     [row] = database()["submitted_outcomes"].find()
     assert (row["state"], row["as_of"]) == (last.state, last.as_of)
     audited()
+
+
+LONG_AGO = date(2021, 6, 1)
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CampusClock:
+    """The field's time, which a story moves on day by day."""
+    made = CampusClock(tmp_path, monkeypatch)
+    made.stand_at("2026-03-02T09:00")
+    return made
+
+
+def digests() -> list[tuple[str, int, int, int]]:
+    """Whom digests told, of how many outcomes, their points, and the balance."""
+    said = [msgspec.json.decode(row["body"]) for row in announced("OutcomesDigested")]
+    names = ("learner_id", "outcomes", "available_points", "available_balance")
+    return [tuple(one[name] for name in names) for one in said]  # type: ignore[misc]
+
+
+def tell() -> list[tuple[str, int, int, int]]:
+    while tell_digests():
+        pass
+    return digests()
+
+
+def test_old_outcomes_are_credited_at_once_and_told_in_one_digest_the_next_day(
+    assessment: Assessment, clock: CampusClock
+) -> None:
+    send(licence("五级", day=LONG_AGO), course(day=LONG_AGO), course("C-9", learner_id="lan", day=LONG_AGO))
+    send(licence("四级", "L-2", day=LONG_AGO))
+    assert (balances("mei"), balances("lan")) == ((0, 350), (0, 150))
+    assert {one["what"] for one in entries("mei")} == {"OldOutcomeSubmitted"}
+    assert tell() == [], "not before the day is over"
+    clock.stand_at("2026-03-03T00:01")
+    told = [("mei", 3, 350, 350), ("lan", 1, 150, 150)]
+    assert sorted(tell()) == sorted(told)
+    assert sorted(tell()) == sorted(told), "and once"
+    audited()
+
+
+def test_what_is_old_goes_by_a_set_age_on_the_day_it_comes(assessment: Assessment, clock: CampusClock) -> None:
+    old = date(2026, 3, 2) - timedelta(days=OLD_DAYS)
+    send(licence(day=old), course(day=old - timedelta(days=1)))
+    assert [one["what"] for one in entries("mei")] == ["OutcomeSubmitted", "OldOutcomeSubmitted"]
+
+
+def test_an_old_outcome_that_waited_for_its_rule_is_told_when_it_is_credited(
+    assessment: Assessment, clock: CampusClock
+) -> None:
+    send(licence("三级", code="welder", title="焊工", day=LONG_AGO))
+    clock.stand_at("2026-03-03T09:00")
+    assert tell() == []
+    publish_rule("licence.welder", 3, 250, BEGIN)
+    settle_waiting()
+    assert tell() == []
+    clock.stand_at("2026-03-04T09:00")
+    assert tell() == [("mei", 1, 250, 250)]
+
+
+def test_a_second_day_tells_what_is_new_alone(assessment: Assessment, clock: CampusClock) -> None:
+    send(course(day=LONG_AGO))
+    clock.stand_at("2026-03-03T09:00")
+    tell()
+    send(course("C-2", day=LONG_AGO, kind=OutcomeKind.LICENCE, code="electrician", level="五级"))
+    clock.stand_at("2026-03-04T09:00")
+    assert tell() == [("mei", 1, 150, 150), ("mei", 1, 100, 250)]
+
+
+def test_a_digest_of_a_merged_learner_goes_to_the_survivor(assessment: Assessment, clock: CampusClock) -> None:
+    send(course(day=LONG_AGO, learner_id="lan"))
+    assessment.tell(merged("mei", "lan"))
+    clock.stand_at("2026-03-03T09:00")
+    assert tell() == [("mei", 1, 150, 150)]
+
+
+def test_an_old_outcome_before_its_account_is_told_once_there_is_one(
+    assessment: Assessment, clock: CampusClock
+) -> None:
+    send(course(day=LONG_AGO, learner_id="wen"))
+    assessment.tell(registered("wen"))
+    clock.stand_at("2026-03-03T09:00")
+    assert tell() == [("wen", 1, 150, 150)]

@@ -31,6 +31,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "CandidateRegistered": {"plan": "P1", "admission_number": "A-17", "session_date": "2021-06-19", "site": "番禺校区"},
     "ResultPublicised": {"result_id": "T:P1:A-17:1", "verdict": "passed", "due_on": "2021-09-24"},
     "ResultFinalised": {"result_id": "T:P1:A-17:1", "verdict": "failed"},
+    "OutcomesDigested": {"outcomes": 3, "available_points": 450, "available_balance": 850},
     "OutcomeCredited": {"available_points": 200, "available_balance": 400, "kind": "licence", "level": 4},
     "CreditPosted": {"available_points": 200, "available_balance": 450},
     "CertificateIssued": {"certificate_number": "ZLZJ20210001", "issued_on": "2021-10-12"},
@@ -168,7 +169,7 @@ def test_no_text_has_a_place_for_a_score() -> None:
     }
     assert words == {
         "name", "scheme", "level", "credits", "balance", "due_on", "admission_number", "session_date", "site",
-        "certificate_number", "issued_on", "target", "until", "reason", "kind", "kind_level",
+        "certificate_number", "issued_on", "target", "until", "reason", "kind", "kind_level", "outcomes",
     }  # fmt: skip
 
 

@@ -89,3 +89,5 @@ def test_what_has_no_word_is_shown_as_it_is() -> None:
 def test_levels_have_words() -> None:
     assert [level_word(level, "zh") for level in (1, 2, 3, None)] == ["初级", "中级", "高级", "—"]
     assert level_word(2, "en") == "intermediate"
+    assert level_word(5, "zh", "licence.electrician") == "五级（初级工）"
+    assert level_word(1, "zh", "online.python-basics") == "—"
