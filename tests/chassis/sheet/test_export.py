@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import date
 
@@ -10,7 +12,7 @@ from openpyxl import load_workbook
 
 from chassis.errors import Refusal
 from chassis.sheet import export
-from chassis.sheet.export import table_file
+from chassis.sheet.export import csv_lines, table_file
 
 
 def test_a_table_is_read_back_as_it_was_written() -> None:
@@ -43,3 +45,10 @@ def test_a_table_that_no_sheet_holds_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(export, "MOST_LINES", 2)
     with pytest.raises(Refusal, match="too_long_to_save"):
         table_file(["n"], 3, iter([]))
+
+
+def test_csv_is_read_back_and_computes_nothing() -> None:
+    written = "".join(csv_lines(["谁", "On"], [["mei", date(2021, 3, 1)], ["=1+1", None], ['a,"b"', 3]]))
+    assert written.startswith("\ufeff")
+    rows = list(csv.reader(io.StringIO(written.removeprefix("\ufeff"))))
+    assert rows == [["谁", "On"], ["mei", "2021-03-01"], ["'=1+1", ""], ['a,"b"', "3"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,17 @@ def test_a_comparison_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> N
     (run,) = queries.runs_before(None, None, 10)
     assert (run["stage"], counted(run)) == ("finished", IN_A_REPORT)
     assert min(steps.count("stepped"), steps.count("killed")) > len(seeded.lines) / 3
+
+
+def test_two_workers_at_once_find_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded = seed()
+    monkeypatch.setattr(commands, "MOST", 2)
+    take(seeded.lines)
+    with ThreadPoolExecutor(2) as workers:
+        list(workers.map(lambda _: list(iter(_step, "done")), range(2)))
+    (run,) = queries.runs_before(None, None, 10)
+    assert (run["stage"], counted(run)) == ("finished", IN_A_REPORT)
+    assert len(discrepancies(run)) == len(IN_A_REPORT)
 
 
 def _step() -> str:
