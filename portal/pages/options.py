@@ -144,9 +144,10 @@ def in_force(rules: Iterable[Row], today: date) -> list[Row]:
 
 
 def holding_on(versions: Iterable[dict[str, Any]], today: date) -> dict[str, Any] | None:
-    """The version of a policy document that holds today: the latest of those."""
+    """The version of a policy document that holds today: the latest of those that are published."""
     day = today.isoformat()
-    holding = [one for one in versions if one["valid_from"] <= day <= one["valid_until"]]
+    published = [one for one in versions if one["state"] == "published"]
+    holding = [one for one in published if one["valid_from"] <= day <= one["valid_until"]]
     return max(holding, key=lambda one: int(one["version"]), default=None)
 
 

@@ -48,6 +48,7 @@ MEASURES: Row = {
     "most_points_per_certificate": 800,
     "windows": [{"term": "2021-2022-1", "opens_on": FROM, "closes_on": UNTIL}],
     "undo_minutes": 1,
+    "is_folklore_default": True,
 }
 EARLY = frozenset({"scheme_unknown"})  # what the bank has not heard of yet
 NO_TO_LEARNERS = frozenset(

@@ -17,7 +17,7 @@ from contracts.terms import CourseKind, Level, Role
 from services.assessment.results import commands as results
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish, apply
-from services.creditbank.conversion.commands import draft_rule, keep_policy
+from services.creditbank.conversion.commands import draft_policy, draft_rule
 from services.creditbank.conversion.deciding import Decision, decide_one, release_decisions
 from services.creditbank.conversion.domain import ConversionRule, Policy, Target, Window
 from services.creditbank.conversion.exporting import Answer as Taken
@@ -39,7 +39,17 @@ RESULTS = {1: (ELEMENTARY, 200), 2: (INTERMEDIATE, 400)}
 COURSES = tuple(Course(code, code, 200, CourseKind.CORE, 3) for code in ("KJ2101", "KJ2105"))
 FIRST, LAST = date(2019, 9, 1), date(2098, 12, 31)
 MEASURES = Policy(
-    "measures", 0, "学分转换办法", "", FIRST, FIRST, LAST, 800, windows=(Window("T", FIRST, LAST),), undo_minutes=0
+    "measures",
+    0,
+    "学分转换办法",
+    "",
+    FIRST,
+    FIRST,
+    LAST,
+    800,
+    windows=(Window("T", FIRST, LAST),),
+    undo_minutes=0,
+    is_folklore_default=True,
 )
 RULE = ConversionRule(
     "finance",
@@ -92,7 +102,7 @@ class Told:
         self.campus.do("enrolment", lambda: publish_curriculum("630302", 2019, COURSES))
         self.campus.pump()
         self.at("creditbank")["schemes"].update_many({}, {"$set": {"needs_certificate_number": False}})
-        for verb in (lambda: keep_policy(MEASURES), lambda: draft_rule(RULE, "li")):
+        for verb in (lambda: draft_policy(MEASURES, "li"), lambda: draft_rule(RULE, "li")):
             self.campus.do("creditbank", verb)
         granted, refused = (self._filed(one.code) for one in COURSES)
         self._decided(granted, DEPARTMENT, is_approval=True)

@@ -14,7 +14,7 @@ import pytest
 from chassis.database import database, run_transaction
 from chassis.errors import Refusal
 from services.creditbank import handlers
-from services.creditbank.conversion import applying, commands, deciding
+from services.creditbank.conversion import applying, deciding
 from services.creditbank.conversion.applications import Application, State
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, release_decisions
@@ -33,6 +33,7 @@ from tests.unit.creditbank.converting import (
     now,
     open_college,
     pockets,
+    publish_policy,
     refused,
     told,
 )
@@ -170,7 +171,7 @@ def kinds_told(one: Application) -> list[str]:
 def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_before_it(
     assessment: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int
 ) -> None:
-    commands.keep_policy(replace(POLICY, undo_minutes=0))
+    publish_policy(replace(POLICY, undo_minutes=0))
     meet_at(monkeypatch, ledger.models, "find_accounts")
     ends: Counter[str] = Counter()
     for number in range(tries):
@@ -188,7 +189,7 @@ def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_befor
 @pytest.mark.parametrize("deeds", [0, 1, 2, 3])
 def test_an_annulment_at_each_moment_of_an_approval(assessment: Assessment, deeds: int) -> None:
     """The ends of the race, one after the other: before the approval, before it is told, exported, and after."""
-    commands.keep_policy(replace(POLICY, undo_minutes=0))
+    publish_policy(replace(POLICY, undo_minutes=0))
     enrol(assessment)
     one = file()
     decide(one, BY_DEPARTMENT)

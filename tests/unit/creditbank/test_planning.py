@@ -40,6 +40,7 @@ from tests.unit.creditbank.converting import (
     grant,
     open_college,
     publish,
+    publish_policy,
     record,
     refused,
 )
@@ -199,7 +200,7 @@ def test_who_is_no_student_reads_why_there_is_nothing(college: Assessment) -> No
 
 
 def test_earlier_conversions_count_against_the_share(college: Assessment) -> None:
-    commands.keep_policy(replace(POLICY, shares=(Share("学生", 50),)))
+    publish_policy(replace(POLICY, shares=(Share("学生", 50),)))
     enrol(college)
     commands.keep_earlier("mei", 6_700, "courses taken elsewhere")
     assert choices(planned()) == [("basics", "KJ2101", "now")]
@@ -240,8 +241,8 @@ def test_a_spending_that_is_dearer_than_what_there_is_forecloses_nothing_but_is_
 def test_the_next_window_may_be_of_the_next_version_of_a_policy(college: Assessment, day: Day) -> None:
     """The measures of 2021 say nothing of the autumn; those that hold from September do."""
     until = date(2021, 8, 31)
-    commands.keep_policy(replace(POLICY, windows=WINDOWS[:1], valid_until=until))
-    commands.keep_policy(replace(POLICY, windows=WINDOWS[1:], valid_from=date(2021, 9, 1)))
+    publish_policy(replace(POLICY, windows=WINDOWS[:1], valid_until=until))
+    publish_policy(replace(POLICY, windows=WINDOWS[1:], valid_from=date(2021, 9, 1)))
     enrol(college)
     day.set(AFTER_WINDOW)
     (choice,) = planned()["choices"]
