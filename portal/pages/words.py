@@ -419,6 +419,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "OutcomesDigested": ("早前成果入账汇总", "Earlier outcomes digested"),
     "OutcomeSourceNamed": ("成果来源命名", "Source of outcomes named"),
     "AccountsMerged": ("账户并入", "Account folded in"),
+    "NumberReconciled": ("对账登记证书编号", "Number recorded by reconciliation"),
+    "Reconciled": ("对账更正", "Corrected by reconciliation"),
     "AccountFrozen": ("账户冻结", "Account frozen"),
     "AccountUnfrozen": ("账户解冻", "Account unfrozen"),
     "is_frozen": ("已冻结：暂不能使用学分", "Frozen: nothing can be spent for now"),

@@ -31,6 +31,10 @@ CURRICULUM: Doc = {
 POLICY: Doc = {
     "code": "measures",
     "version": 1,
+    "state": "published",
+    "drafted_by": "li",
+    "approved_by": ["li", "mei"],
+    "published_at": "2019-09-01T00:00:00+00:00",
     "title": "学分转换管理办法",
     "number": "教〔2019〕7号",
     "issued_on": "2019-09-01",
@@ -148,6 +152,9 @@ def application(name: str = "a1", **more: Any) -> Doc:
         "export_state": "",
         "export_note": "",
         "is_case": False,
+        "decided_by": None,
+        "decided_at": None,
+        "undo_until": None,
     } | more
 
 
@@ -246,6 +253,7 @@ class Bank(Workbench):
             "/recognition-proposals": {"items": [PROPOSAL], "next": None},
             "/recognition-proposals/1": PROPOSAL,
             "/recognition-proposals/1/simulation.xlsx": "sheet",
+            "/outcome-sources": {"items": [], "next": None},
             "/exemption-exports": {"items": [EXPORT], "next": None},
             "/exemption-exports/1": {"number": 1, "rows": self.exported()},
             "/exemption-exports/1/sheet.csv": "学号",
