@@ -34,7 +34,7 @@ def assessment(mongo: str) -> Assessment:
 
 
 def test_a_statement_holds_name_balances_holdings_and_entries(assessment: Assessment) -> None:
-    found = queries.statement_of("mei", DESK)
+    found = queries.statement_of("mei", DESK, is_learner=True)
     assert (found["name"], found["balances"]) == ("黄玉梅", {"provisional": 0, "available": 400})
     assert [(one["scheme_name"], one["available_points"]) for one in found["holdings"]] == [("cloud-ops", 400)]
     assert [one["number"] for one in found["entries"]] == [2, 1]
@@ -44,7 +44,7 @@ def test_a_statement_holds_name_balances_holdings_and_entries(assessment: Assess
 
 def test_there_is_none_of_an_account_that_nobody_opened(mongo: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        queries.statement_of("nobody", DESK)
+        queries.statement_of("nobody", DESK, is_learner=True)
     assert refusal.value.code == "not_found"
 
 
@@ -54,7 +54,7 @@ def text_of(content: bytes) -> str:
 
 
 def test_a_printed_statement_says_the_same_in_both_languages(assessment: Assessment) -> None:
-    content = printed(queries.statement_of("mei", DESK))
+    content = printed(queries.statement_of("mei", DESK, is_learner=True))
     assert content.startswith(b"%PDF-")
     text = text_of(content)
     for wanted in ("黄玉梅", "400", "cloud-ops", "成绩生效", "Result final", "学分账户对账单", "Statement of Account"):
@@ -62,17 +62,17 @@ def test_a_printed_statement_says_the_same_in_both_languages(assessment: Assessm
 
 
 def test_an_empty_account_is_printed_too(assessment: Assessment) -> None:
-    assert "兰兰" in text_of(printed(queries.statement_of("lan", DESK)))
+    assert "兰兰" in text_of(printed(queries.statement_of("lan", DESK, is_learner=True)))
 
 
 def test_many_entries_run_over_pages(assessment: Assessment) -> None:
-    statement = queries.statement_of("mei", DESK)
+    statement = queries.statement_of("mei", DESK, is_learner=True)
     many = printed(statement | {"entries": statement["entries"] * 60})
     assert many.count(b"/Type /Page\n") > 1
 
 
 def test_a_character_that_no_font_has_is_marked_and_never_left_out(assessment: Assessment) -> None:
-    statement = queries.statement_of("mei", DESK) | {"name": "王𬎆·A"}
+    statement = queries.statement_of("mei", DESK, is_learner=True) | {"name": "王𬎆·A"}
     assert "王〓·A" in text_of(printed(statement))
 
 

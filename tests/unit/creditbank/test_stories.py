@@ -207,6 +207,16 @@ def test_a_holding_is_unnumbered_until_its_certificate_is_on_record(assessment: 
     audited()
 
 
+def test_a_revoked_number_stays_revoked_and_a_new_one_makes_the_same_points_count_again(assessment: Assessment) -> None:
+    assessment.tell(scheme(), finalised("mei"), issued("mei"), revoked("mei"))
+    assessment.tell(issued("mei"))
+    assert (holding("mei")["certificate"], holding("mei")["unnumbered"]) == ("revoked", True)
+    assessment.tell(issued("mei", number="X-2"))
+    assert (holding("mei")["certificate"], holding("mei")["unnumbered"]) == ("recorded", False)
+    assert balances("mei") == (0, 400)
+    audited()
+
+
 def test_a_scheme_that_asks_for_no_number_marks_nothing(assessment: Assessment) -> None:
     assessment.tell(finalised("mei"), scheme(needs_number=False))
     assert not holding("mei")["unnumbered"]
