@@ -61,6 +61,7 @@ def case_of(
 ) -> Case:
     """What an application is judged by as of now. `apart`: itself, which does not stand in its own way."""
     standing = [one for one in own if one.stands and one.id != apart]
+    outcomes = outcomes_from(learner_id, rule.scheme)
     return Case(
         rule=rule,
         target=target,
@@ -69,10 +70,11 @@ def case_of(
         studies=studies_of(learner_id),
         curriculum=curriculum_of(rule.programme, rule.entry_year),
         passed_courses=frozenset(curricula.passed_courses(learner_id)),
-        passes=passes_in(outcomes_from(learner_id, rule.scheme)),
+        passes=passes_in(outcomes),
         claims=tuple(Claim(one.scheme, one.target) for one in standing),
         elsewhere_points=models.earlier_points(learner_id),
         is_offered=is_offered,
+        is_revoked=is_revoked(outcomes, rule),
     )
 
 

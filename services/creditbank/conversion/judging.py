@@ -10,6 +10,7 @@ from chassis.errors import Ground
 from contracts.terms import Level, StudyStatus
 from services.creditbank.conversion.domain import ConversionRule, Policy, Target, course_of, years_after
 from services.creditbank.curricula.domain import Curriculum
+from services.creditbank.ledger.domain import CERTIFICATE_IS_REVOKED
 
 NOT_ADMITTED = Ground(
     "not_admitted_yet",
@@ -124,7 +125,7 @@ class Case:
     """Everything that an application is judged by, as of now; `filed_on` is the day that counts for windows.
 
     `elsewhere_points`: what was converted before this system, or from other sources. `is_offered`: the bank offered it,
-    so that no window is asked for.
+    so that no window is asked for. `is_revoked`: the certificate that the rule asks for was.
     """
 
     rule: ConversionRule
@@ -138,6 +139,7 @@ class Case:
     claims: tuple[Claim, ...] = ()
     elsewhere_points: int = 0
     is_offered: bool = False
+    is_revoked: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ def judge(case: Case) -> Standing:
     _check_course(case)
     _check_claims(case)
     best = _pass(case)
+    if best.is_final and case.is_revoked:
+        raise CERTIFICATE_IS_REVOKED(scheme=case.rule.scheme)
     _check_caps(case, studies)
     return Standing(studies, Level(best.level), best.is_final)
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from chassis.database import database
 from services.creditbank import handlers, jobs
-from services.creditbank.conversion import applications, applying, deciding, judging
+from services.creditbank.conversion import applications, applying, college, deciding, judging
 from services.creditbank.ledger import commands as ledger
 from services.creditbank.ledger import domain as postings
 from tests.unit.creditbank.bank_life import (
@@ -301,6 +301,13 @@ def filed_late(life: AnyLife) -> None:
     life.a_learner_files("mei", BASICS_WISH)
 
 
+def revoked_below(life: AnyLife) -> None:
+    life.a_learner_passes("mei", 3)
+    life.a_learner_withdraws(1)
+    life.a_certificate_arrives("mei", 2, is_revoked=True)
+    life.a_learner_files("mei", TAX_WISH)
+
+
 LIVES: tuple[Life, ...] = (
     withdrawn,
     undone,
@@ -314,6 +321,7 @@ LIVES: tuple[Life, ...] = (
     frozen,
     revalued,
     filed_late,
+    revoked_below,
 )
 
 
@@ -348,6 +356,7 @@ FAULTS: dict[str, tuple[Any, str, Any, Life]] = {
     "a case is never over": (applying, "_close_case", lambda _: None, restored_and_rejected),
     "a frozen account spends": (ledger, "check_spending", lambda *_: None, frozen),
     "a rerate tells conversion nothing": (jobs, "review_touched", lambda _: None, revalued),
+    "a lower certificate's revocation is not asked for": (college, "is_revoked", lambda *_: False, revoked_below),
     "passes never expire": (judging, "years_after", lambda *_: date.max, filed_late),
 }
 

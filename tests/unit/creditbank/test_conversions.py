@@ -62,6 +62,7 @@ from tests.unit.creditbank.stories import (
     balances,
     corrected,
     finalised,
+    holding,
     issued,
     merged,
     publicised,
@@ -702,3 +703,10 @@ def test_what_a_learner_waits_for_is_due_by_the_step_of_the_application_or_the_e
     assert next_due(["learner:twin"]) == {"learner:twin": offer.until}
     day.set(datetime(2021, 3, 12, 2, tzinfo=UTC))
     assert next_due(["learner:twin"]) == {}
+
+
+def test_a_revoked_certificate_is_no_ground_though_that_of_a_higher_level_is_on_record(assessment: Assessment) -> None:
+    assessment.tell(finalised("mei", "0003", level=3), issued("mei", "0003", level=3, number="X-3"))
+    assessment.tell(revoked("mei", number="X-mei"))
+    assert (holding("mei")["certificate"], pockets()) == ("recorded", (600, 0, 0))
+    assert refused(file) == "certificate_is_revoked"
