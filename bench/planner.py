@@ -5,7 +5,7 @@ conversion rules, certificates at several levels, final and provisional, courses
 stand. Of each learner, one after the other: *read*, the facts that a plan rests on; *answer*, all that the plan's route
 makes of them: the optimum, what each choice forecloses, and the sentences; *optimum*, the best set alone. Told are the
 mean and the worst learner, in milliseconds and as a ratio to reading in the same run, as the median of the runs with
-the least and the greatest.
+the least and the greatest; each run has a bank and learners of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from services.creditbank.planning.reading import read_files
 from services.creditbank.recognition.commands import publish_rule, settle
 from services.creditbank.recognition.domain import Outcome, OutcomeState
 
-NAME, SEED, CHUNK = "bench_planner", 2021, 100
+NAME, CHUNK = "bench_planner", 100
 PROGRAMMES, COURSES, RULES, SCHEMES = 6, 24, 12, 5
 WARM = 25  # learners planned for before anything is measured
 CODES = tuple(f"scheme-{number}" for number in range(SCHEMES))
@@ -64,12 +64,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--learners", type=int, default=1_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--json", type=Path, default=RESULTS)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onex-bench-") as folder:
         mongod = start_mongod(Path(folder), free_port())
         try:
-            runs = all_runs(mongod.mongo_url, wanted.learners, wanted.runs)
+            seeds = range(wanted.seed, wanted.seed + wanted.runs)
+            runs = [one_run(mongod.mongo_url, wanted.learners, seed) for seed in seeds]
         finally:
             mongod.stop()
     machine = {"cpus": psutil.cpu_count(), "memory_mb": psutil.virtual_memory().total // MB, "on": platform.platform()}
@@ -80,20 +82,18 @@ def main() -> None:
     show(runs)
 
 
-def all_runs(mongo: str, learners: int, count: int) -> list[Figures]:
-    """One bank, measured time and again."""
-    connect(mongo, NAME)
+def one_run(mongo: str, learners: int, seed: int) -> Figures:
+    """A bank of its own with learners at random, and what planning for each of them takes."""
+    connect(mongo, f"{NAME}_{seed}")
     ensure_indexes(*all_documents())
-    College(random.Random(SEED)).fill(learners)
-    everybody = [learner(number) for number in range(learners)]
-    for one in everybody[:WARM]:
-        plan_of(one, None, None)
-    return [one_run(everybody) for _ in range(count)]
+    College(random.Random(seed)).fill(learners)
+    for number in range(min(WARM, learners)):
+        plan_of(learner(number), None, None)
+    return figures_of([dict(_of(learner(number))) for number in range(learners)])
 
 
-def one_run(learners: Sequence[str]) -> Figures:
+def figures_of(took: Sequence[Figures]) -> Figures:
     """The mean and the worst of each deed, in milliseconds, and their ratios to reading."""
-    took = [dict(_of(one)) for one in learners]
     figures: Figures = {"choices": statistics.mean(one["choices"] for one in took)}
     for deed in ("read", "answer", "optimum"):
         values = [one[deed] for one in took]

@@ -16,6 +16,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
+PLANNER = ROOT / "bench" / "results" / "planner.json"
 TOP = 12
 LEAST_SHARE = 0.02  # threads that took less of a profile are left out
 Row = dict[str, Any]
@@ -235,10 +236,22 @@ def page(said: Row) -> str:
         "why": why(said),
         "absent": said["runs"][-1]["celery"].get("absent", ""),
         "profile": profile_text(said),
+        "planner": planner(),
     }  # fmt: skip
     for name, text in filled.items():
         head = head.replace(f"{{{name}}}", text)
     return head
+
+
+def planner() -> str:
+    """What `make bench-planner` has written down, as a table under its own circumstances."""
+    said = json.loads(PLANNER.read_text())
+    machine, runs = said["machine"], said["runs"]
+    units = {name: "×" if " / " in name else "" if name == "choices" else "ms" for name in runs[0]}
+    found = [Line(name, unit, tuple(run[name] for run in runs)) for name, unit in units.items()]
+    told = f"{len(runs)} runs of {said['learners']:,} learners each, {machine['at']}; "
+    told += f"{machine['load']} processes wanted the {machine['cpus']} processors."
+    return f"{told}\n\n{markdown(found, ('figure', 'median', 'least', 'greatest', ''))}"
 
 
 def why(said: Row) -> str:
