@@ -99,7 +99,7 @@ def shared(listed: Sequence[Found]) -> Found:
     """What both pages show of applications."""
     return {
         "schemes": scheme_names() if listed else {},
-        "knows_until": any("undo_until" in one for one in listed),
+        "knows_until": any(one["undo_until"] for one in listed),
         "may_see_why": bool(set(g.person.roles) - {Role.TEO}) and not g.person.owns,
         "may_see_exports": bool({Role.REGISTRY, Role.OPERATOR, Role.AUDITOR} & set(g.person.roles)),
         "is_registry": bool(UNDOERS & set(g.person.roles)),
@@ -128,9 +128,5 @@ def may_decide(one: Found) -> bool:
 
 def may_undo(one: Found) -> bool:
     """Whether this person may take its decision back still, as far as the page knows; the bank judges."""
-    if one["state"] not in {"granted", "refused"} or one["is_released"]:
-        return False
-    if "undo_until" in one and not one["undo_until"]:
-        return False
-    own = {STEPS.get(one["step"] or "")} if "undo_until" in one else set()
-    return bool((UNDOERS | own) & set(g.person.roles))
+    own = STEPS.get(one["step"] or "")
+    return bool(one["undo_until"]) and bool({*UNDOERS, own} & set(g.person.roles))

@@ -26,7 +26,7 @@ from contracts.enrolment import (
 )
 from contracts.enrolment import Course as PublishedCourse
 from contracts.terms import Level
-from contracts.training import CourseResultFinalised
+from contracts.training import CourseResultFinalised, TrainingCompleted
 from services.creditbank.conversion.applying import move_applications, review_touched
 from services.creditbank.conversion.commands import keep_schemes
 from services.creditbank.conversion.domain import SchemeLevels
@@ -49,6 +49,8 @@ from services.creditbank.curricula.domain import (
 from services.creditbank.ledger.commands import note_schemes, open_accounts
 from services.creditbank.outcomes.commands import move_submissions
 from services.creditbank.outcomes.digests import note_old
+from services.creditbank.outcomes.domain import Training
+from services.creditbank.outcomes.trainings import keep_trainings
 from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
 from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
@@ -205,6 +207,24 @@ def course_result_of(body: CourseResultFinalised) -> CourseResult:
     )
 
 
+def on_trainings(events: Sequence[Event[TrainingCompleted]]) -> None:
+    """A training was completed: it is credited once a rule says what it is worth."""
+    keep_trainings([training_of(event) for event in events])
+
+
+def training_of(event: Event[TrainingCompleted]) -> Training:
+    """The training an event tells of."""
+    body = event.body
+    return Training(
+        learner_id=body.learner_id,
+        class_code=body.class_code,
+        scheme=body.scheme,
+        level=int(body.level),
+        completed_on=body.completed_on,
+        cause=event.id,
+    )
+
+
 def on_student_records(events: Sequence[Event[StudentRecordChanged]]) -> None:
     """Who studies what, since when and until when: conversion and its caps depend on it."""
     keep_student_records([student_record_of(event) for event in events])
@@ -258,6 +278,7 @@ HANDLERS: Handlers = {
     SchemePublished: on_schemes,
     ProgrammePublished: on_programmes,
     CourseResultFinalised: on_course_results,
+    TrainingCompleted: on_trainings,
     StudentRecordChanged: on_student_records,
     CalendarPublished: on_calendars,
 }

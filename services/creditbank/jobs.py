@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chassis import waiters
 from chassis.database import transactional
 from chassis.errors import Busy
@@ -13,6 +15,7 @@ from services.creditbank.conversion.deciding import release_decisions, watch_dea
 from services.creditbank.ledger.export import DailyRoot
 from services.creditbank.ledger.roots import Roots
 from services.creditbank.outcomes.digests import note_old, tell_digests
+from services.creditbank.outcomes.trainings import credit_trainings
 from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
@@ -64,8 +67,9 @@ def settle_applications() -> bool:
     return waiters.sweep(APPLICATION, retry_waiting)
 
 
-def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
-    """The table of jobs; `roots` is where the ledger's roots are exported, `keep_days` for how long sheets are kept."""
+def jobs(roots: Roots, sheets: Sheets, keep_days: int, old_outcome_days: int) -> list[Job]:
+    """The table of jobs; `roots` is where the ledger's roots are exported, `keep_days` for how long sheets are kept,
+    `old_outcome_days` from which age on outcomes are told in a digest."""
     return [
         Job("settle_waiting", settle_waiting, every_seconds=1.0),
         Job("settle_applications", settle_applications, every_seconds=1.0),
@@ -73,6 +77,7 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int) -> list[Job]:
         Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
+        Job("credit_trainings", partial(credit_trainings, old_outcome_days), every_seconds=5.0),
         Job("tell_digests", tell_digests, every_seconds=60.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
         Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),

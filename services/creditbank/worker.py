@@ -12,4 +12,10 @@ from services.creditbank.sheets import sheets
 if __name__ == "__main__":
     given = settings()
     taken = sheets(given.directory(), given.master(), given.old_outcome_days)
-    run("creditbank", given, HANDLERS, jobs(given.roots(), taken, given.keep_imports_days), TYPES)
+    run(
+        "creditbank",
+        given,
+        HANDLERS,
+        jobs(given.roots(), taken, given.keep_imports_days, given.old_outcome_days),
+        TYPES,
+    )

@@ -92,7 +92,6 @@ CONSUMERS: Mapping[Kind, str] = {
 
 IN_SHEETS = "learners are found through enrolment's match; lists with names and classes of one's own come later"
 ERASURE = "erasure comes later: without the key what they keep is unreadable already"
-OUTCOMES = "outcomes other than certificates come later"
 EXCUSED = "lists of a course's students without those excused come later"
 NOTICES = "texts for what is taken back or put right come later"
 
@@ -116,7 +115,6 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
     "creditbank": {
         LearnerChanged: "statements with a name on them come later",
         LearnerErased: ERASURE,
-        TrainingCompleted: OUTCOMES,
     },
     "notify": {
         EnrolmentWithdrawn: NOTICES,

@@ -13,6 +13,7 @@ from contracts.creditbank import OutcomesDigested
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.outcomes import models
 from services.creditbank.outcomes.domain import OLD
+from services.creditbank.recognition.queries import outcomes_of
 
 LEARNER = "learner:"
 BATCH = 100  # accounts a transaction
@@ -23,8 +24,10 @@ A_DAY = timedelta(days=1)
 def note_old(touched: Collection[tuple[str, str]]) -> None:
     """Of the (learner, source) pairs that settling touched, have those told of tomorrow who have old outcomes there."""
     others = {(learner_id, scheme) for learner_id, scheme in touched if "." in scheme}
-    if learner_ids := models.having_old(others):
-        models.mark_due(learner_ids, clock.today() + A_DAY)
+    known = outcomes_of({learner_id for learner_id, _ in others}) if others else {}
+    of_old = {place for place, found in known.items() if any(one.what == OLD for one in found.values())}
+    if due := others & of_old:
+        models.mark_due({learner_id for learner_id, _ in due}, clock.today() + A_DAY)
 
 
 @transactional

@@ -174,6 +174,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """A training for a scheme's level that a learner completed, as it was announced."""
+
+    learner_id: str
+    class_code: str
+    scheme: str
+    level: int
+    completed_on: date
+    cause: str
+
+    @property
+    def place(self) -> str:
+        return f"training:{self.learner_id}:{self.class_code}:{self.scheme}:{self.level}"
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What submissions are judged against."""
 

@@ -10,7 +10,7 @@ import mongoengine as me
 from pymongo import ReplaceOne, UpdateMany, UpdateOne
 
 from chassis.database import Row, rows_of, write
-from services.creditbank.outcomes.domain import Source, State, Submission
+from services.creditbank.outcomes.domain import Source, State, Submission, Training
 
 IMPORTED = {"$gte": "import:", "$lt": "import;"}
 
@@ -64,6 +64,25 @@ class OutcomeDigests(me.Document):
     learner_id = me.StringField(primary_key=True)
     told_up_to = me.IntField()
     due_on = me.StringField()
+
+
+class Trainings(me.Document):
+    """By learner, class, scheme and level. `waits_at`: the rule that would credit it, until it is settled by one."""
+
+    meta = {
+        "collection": "completed_trainings",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["waits_at"], "sparse": True, "name": "waits_at"}],
+    }
+    place = me.StringField(primary_key=True)
+    learner_id = me.StringField()
+    class_code = me.StringField()
+    scheme = me.StringField()
+    level = me.IntField()
+    completed_on = me.StringField()
+    cause = me.StringField()
+    waits_at = me.StringField()
 
 
 def submission_of(row: Row) -> Submission:
@@ -122,13 +141,6 @@ def sources_of(learner_id: str) -> set[str]:
     return {row["scheme"] for row in rows_of(SubmittedOutcomes, {"learner_id": learner_id}, ["scheme"])}
 
 
-def having_old(touched: Collection[tuple[str, str]]) -> set[str]:
-    """Who of these learners has outcomes from these sources that were old when they came."""
-    places = [{"learner_id": learner_id, "scheme": scheme} for learner_id, scheme in sorted(touched)]
-    rows = rows_of(SubmittedOutcomes, {"$or": places, "is_old": True}, ["learner_id"]) if places else []
-    return {row["learner_id"] for row in rows}
-
-
 def mark_due(learner_ids: Iterable[str], day: date) -> None:
     """Have these accounts be told of from a day on; due already, they stay due."""
     change = {"$setOnInsert": {"told_up_to": 0}, "$min": {"due_on": day.isoformat()}}
@@ -163,3 +175,28 @@ def keep_sources(sources: Iterable[Source]) -> None:
     """Write sources as they are now."""
     rows = [{"_id": one.scheme, "title": one.title, "teo": one.teo} for one in sources]
     write(OutcomeSources, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+
+
+def add_trainings(trainings: Iterable[Training]) -> None:
+    """Keep trainings that are not known yet."""
+    names = ("learner_id", "class_code", "scheme", "level", "cause")
+    rows: dict[str, Row] = {}
+    for one in trainings:
+        said = {name: getattr(one, name) for name in names} | {"completed_on": one.completed_on.isoformat()}
+        rows[one.place] = said | {"waits_at": f"training.{one.scheme}:{one.level}"}
+    write(Trainings, [UpdateOne({"_id": place}, {"$setOnInsert": row}, upsert=True) for place, row in rows.items()])
+
+
+def uncredited_trainings(places: Collection[str], limit: int) -> list[Training]:
+    """Trainings that wait for one of these rules, `<source>:<level>`."""
+    rows = rows_of(Trainings, {"waits_at": {"$in": sorted(places)}}, sort=[("waits_at", 1), ("_id", 1)], limit=limit)
+    names = ("learner_id", "class_code", "scheme", "level", "cause")
+    return [
+        Training(**{name: row[name] for name in names}, completed_on=date.fromisoformat(row["completed_on"]))
+        for row in rows
+    ]
+
+
+def mark_credited(trainings: Iterable[Training]) -> None:
+    """Note that trainings were settled: from now on recognition has them."""
+    write(Trainings, [UpdateOne({"_id": one.place}, {"$unset": {"waits_at": ""}}) for one in trainings])

@@ -43,6 +43,7 @@ WORDS = {
     "ResultAnnulled": "成绩作废 Result annulled",
     "CertificateIssued": "证书入库 Certificate recorded",
     "CertificateRevoked": "证书撤销 Certificate revoked",
+    "TrainingCompleted": "培训结业 Training completed",
     "OutcomeSubmitted": "成果认定 Outcome recognised",
     "OldOutcomeSubmitted": "成果认定 Outcome recognised",
     "OutcomeWithdrawn": "成果撤回 Outcome withdrawn",

@@ -220,6 +220,12 @@ def page_of_rules(after: str, limit: int) -> dict[tuple[str, int], list[RuleVers
     return {(row["scheme"], row["level"]): versions_of(row) for row in rows}
 
 
+def places_of_rules(prefix: str) -> list[str]:
+    """The places of rules that begin with this."""
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return [row["_id"] for row in rows_of(Rules, {"_id": {"$gte": prefix, "$lt": beyond}}, ["_id"])]
+
+
 def keep_versions(scheme: str, level: int, versions: Iterable[RuleVersion]) -> None:
     """Write a rule with all its versions."""
     rule = {"scheme": scheme, "level": int(level), "versions": [_version_row(one) for one in versions]}

@@ -26,6 +26,11 @@ def outcomes_of(learner_ids: Collection[str]) -> Known:
     return models.find_outcomes(learner_ids)
 
 
+def ruled_places(prefix: str) -> list[str]:
+    """The places of rules, `<source>:<level>`, that begin with this: of one kind of outcome."""
+    return models.places_of_rules(prefix)
+
+
 def waiting_facts(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """By (learner, result), what those of these outcomes wait for that are not on an account yet."""
     facts = waiters.facts_of(OUTCOME, [models.place_of(*key) for key in keys]) if keys else {}

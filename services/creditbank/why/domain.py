@@ -45,6 +45,7 @@ CAUSES = {
     "CertificateIssued": ("证书编号登记", "a certificate's number came on record"),
     "CertificateRevoked": ("证书撤销", "a certificate was revoked"),
     "Rerated": ("按议案改用另一版认定规则", "a decided proposal moved results to another rule version"),
+    "TrainingCompleted": ("培训结业", "a training was completed"),
     "OutcomeSubmitted": ("学习成果提交", "an outcome was submitted"),
     "OldOutcomeSubmitted": ("早前取得的学习成果提交", "an outcome of long ago was submitted"),
     "OutcomeWithdrawn": ("学习成果撤回", "an outcome was withdrawn"),

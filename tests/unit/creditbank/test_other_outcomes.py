@@ -16,7 +16,8 @@ from chassis.clock import today
 from chassis.database import database
 from chassis.errors import Refusal
 from chassis.watch import cause
-from contracts.terms import LEVEL_NAMES, OutcomeKind, level_of_kind, rank_of
+from contracts.terms import LEVEL_NAMES, Level, OutcomeKind, level_of_kind, rank_of
+from contracts.training import TrainingCompleted
 from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.ledger.domain import Worth
@@ -24,6 +25,7 @@ from services.creditbank.outcomes.commands import put_source, submit
 from services.creditbank.outcomes.digests import tell_digests
 from services.creditbank.outcomes.domain import Item, Sender, Source, State, Weighed
 from services.creditbank.outcomes.queries import submissions
+from services.creditbank.outcomes.trainings import credit_trainings
 from services.creditbank.papers.commands import _vouched
 from services.creditbank.recognition.commands import publish_rule
 from services.creditbank.recognition.domain import Outcome, OutcomeState, counted_level, scheme_of, worth
@@ -39,6 +41,7 @@ from tests.unit.creditbank.stories import (
     merged,
     publish_annex,
     registered,
+    scheme,
 )
 
 ELECTRICIAN, PYTHON = "licence.electrician", "online.python-basics"
@@ -230,9 +233,9 @@ def test_codes_that_are_no_source_are_refused(code: str) -> None:
 
 
 def test_a_rule_of_a_level_outside_its_kind_is_refused(mongo: str) -> None:
-    for scheme, level in ((PYTHON, 2), (ELECTRICIAN, 6), ("cloud-ops", 4)):
+    for code, level in ((PYTHON, 2), (ELECTRICIAN, 6), ("cloud-ops", 4)):
         with pytest.raises(Refusal, match="level_outside_kind"):
-            publish_rule(scheme, level, 100, BEGIN)
+            publish_rule(code, level, 100, BEGIN)
 
 
 def test_what_has_no_rule_waits_visibly_and_is_credited_when_it_comes(assessment: Assessment) -> None:
@@ -357,6 +360,47 @@ def test_two_learners_who_are_one_have_the_outcomes_of_both_once(assessment: Ass
     audited()
 
 
+def trained(learner_id: str = "mei", level: int = 2, completed_on: date | None = None) -> TrainingCompleted:
+    return TrainingCompleted(
+        learner_id=learner_id,
+        class_code="C1",
+        scheme="cloud-ops",
+        level=Level(level),
+        class_hours=48,
+        completed_on=completed_on or today() - timedelta(days=10),
+    )
+
+
+def test_trainings_are_credited_by_their_rule_once_there_is_one(assessment: Assessment) -> None:
+    assessment.tell(scheme())
+    assessment.tell(trained(), trained("lan"), trained("early"))
+    assert not credit_trainings(OLD_DAYS)
+    assert balances("mei") == (0, 0), "an X scheme's own rule says nothing of its trainings"
+    publish_rule("training.cloud-ops", 2, 30, BEGIN)
+    assert not credit_trainings(OLD_DAYS)
+    assert holdings() == {"training.cloud-ops": (2, 0, 30)}
+    assert not credit_trainings(OLD_DAYS)
+    assessment.tell(registered("early"))
+    settle_waiting()
+    assert (holdings("early"), len(entries("mei"))) == ({"training.cloud-ops": (2, 0, 30)}, 1)
+    assert [one["what"] for one in entries("mei")] == ["TrainingCompleted"]
+    assert len(announced("OutcomeSourceNamed")) == 1
+    audited()
+
+
+def test_a_training_of_a_merged_learner_and_one_that_comes_after_the_rule(assessment: Assessment) -> None:
+    assessment.tell(trained("lan", level=1), trained("mei", level=1))
+    assessment.tell(merged("mei", "lan"))
+    publish_rule("training.cloud-ops", 1, 10, BEGIN)
+    publish_rule("training.cloud-ops", 2, 30, BEGIN)
+    assert not credit_trainings(OLD_DAYS)
+    assert holdings() == {"training.cloud-ops": (1, 0, 10)}
+    assessment.tell(trained("lan", level=2))
+    assert not credit_trainings(OLD_DAYS)
+    assert holdings() == {"training.cloud-ops": (2, 0, 30)}
+    audited()
+
+
 def test_no_credential_vouches_for_what_others_issued(assessment: Assessment) -> None:
     send(licence())
     with pytest.raises(Refusal, match="outcome_not_vouched"):
@@ -444,6 +488,15 @@ def test_an_old_outcome_that_waited_for_its_rule_is_told_when_it_is_credited(
     assert tell() == []
     clock.stand_at("2026-03-04T09:00")
     assert tell() == [("mei", 1, 250, 250)]
+
+
+def test_trainings_of_long_ago_are_told_in_the_digest(assessment: Assessment, clock: CampusClock) -> None:
+    assessment.tell(trained(level=1, completed_on=LONG_AGO), trained(level=2, completed_on=LONG_AGO))
+    publish_rule("training.cloud-ops", 1, 10, BEGIN)
+    publish_rule("training.cloud-ops", 2, 30, BEGIN)
+    assert not credit_trainings(OLD_DAYS)
+    clock.stand_at("2026-03-03T09:00")
+    assert tell() == [("mei", 2, 30, 30)]
 
 
 def test_a_second_day_tells_what_is_new_alone(assessment: Assessment, clock: CampusClock) -> None:
