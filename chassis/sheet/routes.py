@@ -276,7 +276,7 @@ Listed = tuple[int, dict[str, Any]]
 
 def some_rows(sheets: Sheets, row: Stored, status: str | None, after: int, limit: int) -> list[Listed]:
     """Rows behind a position, by status; only pieces that hold such rows are opened. An emptied import has none."""
-    if is_emptied(row):
+    if is_emptied(row) or not row["pieces"]:
         return []
     kind = sheets.kind(row["kind"]).fitted_to(sheets.upload(row))
     found_rows = (

@@ -458,7 +458,9 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/reconciliations/{number}/discrepancies.csv"): _numbered(reconciled),
     ("creditbank", "POST", "/discrepancy-approvals"): _posted(_discrepancy),
     ("creditbank", "GET", "/report-profiles/{teo}"): _path(teo=TEO),
-    ("creditbank", "PUT", "/report-profiles/{teo}"): _put({"headers": {"证书编号": ["证书流水号"]}}, teo=TEO),
+    ("creditbank", "PUT", "/report-profiles/{teo}"): _put(
+        {"columns": [{"column": "证书编号", "headers": ["证书流水号"]}]}, teo=TEO
+    ),
     ("notify", "GET", "/held-mails"): _plain,
     ("notify", "POST", "/held-mail-releases"): _put({"ids": ["nobody"]}),
     ("notify", "POST", "/held-mail-drops"): _put({"ids": ["nobody"]}),

@@ -180,17 +180,18 @@ def profile_owner(teo: str) -> dict[str, str | None]:
 @blp.route("/report-profiles/<teo>", methods=["GET"])
 @allow(Role.TEO, Role.REGISTRY, Role.OPERATOR, owning=profile_owner)
 @blp.response(200, ReportProfileSchema)
-def get_profile(teo: str) -> Profile:
+def get_profile(teo: str) -> dict[str, Any]:
     """How a TEO heads the columns of its reports."""
-    return queries.profile_of(credit_code_of(teo))
+    return queries.shown_profile(queries.profile_of(credit_code_of(teo)))
 
 
 @blp.route("/report-profiles/<teo>", methods=["PUT"])
 @allow(Role.TEO, Role.REGISTRY, Role.OPERATOR, owning=profile_owner)
 @blp.arguments(ReportProfileSchema)
 @blp.response(200, ReportProfileSchema)
-def put_profile(given: dict[str, Any], teo: str) -> Profile:
+def put_profile(given: dict[str, Any], teo: str) -> dict[str, Any]:
     """Say how a TEO heads its columns, and which of its columns are left out."""
-    profile = Profile(credit_code_of(teo), given["headers"], tuple(given["left_out"]))
+    headers = {one["column"]: tuple(one["headers"]) for one in given["columns"]}
+    profile = Profile(credit_code_of(teo), headers, tuple(given["left_out"]))
     commands.keep_profile(profile)
-    return profile
+    return queries.shown_profile(profile)

@@ -96,6 +96,12 @@ def profile_of(teo: str) -> Profile:
     return models.find_profile(teo)
 
 
+def shown_profile(one: Profile) -> dict[str, Any]:
+    """A profile as it is told."""
+    columns = [{"column": column, "headers": list(headers)} for column, headers in one.headers.items()]
+    return {"columns": columns, "left_out": list(one.left_out)}
+
+
 def steps_by_cause(cause: str) -> list[Step]:
     """What was approved under one cause, as steps of a life."""
     named = CAUSE.fullmatch(cause)

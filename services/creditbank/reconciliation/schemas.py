@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import fields, validate
 
 from chassis.web.paging import PageArgs
@@ -118,16 +116,17 @@ class DiscrepancyApprovalsSchema(Schema):
     )
 
 
-def _headers() -> Any:
-    return fields.List(fields.String(validate=WORD), validate=validate.Length(0, MOST_HEADERS))
+class ColumnHeadersSchema(Schema):
+    """What else a TEO writes above a column of the template."""
+
+    column = fields.String(required=True, validate=validate.OneOf([one.name for one in COLUMNS]))
+    headers = fields.List(fields.String(validate=WORD), required=True, validate=validate.Length(1, MOST_HEADERS))
 
 
 class ReportProfileSchema(Schema):
-    """How a TEO heads its columns: by column of the template further headers, and headers that are left out."""
+    """How a TEO heads its columns; `left_out`: headers of columns that it sends besides, and that are not read."""
 
-    headers = fields.Dict(
-        keys=fields.String(validate=validate.OneOf([one.name for one in COLUMNS])),
-        values=_headers(),
-        load_default={},
+    columns = fields.List(
+        fields.Nested(ColumnHeadersSchema), load_default=[], validate=validate.Length(0, len(COLUMNS))
     )
     left_out = fields.List(fields.String(validate=WORD), load_default=[], validate=validate.Length(0, MOST_HEADERS))

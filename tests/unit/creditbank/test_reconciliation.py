@@ -243,7 +243,9 @@ def test_a_report_is_read_as_it_was_saved(teller: Assessment, encoding: str) -> 
 
 
 def test_a_report_says_whose_it_is(teller: Assessment) -> None:
-    assert problem_of(upload(as_csv([line("mei", "X-1")]), teo="")) == "report_without_teo"
+    number = upload(as_csv([line("mei", "X-1")]), teo="")
+    assert problem_of(number) == "report_without_teo"
+    assert preview(number) == []
 
 
 def test_no_document_is_kept_here(teller: Assessment) -> None:

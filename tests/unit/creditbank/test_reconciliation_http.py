@@ -157,9 +157,9 @@ def test_what_was_found_as_sheets(http: FlaskClient) -> None:
 def test_a_teo_says_how_it_heads_its_columns(http: FlaskClient) -> None:
     path = "/report-profiles/91110000000000043U"
     owner = as_teo("91110000000000043U")
-    profile = {"headers": {"证书编号": ["证书流水号"]}, "left_out": ["内部流水"]}
+    profile = {"columns": [{"column": "证书编号", "headers": ["证书流水号"]}], "left_out": ["内部流水"]}
     assert said(http.put(path, json=profile, headers=owner)) == profile
     assert said(http.get(path, headers=by())) == profile
     assert http.put(path, json=profile, headers=as_teo()).status_code == 403
-    wrong = http.put(path, json={"headers": {"没有这列": ["甲"]}}, headers=owner)
+    wrong = http.put(path, json={"columns": [{"column": "没有这列", "headers": ["甲"]}]}, headers=owner)
     assert wrong.status_code == 422
