@@ -348,7 +348,7 @@ FAULTS: dict[str, tuple[Any, str, Any, Life]] = {
     "each difference is posted twice": (postings, "difference", twice, revalued),
     "what is withdrawn stays on hold": (applying, "released_hold", lambda one: replace(one, held=0), withdrawn),
     "an undo leaves the points spent": (ledger, "undo", lambda *_: None, undone),
-    "what was told is undone": (deciding, "check_undo", lambda *_: None, undone_late),
+    "what was told is undone": (deciding, "check_undo", lambda *_, **__: None, undone_late),
     "a merge forgets applications": (handlers, "move_applications", lambda *_: None, made_one),
     "a merge leaves one course twice": (applying, "doubled", lambda _: set(), made_one_with_one_module),
     "an annulment reviews nothing": (handlers, "review_touched", lambda _: None, annulled),
