@@ -200,9 +200,12 @@ def export(college: Registry) -> dict[str, Any]:
 
 
 def a_first_exemption(college: Registry) -> None:
-    """Step 1: in the window she converts 初级; the department approves, then another person in the registry."""
+    """Step 1: in the window she converts 初级, warned of what that forecloses; two people approve."""
     college.day("2021-03-03T09:00")
     wait_for("the number is on record", lambda: is_numbered(college), True)
+    [choice] = college["chen"].get("creditbank", f"/accounts/{college.learner(XIAOLAN)}/plan")["choices"]
+    [warning] = choice["forecloses"]
+    assert (choice["course"], warning["level"], warning["course"]) == ("KJ2101", 2, "KJ2130")
     one = apply(college, "chen", XIAOLAN, "finance-1", BASICS)["application"]
     assert decide(college, "zhou", [one]) == {"accepted": 1}
     assert decide(college, "li", [one]) == {"accepted": 1}

@@ -227,7 +227,7 @@ class Doors:
     def upload(self, service: str, kind: str, rows: Sequence[Mapping[str, str]], role: Role) -> int:
         """Upload rows and have them previewed; the import's number. Reports to the bank are of the organisation."""
         more = {"data": {"file": (io.BytesIO(sheet_of(rows)), f"{kind}.csv")}}
-        query = f"kind={kind}&teo={TEO}" if service == "creditbank" else f"kind={kind}"
+        query = f"kind={kind}&teo={TEO}" if kind == "certificate-report" else f"kind={kind}"
         number = int(self.sound(service, "POST", f"/imports?{query}", role, **more)["number"])
         self.work(service)
         return number
