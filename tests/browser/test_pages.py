@@ -23,7 +23,7 @@ EVERYBODY = ("learner", "registry", "exam-office", "trainer", "teo", "department
 MOST_BYTES = 32 * 1024 * 1024
 STOPS_PER_PAGE = 80
 
-FOCUSABLE = "a[href], button, input:not([type=hidden]), summary, [tabindex='0']"
+FOCUSABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
 VISIBLE = f"""() => [...document.querySelectorAll("{FOCUSABLE}")].filter(one => one.checkVisibility())"""
 FOCUSED = """() => {
   const one = document.activeElement, style = getComputedStyle(one.closest('.picker') ?? one);
