@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from chassis.web.access import OUTSIDE_YOUR_SCOPE
+from chassis.web.access import INSUFFICIENT, OUTSIDE_YOUR_SCOPE
 from services.creditbank.outcomes.domain import COLLEGE, Sender
 
 
@@ -14,5 +14,5 @@ def sender_of(named: str, owns: Mapping[str, Collection[str]]) -> Sender:
         return Sender(named or COLLEGE)
     own = sorted(owns.get("teo", ()))
     if len(own) != 1 or named not in ("", own[0]):
-        raise OUTSIDE_YOUR_SCOPE()
+        raise OUTSIDE_YOUR_SCOPE(challenge=INSUFFICIENT)
     return Sender(own[0], own[0])
