@@ -338,17 +338,22 @@ def check_undo(one: Application, actor: Actor, now: datetime, names_version: boo
 def doubled(own: Iterable[Application]) -> set[str]:
     """Those of a learner's applications, oldest first, that excuse from what another excuses from already.
 
-    Only a merge brings them together. What the registry's system has goes before, then what is granted, then age.
+    Only a merge brings them together. What the registry's system has goes before, then what is granted, then age; a
+    refusal that nobody was told of is in nobody's way.
     """
     staying: list[Application] = []
     found: set[str] = set()
     standing = [one for one in own if one.stands and one.state != State.WAITING]  # who waits is judged as it goes on
-    for one in sorted(standing, key=lambda one: (not one.is_exported, one.state != State.GRANTED)):
+    for one in sorted(standing, key=_in_the_way):
         if any(one.target.meets(other.target) for other in staying):
             found.add(one.id)
         else:
             staying.append(one)
     return found
+
+
+def _in_the_way(one: Application) -> tuple[bool, bool, bool]:
+    return not one.is_exported, one.state != State.GRANTED, one.state == State.REFUSED
 
 
 def because_of(refusal: Refusal) -> Because:

@@ -196,7 +196,7 @@ def kept(one: Application) -> Application:
 def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0) -> Application:
     """Refuse an application; a person's refusal keeps its hold until it can't be undone any more."""
     at = clock.now()
-    refused = one.acted("refused", by, at, because.code, state=State.REFUSED, due_on=None, because=because)
+    refused = one.acted("refused", by, at, because.code, state=State.REFUSED, because=because)
     if by == MACHINE:
         return tell(refused)
     return kept(replace(refused, release_at=at + undo_window(undo_minutes), is_released=False))
@@ -204,7 +204,7 @@ def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0) -
 
 def tell(one: Application) -> Application:
     """Tell how an application ended, with the next best offer after a refusal; from now on nothing is undone."""
-    one = one.acted("told", MACHINE, clock.now(), is_released=True, release_at=None)
+    one = one.acted("told", MACHINE, clock.now(), is_released=True, release_at=None, due_on=None)
     if one.state == State.REFUSED:
         one = released_hold(one)
         one = replace(one, offer=_next_best(one))

@@ -214,7 +214,7 @@ def _approve(one: Application, actor: Actor) -> None:
         approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step)), actor)
         kept(at_step(approved, policy, one.step))
         return
-    granted = _reviewed(one.acted("granted", actor.subject, at, state=State.GRANTED, due_on=None), actor)
+    granted = _reviewed(one.acted("granted", actor.subject, at, state=State.GRANTED), actor)
     ledger.spend(one.learner_id, one.scheme, one.level, one.held, granted.cause)
     kept(replace(granted, spent=one.held, held=0, release_at=at + undo_window(policy.undo_minutes), is_released=False))
 

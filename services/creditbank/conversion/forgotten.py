@@ -47,9 +47,18 @@ def check_nothing_forgotten(one: Application, own: Sequence[Application], is_app
 
 def _lost(learner_id: str, own: Sequence[Application]) -> list[Granted]:
     """What was granted to a learner, or to whom they were before a merge, and is neither back nor withdrawn."""
-    whose = [learner_id, *merged_from([learner_id]).get(learner_id, ())]
-    granted = [one for whom in whose for one in _granted_to(whom)]
+    granted = [one for whom in _everybody(learner_id) for one in _granted_to(whom)]
     return [one for one in granted if not any(_is_about(each, one) and _was_granted(each) for each in own)]
+
+
+def _everybody(learner_id: str) -> Iterable[str]:
+    """A learner, and all whom merges made this one, however many merges ago."""
+    found, latest = [learner_id], [learner_id]
+    while latest:
+        into = merged_from(latest)
+        latest = [one for whom in latest for one in into.get(whom, ()) if one not in found]
+        found += latest
+    return found
 
 
 def _granted_to(learner_id: str) -> Iterable[Granted]:

@@ -15,7 +15,7 @@ from itertools import combinations
 
 from chassis.errors import Defect, Ground, Refusal
 from services.creditbank.conversion.applying import COMING
-from services.creditbank.conversion.college import passes_in
+from services.creditbank.conversion.college import is_revoked, passes_in
 from services.creditbank.conversion.domain import ConversionRule, Policy, Target, policy_for
 from services.creditbank.conversion.judging import NOT_ADMITTED, Case, Claim, Standing, Studies, judge, share_most
 from services.creditbank.curricula.domain import Curriculum
@@ -191,6 +191,7 @@ def case_for(facts: Facts, rule: ConversionRule, target: Target) -> Case | None:
         claims=facts.claims,
         elsewhere_points=facts.elsewhere_points,
         is_offered=facts.any_day,
+        is_revoked=is_revoked(facts.outcomes.get(rule.scheme, ()), rule),
     )
 
 

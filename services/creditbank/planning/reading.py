@@ -71,7 +71,7 @@ class Files:
             passed_courses=frozenset(one.course for one in self.results.get(learner_id, ()) if one.counts),
             outcomes=self.outcomes.get(learner_id, {}),
             claims=tuple(Claim(one.scheme, one.target) for one in standing),
-            pending=tuple(self._pending(one) for one in standing if one.state in UNDECIDED),
+            pending=tuple(self._pending(one) for one in standing if _is_open(one)),
             elsewhere_points=self.earlier.get(learner_id, 0),
             numbered=self.numbered,
         )
@@ -89,7 +89,12 @@ class Files:
         versions = self.library.policies[one.policy]
         policy = next(version for version in versions if version.version == one.policy_version)
         curriculum = self.library.curricula.get((one.programme, one.entry_year))
-        return Pending(one.scheme, one.target, policy, one.department, curriculum, is_held=one.held > 0)
+        return Pending(one.scheme, one.target, policy, one.department, curriculum, is_held=one.held + one.spent > 0)
+
+
+def _is_open(one: Application) -> bool:
+    """Whether it is still to be decided, as far as its learner knows."""
+    return one.state in UNDECIDED or one.is_undoable
 
 
 def read_files(learner_ids: Collection[str]) -> Files:

@@ -435,10 +435,13 @@ def review(known: Known, arriving: Iterable[Outcome], rules: Rulebook) -> Review
             continue
         outcome = pinned(follows(before, replace(late, is_waiting=False) if late.is_waiting else late), rules)
         of_scheme[outcome.result_id] = found.changed[outcome.key] = outcome
-        if outcome.is_waiting:
-            found.lacking.append(outcome)
-        else:
-            found.settlements.append(settlement_of(outcome, of_scheme.values()))
+        settlement = settlement_of(outcome, of_scheme.values())
+        if not outcome.is_waiting:
+            found.settlements.append(settlement)
+            continue
+        found.lacking.append(outcome)
+        if before and before.counts:  # what it was worth until now is taken back
+            found.settlements.append(replace(settlement, is_remark=True))
     return found
 
 

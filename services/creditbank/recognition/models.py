@@ -25,6 +25,7 @@ from services.creditbank.recognition.domain import (
 
 SPAN_ROWS = 2_000
 LASTING = frozenset({"_id", "learner_id", "result_id", "scheme"})
+PINS = ("rule_version", "credit_points", "rerated", "is_waiting")  # what is left out has none of them any more
 
 
 class Outcomes(me.Document):
@@ -117,7 +118,7 @@ def _row(outcome: Outcome) -> Row:
         "cause": outcome.cause,
         "what": outcome.what,
     }
-    for name in ("rule_version", "credit_points", "is_waiting", "rerated"):
+    for name in PINS:
         if value := getattr(outcome, name):
             row[name] = value
     if outcome.certificate_numbers:
@@ -168,8 +169,8 @@ def _operation(outcome: Outcome, is_known: bool) -> Any:
     if not is_known:
         return InsertOne({"_id": place, **row})
     change: Row = {"$set": {name: value for name, value in row.items() if name not in LASTING}}
-    if not outcome.is_waiting:
-        change["$unset"] = {"is_waiting": ""}
+    if gone := {name: "" for name in PINS if name not in row}:
+        change["$unset"] = gone
     return UpdateOne({"_id": place}, change)
 
 

@@ -20,7 +20,8 @@ from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
 from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
 from services.creditbank.conversion.exporting import Answer
-from services.creditbank.conversion.queries import application_of, next_due
+from services.creditbank.conversion.queries import application_of, as_learner_sees, next_due
+from services.creditbank.conversion.schemas import ApplicationSchema
 from services.creditbank.jobs import settle_applications
 from tests.unit.creditbank.converting import (
     AFTER_WINDOW,
@@ -646,6 +647,33 @@ def test_two_learners_made_one_are_excused_once(assessment: Assessment, day: Day
     assert pockets() == (200, 0, 200)
     assert told(*OUTCOMES) == ["ConversionDecided", "ExemptionGranted", "ConversionDecided"]
     audited()
+
+
+def test_a_refusal_nobody_was_told_of_is_in_no_other_applications_way_after_a_merge(assessment: Assessment) -> None:
+    enrol(assessment, "lan")
+    older = file(MODULE_WISH, learner_id="lan")
+    decide(older, BY_DEPARTMENT, is_approval=False)
+    newer = file(MODULE_WISH)
+    assessment.tell(merged("mei", "lan"))
+    assert now(newer).state == State.REVIEW
+    audited()
+
+
+def test_until_a_decision_is_told_its_learner_sees_the_deadline_as_before(assessment: Assessment, day: Day) -> None:
+    one = file()
+    decide(one, BY_DEPARTMENT)
+    before = seen(one)
+    decide(one, BY_REGISTRY)
+    assert before["due_on"]
+    assert seen(one) == before
+    day.set(IN_WINDOW + timedelta(hours=1))
+    release_decisions()
+    assert seen(one)["due_on"] is None
+
+
+def seen(one: Application) -> Any:
+    """An application as its learner reads it."""
+    return ApplicationSchema().dump(as_learner_sees(application_of(one.id)))
 
 
 def test_what_both_exported_before_they_were_one_is_a_case(assessment: Assessment, day: Day) -> None:

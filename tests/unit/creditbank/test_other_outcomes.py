@@ -297,6 +297,27 @@ def test_a_level_that_is_put_right_is_worth_what_its_own_rule_says(assessment: A
     audited()
 
 
+def test_a_level_that_is_put_right_to_one_without_a_rule_waits_and_shows_nothing(assessment: Assessment) -> None:
+    """Nor does it keep what it was pinned to, whichever way it goes on."""
+    bare = "licence.welder"
+    publish_rule(bare, 3, 300, BEGIN)
+    welder = {"code": "welder", "title": "焊工"}
+    assert send(licence("三级", **welder)) == ["accepted"]
+    assert send(licence("四级", as_of=NOON + timedelta(hours=1), **welder)) == ["accepted"]
+    assert holdings().get(bare, (None, 0, 0))[1:] == (0, 0)
+    while settle_waiting():
+        pass
+    assert holdings().get(bare, (None, 0, 0))[1:] == (0, 0)
+    assert send(licence("三级", as_of=NOON + timedelta(hours=2), state=State.WITHDRAWN, **welder)) == ["accepted"]
+    assert send(licence("四级", as_of=NOON + timedelta(hours=3), **welder)) == ["accepted"]
+    assert holdings().get(bare, (None, 0, 0))[1:] == (0, 0)
+    publish_rule(bare, 4, 200, BEGIN)
+    while settle_waiting():
+        pass
+    assert holdings()[bare] == (4, 0, 200)
+    audited()
+
+
 def test_an_external_id_is_one_outcome_of_one_learner_within_its_sender(assessment: Assessment) -> None:
     later = NOON + timedelta(days=1)
     assert send(course()) == ["accepted"]

@@ -192,6 +192,16 @@ def test_every_rule_that_speaks_against_filing_is_named(
     assert refused(lambda: file(TAX_WISH)) == code
 
 
+def test_a_revoked_certificate_buys_nothing_though_a_higher_one_is_on_record(college: Assessment) -> None:
+    enrol(college, level=3)
+    college.tell(finalised("mei", "0002", level=2), issued("mei", "0002", 2, number="Y-mei"))
+    assert ("tax", "KJ2105", "now") in choices(planned())
+    college.tell(revoked("mei", level=2, number="Y-mei"))
+    found = planned()
+    assert left_out(found)["KJ2105"] == "certificate_is_revoked"
+    assert refused(lambda: file(TAX_WISH)) == "certificate_is_revoked"
+
+
 def test_who_is_no_student_reads_why_there_is_nothing(college: Assessment) -> None:
     college.tell(registered("mei"), finalised("mei"))
     assert planned()["because"]["code"] == "not_admitted_yet"
