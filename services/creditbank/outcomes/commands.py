@@ -18,6 +18,7 @@ from services.creditbank.outcomes.domain import Intake, Item, Known, Sender, Sou
 from services.creditbank.papers.commands import name_schemes, review_credentials
 from services.creditbank.recognition.commands import settle
 from services.creditbank.recognition.domain import scheme_of
+from services.creditbank.recognition.queries import outcomes_of
 
 LEARNER = "learner:"
 
@@ -100,4 +101,4 @@ def move_submissions(survivor_id: str, merged_id: str) -> None:
     """Two learners are one person: the survivor has the outcomes of both. Again changes nothing."""
     survivor_id = _now(survivor_id)
     models.move(survivor_id, merged_id)
-    note_old({(survivor_id, scheme) for scheme in models.sources_of(survivor_id)})
+    note_old(outcomes_of([survivor_id]).keys())

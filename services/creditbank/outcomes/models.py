@@ -136,11 +136,6 @@ def move(survivor_id: str, merged_id: str) -> None:
     write(SubmittedOutcomes, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
 
 
-def sources_of(learner_id: str) -> set[str]:
-    """The sources from which a learner has outcomes."""
-    return {row["scheme"] for row in rows_of(SubmittedOutcomes, {"learner_id": learner_id}, ["scheme"])}
-
-
 def mark_due(learner_ids: Iterable[str], day: date) -> None:
     """Have these accounts be told of from a day on; due already, they stay due."""
     change = {"$setOnInsert": {"told_up_to": 0}, "$min": {"due_on": day.isoformat()}}
