@@ -54,6 +54,7 @@ from services.creditbank.outcomes.trainings import keep_trainings
 from services.creditbank.papers.commands import move_credentials, name_schemes, review_credentials
 from services.creditbank.recognition.commands import mark_certificates, merge_learners, settle, settle_opened
 from services.creditbank.recognition.domain import CertificateMark, Outcome, OutcomeState
+from services.creditbank.reconciliation.commands import move_rows
 
 STATES = {
     ResultPublicised: OutcomeState.PUBLICISED,
@@ -138,6 +139,7 @@ def on_merged(events: Sequence[Event[LearnersMerged]]) -> None:
         move_student_records(event.body.survivor_id, event.body.merged_id)
         move_applications(event.body.survivor_id, event.body.merged_id)
         move_submissions(event.body.survivor_id, event.body.merged_id)
+        move_rows(event.body.survivor_id, event.body.merged_id)
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:

@@ -26,6 +26,7 @@ from services.creditbank.reconciliation.domain import (
     compare_account,
     compare_holding,
     compare_row,
+    is_final_pass,
 )
 from services.creditbank.reconciliation.models import Report
 from services.creditbank.reconciliation.remedies import REMEDIES, Act
@@ -34,6 +35,7 @@ from services.creditbank.reconciliation.runs import (
     JOURNAL_DISAGREES,
     OWN_REPORT,
     PERSON_NEEDED,
+    REPORT_NOT_ALL_IN,
     RUN_NOT_FINISHED,
     STANDING,
     UNDER_WAY,
@@ -72,6 +74,13 @@ def _survivor(learner_id: str) -> str:
     return survivor_of(f"learner:{learner_id}").removeprefix("learner:") if learner_id else ""
 
 
+@transactional
+def move_rows(survivor_id: str, merged_id: str) -> None:
+    """Two learners are one person: reports say of the survivor what they said of both. Again changes nothing."""
+    name_keys([f"learner:{one}" for one in (survivor_id, merged_id)])
+    models.move_rows(_survivor(survivor_id), merged_id)
+
+
 def _begun(upload: Upload, first: ReportRow) -> Report:
     """A report with nothing in it yet."""
     given = [upload.options.get(name) for name in ("issued_from", "issued_until")]
@@ -99,12 +108,17 @@ def keep_profile(profile: Profile) -> None:
 # --- runs -------------------------------------------------------------------------------------------------------------
 @transactional
 def ask(by: str, report: int | None = None) -> Run:
-    """Have all that stands here compared with the ledger, or a report that was taken compared again."""
+    """Have all that stands here compared with the ledger, or a report that was taken compared again.
+
+    Refusal for a report that was never compared: more of it may come, and then it is compared by itself.
+    """
     if report is None:
         return _begin(by)
     found = models.find_report(report)
     if found is None:
         raise NOT_FOUND(what="certificate report", id=report)
+    if not found.run:
+        raise REPORT_NOT_ALL_IN(report=report)
     return _begin(by, found)
 
 
@@ -268,6 +282,7 @@ def approve_one(place: str, by: Approver) -> bool:
     _check(run, one, by)
     if one.state != State.OPEN:
         return False
+    one = _of_survivor(one)
     if one.finding.fingerprint not in {found.fingerprint for found in found_now(run, one.finding)}:
         raise DISCREPANCY_GONE()
     act = REMEDIES[one.finding.kind].act
@@ -276,6 +291,11 @@ def approve_one(place: str, by: Approver) -> bool:
     state = State.MENDED if act else State.TASKED
     models.change_discrepancies([replace(one, state=state, approved_by=by.subject, approved_at=_moment())])
     return True
+
+
+def _of_survivor(one: Discrepancy) -> Discrepancy:
+    """The same as a thing of whoever its learner was merged into since."""
+    return replace(one, finding=replace(one.finding, learner_id=_survivor(one.finding.learner_id)))
 
 
 def _check(run: Run, one: Discrepancy, by: Approver) -> None:
@@ -321,10 +341,18 @@ def _carry_out(act: Act, finding: Finding, cause: str) -> None:
 
 
 def _mark(finding: Finding, cause: str) -> CertificateMark:
+    """What goes on record of the pass that a finding names; Refusal unless its learner has it, final, from its scheme.
+
+    For another it would make a result out of nothing, in the place of the real one.
+    """
+    of_scheme = results.outcomes_of([finding.learner_id]).get((finding.learner_id, finding.scheme), {})
+    passed = of_scheme.get(finding.result_id)
+    if passed is None or not is_final_pass(passed):
+        raise DISCREPANCY_GONE()
     return CertificateMark(
         learner_id=finding.learner_id,
         scheme=finding.scheme,
-        level=finding.level,
+        level=passed.level,
         certificate_number=finding.certificate_number,
         cause=cause,
         what=NUMBER_RECONCILED,

@@ -229,7 +229,7 @@ def _against(row: ReportRow, one: Standing) -> Iterator[Finding]:
 
 def _unlike(row: ReportRow, one: Standing) -> Iterator[tuple[Kind, str, str]]:
     """In which values a row and the certificate here differ: the kind, what stands here, what stands there."""
-    outcome, issued_on = one.outcome, one.said.issued_on
+    outcome = one.outcome
     if not row.learner_id:
         yield Kind.HOLDER_UNKNOWN, outcome.learner_id, ""
     elif row.learner_id != outcome.learner_id:
@@ -238,10 +238,20 @@ def _unlike(row: ReportRow, one: Standing) -> Iterator[tuple[Kind, str, str]]:
         yield Kind.SCHEME_MISMATCH, outcome.scheme, row.scheme
     elif row.level != outcome.level:
         yield Kind.LEVEL_MISMATCH, str(outcome.level), str(row.level)
-    if issued_on is None:
+    if (row.learner_id, row.scheme) == (outcome.learner_id, outcome.scheme):
+        yield from _unlike_dates(row, one)
+
+
+def _unlike_dates(row: ReportRow, one: Standing) -> Iterator[tuple[Kind, str, str]]:
+    """Whether a row and the certificate here, which is its learner's and of its scheme, differ in the date of issue.
+
+    One that is unknown here can be noted once the pass is final.
+    """
+    issued_on = one.said.issued_on
+    if issued_on is None and is_final_pass(one.outcome):
         yield Kind.ISSUE_DATE_UNKNOWN, "", row.issued_on.isoformat()
-    elif issued_on != row.issued_on:
-        yield Kind.ISSUE_DATE_MISMATCH, issued_on.isoformat(), row.issued_on.isoformat()
+    elif issued_on not in {None, row.issued_on}:
+        yield Kind.ISSUE_DATE_MISMATCH, str(issued_on), row.issued_on.isoformat()
 
 
 def _unrecorded(row: ReportRow, outcomes: Collection[Outcome]) -> Finding:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 import mongoengine as me
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from chassis.database import Row, collection_of, rows_of, write
 from chassis.errors import NOT_FOUND
@@ -52,7 +52,7 @@ class CertificateReportRows(me.Document):
         "strict": False,
         "indexes": [
             {"fields": ["report", "certificate_number"], "name": "number"},
-            {"fields": ["report", "learner_id"], "name": "learner"},
+            {"fields": ["learner_id", "report"], "name": "holder"},
             {"fields": ["teo", "certificate_number", "-report"], "name": "earlier"},
         ],
     }
@@ -194,6 +194,11 @@ def reports_not_compared(limit: int) -> list[Report]:
 def add_rows(rows: Iterable[ReportRow]) -> None:
     """Keep rows of a report."""
     write(CertificateReportRows, [InsertOne(_row_of(one)) for one in rows])
+
+
+def move_rows(survivor_id: str, merged_id: str) -> None:
+    """Have what reports say of a merged learner said of the survivor."""
+    write(CertificateReportRows, [UpdateMany({"learner_id": merged_id}, {"$set": {"learner_id": survivor_id}})])
 
 
 def _row_of(one: ReportRow) -> Row:

@@ -16,6 +16,12 @@ RUN_NOT_FINISHED = Ground(
     zh="对账 {run} 尚在比对中，请等待完成。",
     status=409,
 )
+REPORT_NOT_ALL_IN = Ground(
+    "report_not_all_in",
+    en="Report {report} is not all in yet. Wait: once it is, it is compared by itself.",
+    zh="报表 {report} 尚未全部入库，请等待：入库完成后会自动对账。",
+    status=409,
+)
 OWN_REPORT = Ground(
     "own_report",
     en="You uploaded the report yourself. Another person of the registry has to approve.",

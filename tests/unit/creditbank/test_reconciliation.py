@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ from hypothesis import strategies as st
 from chassis.bus.event import Event
 from chassis.database import database
 from chassis.errors import Refusal
+from chassis.sheet.imports import ask_to_commit
+from chassis.sheet.kind import Upload
 from contracts.terms import Verdict
 from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.reconciliation import commands, models, queries
 from services.creditbank.reconciliation.commands import Approver
-from services.creditbank.reconciliation.domain import Kind
+from services.creditbank.reconciliation.domain import Kind, ReportRow
 from services.creditbank.reconciliation.remedies import REMEDIES, Act
 from services.creditbank.reconciliation.runs import Profile
 from tests.unit.creditbank.reconciling import (
@@ -43,6 +47,7 @@ from tests.unit.creditbank.reconciling import (
     states,
     take,
     upload,
+    work,
 )
 from tests.unit.creditbank.stories import (
     TEO,
@@ -55,6 +60,7 @@ from tests.unit.creditbank.stories import (
     issued,
     merged,
     of_result,
+    publicised,
     publish_annex,
     registered,
     revoked,
@@ -322,6 +328,128 @@ def test_a_report_again_is_compared_without_another_upload(teller: Assessment) -
     assert (again["report"], counted(again)) == (first["report"], {})
     with pytest.raises(Refusal, match="not_found"):
         commands.ask("user:lin", 99)
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        (line("mei", "X-1", 证书名称="web-ops"), "scheme_mismatch"),
+        (line("lan", "X-1"), "holder_mismatch"),
+        (line("stranger", "X-1"), "holder_unknown"),
+    ],
+)
+def test_a_date_is_only_told_of_a_certificate_that_is_the_rows(
+    teller: Assessment, row: dict[str, str], found: str
+) -> None:
+    """Else the date would be noted for a result of another scheme, of another learner or of nobody."""
+    teller.tell(scheme("web-ops"))
+    database()["outcomes"].update_many({}, {"$unset": {"certificates": ""}})
+    before = list(database()["outcomes"].find({}))
+    run = report([row])
+    assert [one["kind"] for one in discrepancies(run) if one["row"]] == [found]
+    approve(discrepancies(run))
+    assert list(database()["outcomes"].find({})) == before
+    differs = report([row | {"发证日期": "2020-11-25"}])
+    assert [one["kind"] for one in discrepancies(differs) if one["row"]] == [found]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"learner_id": "lan"}, {"learner_id": ""}, {"scheme": "web-ops"}, {"result_id": "another"}],
+    ids=lambda spoilt: "-".join(spoilt.values()) or "nobody",
+)
+def test_nothing_is_recorded_but_on_the_pass_that_it_names(
+    teller: Assessment, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, str]
+) -> None:
+    """Whatever a comparison says, the bank writes where this learner has this pass from this scheme."""
+    database()["outcomes"].update_one({"learner_id": "mei"}, {"$unset": {"certificates": ""}})
+    run = report([line("mei", "X-1"), line("lan", "N-lan")])
+    (row,) = database()["discrepancies"].find({"kind": "issue_date_unknown"})
+    wrong = replace(models.discrepancy_of(row), finding=replace(models.discrepancy_of(row).finding, **spoilt))
+    models.change_discrepancies([wrong])
+    before = list(database()["outcomes"].find({}))
+    monkeypatch.setattr(commands, "found_now", lambda _run, finding: [finding])
+    assert approve(discrepancies(run, kind="issue_date_unknown")) == {"discrepancy_gone": 1}
+    assert list(database()["outcomes"].find({})) == before
+    assert states(run)["issue_date_unknown"] == "open"
+
+
+def test_a_date_waits_for_its_pass_to_be_final(teller: Assessment) -> None:
+    teller.tell(registered("bo"), publicised("bo", "0003"), issued("bo", "0003", number="N-bo"))
+    database()["outcomes"].update_many({"learner_id": "bo"}, {"$unset": {"certificates": ""}})
+    lines = [line("mei", "X-1"), line("lan", "N-lan"), line("bo", "N-bo")]
+    assert counted(report(lines)) == {"number_not_recorded": 1, "pass_not_final": 1}
+    teller.tell(finalised("bo", "0003"))
+    commands.ask("user:lin", 1)
+    run = compare()
+    assert counted(run) == {"number_not_recorded": 1, "issue_date_unknown": 1}
+    assert approve(discrepancies(run)) == {"accepted": 2}
+
+
+def test_a_merge_after_the_report_closes_the_holders_that_differed(teller: Assessment) -> None:
+    teller.tell(registered("mei-2"))
+    run = report([line("mei-2", "X-1"), line("lan", "N-lan")])
+    assert counted(run) == {"holder_mismatch": 1, "number_not_recorded": 1}
+    teller.tell(merged("mei", "mei-2"))
+    assert approve(discrepancies(run, kind="holder_mismatch")) == {"discrepancy_gone": 1}
+    commands.ask("user:lin", run["report"])
+    assert counted(compare()) == {"number_not_recorded": 1}
+    assert states(run) == {"holder_mismatch": "closed", "number_not_recorded": "carried_on"}
+
+
+def test_a_merge_after_the_report_takes_its_rows_and_what_they_showed_along(teller: Assessment) -> None:
+    teller.tell(registered("lan-new"), registered("lan-newest"))
+    run = report([line("mei", "X-1"), line("lan", "N-lan")])
+    teller.tell(merged("lan-new", "lan"))
+    teller.tell(merged("lan-newest", "lan-new"))
+    commands.ask("user:lin", run["report"])
+    again = compare()
+    assert counted(again) == {"number_not_recorded": 1}
+    assert discrepancies(again)[0]["learner_id"] == "lan-newest"
+
+
+def test_what_a_merged_learner_lacked_can_still_be_approved(teller: Assessment) -> None:
+    teller.tell(registered("lan-new"))
+    run = report([line("mei", "X-1"), line("lan", "N-lan")])
+    teller.tell(merged("lan-new", "lan"))
+    assert approve(discrepancies(run)) == {"accepted": 1}
+    assert not holding("lan-new")["unnumbered"]
+    assert entries("lan-new")[-1]["cause"] == f"reconciliation:{run['number']}:3"
+    commands.ask("user:lin", run["report"])
+    assert counted(compare()) == {}
+    assert database()["outcomes"].count_documents({"learner_id": "lan"}) == 0
+
+
+def test_what_the_ledger_showed_of_a_merged_learner_can_still_be_approved(teller: Assessment) -> None:
+    database()["outcomes"].update_one({"learner_id": "mei"}, {"$set": {"credit_points": 300}})
+    run = compare_all()
+    (found,) = discrepancies(run, kind="points_wrong")
+    teller.tell(registered("mei-new"))
+    database()["outcomes"].update_one({"learner_id": "mei"}, {"$set": {"credit_points": 400}})
+    teller.tell(merged("mei-new", "mei"))
+    database()["outcomes"].update_one({"learner_id": "mei-new"}, {"$set": {"credit_points": 300}})
+    assert approve([found]) == {"accepted": 1}
+    assert balances("mei-new") == (0, 300)
+
+
+def test_a_report_that_is_not_all_in_is_compared_by_itself(teller: Assessment, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = upload(as_csv([line("mei", "X-1"), line("lan", "N-lan")]))
+    kept = commands.take_rows
+
+    def asked_meanwhile(brought: Upload, rows: Sequence[ReportRow]) -> None:
+        kept(brought, rows[:1])
+        with pytest.raises(Refusal, match="report_not_all_in") as refused:
+            commands.ask("user:lin", number)
+        assert refused.value.ground.status == 409
+        kept(brought, rows[1:])
+
+    monkeypatch.setattr(commands, "take_rows", asked_meanwhile)
+    ask_to_commit(number)
+    work()
+    run = compare()
+    assert (run["report"], run["asked_by"], counted(run)) == (number, UPLOADER, {"number_not_recorded": 1})
+    commands.ask("user:lin", number)
+    assert counted(compare()) == {"number_not_recorded": 1}
 
 
 def test_every_kind_has_a_remedy_and_what_is_anothers_is_a_task() -> None:
