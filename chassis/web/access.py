@@ -72,6 +72,11 @@ class Caller:
         """Whether the caller acts in this role and no other."""
         return self.roles == {role}
 
+    def reads_as(self, role: StrEnum, kind: str, one: str) -> bool:
+        """Whether the caller reads about this one as whom it is about: in this role alone, or owning it, whatever else
+        they are."""
+        return self.is_only(role) or one in self.owns.get(kind, ())
+
     def may_touch(self, resource: Mapping[str, str | None]) -> bool:
         """Whether the resource is one of the caller's own, by one of its kinds."""
         return not self.owns or any(resource.get(kind) in ids for kind, ids in self.owns.items())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from flask import Blueprint, g, render_template, request
 
 from chassis import clock
+from chassis.web.client import Answered
 from contracts.terms import Role
 from portal.pages.asking import address, ask, every_or_none, found_or_none, scheme_names
 from portal.pages.conversions import BANK, Found, with_names
@@ -90,8 +92,13 @@ def told(deed: str, chosen: Sequence[str], words: Sequence[Found]) -> str:
 
 
 def application(name: str) -> Found | None:
-    """An application as it stands now; None where there is none of this name."""
-    found: Found | None = found_or_none(lambda: ask(BANK).get(address("conversion-applications", name)))
+    """An application as it stands now; None where there is none of this name, or none that concerns this person."""
+    try:
+        found: Found | None = found_or_none(lambda: ask(BANK).get(address("conversion-applications", name)))
+    except Answered as problem:
+        if problem.status != HTTPStatus.FORBIDDEN:
+            raise
+        return None
     return found
 
 

@@ -27,7 +27,7 @@ def account_owner(learner_id: str, **_: str) -> dict[str, str]:
 @blp.response(200, AccountSchema)
 def get_account(learner_id: str) -> dict[str, Any]:
     """A learner's account: balances and holdings. What a decision spent that its learner was not told of is held."""
-    return queries.account_of(learner_id, _is_learner())
+    return queries.account_of(learner_id, _is_learner(learner_id))
 
 
 @blp.route("/accounts/<learner_id>/entries")
@@ -35,7 +35,7 @@ def get_account(learner_id: str) -> dict[str, Any]:
 @paged(EntrySchema)
 def list_entries(args: dict[str, Any], learner_id: str) -> dict[str, Any]:
     """What happened to an account and why, the latest first."""
-    entries = queries.entries_of(learner_id, _before(args["cursor"]), args["limit"] + 1, _is_learner())
+    entries = queries.entries_of(learner_id, _before(args["cursor"]), args["limit"] + 1, _is_learner(learner_id))
     return page(entries, args["limit"], key=lambda one: [one["number"]])
 
 
@@ -54,8 +54,8 @@ def _before(cursor: Key | None) -> int | None:
 @blp.response(200, PastAccountSchema)
 def get_balance(args: dict[str, datetime], learner_id: str) -> dict[str, Any]:
     """Balances and holdings as they were at a past instant, folded from the account's entries."""
-    return queries.account_at(learner_id, args["at"], _is_learner())
+    return queries.account_at(learner_id, args["at"], _is_learner(learner_id))
 
 
-def _is_learner() -> bool:
-    return caller().is_only(Role.LEARNER)
+def _is_learner(learner_id: str) -> bool:
+    return caller().reads_as(Role.LEARNER, "learner", learner_id)

@@ -170,7 +170,7 @@ def apply(given: dict[str, str], learner_id: str) -> dict[str, Any]:
 def list_applications(args: dict[str, Any]) -> dict[str, Any]:
     """Applications by id; who is limited to a learner or a department sees those."""
     where = {name: value for name, value in args.items() if name not in {"cursor", "limit"} and value is not None}
-    if caller().is_only(Role.LEARNER):
+    if caller().is_only(Role.LEARNER) or "learner" in caller().owns:
         where = queries.as_learner_asks(where)
     if caller().owns:
         own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
@@ -286,12 +286,13 @@ def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:
 
 def _actor() -> Actor:
     who = caller()
-    departments, teos = who.owns.get("department"), who.owns.get("teo")
-    return Actor(who.subject, who.roles, departments, who.owns.get("learner", ()), teos)
+    own = [who.owns.get(kind, ()) if who.owns else None for kind in ("department", "learner", "teo")]
+    return Actor(who.subject, who.roles, *own)
 
 
 def _as_seen(one: dict[str, Any]) -> dict[str, Any]:
-    return queries.as_learner_sees(one) if caller().is_only(Role.LEARNER) else one
+    is_own = caller().reads_as(Role.LEARNER, "learner", one["learner_id"])
+    return queries.as_learner_sees(one) if is_own else one
 
 
 def _answers(judged: Sifted[Any, bool]) -> list[Judged]:

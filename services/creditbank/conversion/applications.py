@@ -272,18 +272,18 @@ class Application:
 class Actor:
     """Who decides: `departments` and `teos` they may decide for, `learners` whom they are.
 
-    As everywhere, who has any such scope is limited to it; None of all is no limit.
+    As everywhere, who has any such scope is limited to it, also to an empty one; None of all is no limit.
     """
 
     subject: str
     roles: Collection[str]
     departments: Collection[str] | None = None
-    learners: Collection[str] = ()
+    learners: Collection[str] | None = None
     teos: Collection[str] | None = None
 
     @property
     def is_limited(self) -> bool:
-        return bool(self.departments or self.teos or self.learners)
+        return any(scope is not None for scope in (self.departments, self.teos, self.learners))
 
 
 def check_actor(one: Application, actor: Actor, today: date) -> None:
@@ -303,7 +303,7 @@ def check_actor(one: Application, actor: Actor, today: date) -> None:
 
 def check_scope(one: Application, actor: Actor) -> None:
     """Refuse whose department it is not, and whose own it is."""
-    if actor.subject == one.filed_by or one.learner_id in actor.learners:
+    if actor.subject == one.filed_by or one.learner_id in (actor.learners or ()):
         raise OWN_APPLICATION()
     if one.step == Step.TEO:
         if actor.is_limited and one.teo not in (actor.teos or ()):

@@ -14,6 +14,7 @@ from services.creditbank.recognition.domain import Outcome, OutcomeState, scheme
 COLLEGE = "college"  # the sender of what the college submits without naming another
 SUBMITTED, OLD, WITHDRAWN = "OutcomeSubmitted", "OldOutcomeSubmitted", "OutcomeWithdrawn"
 RESULT = "outcome:"  # what the ids of such outcomes begin with
+AHEAD = timedelta(days=1)  # how far a sender's clock may be in front
 
 CERTIFICATES_ELSEWHERE = Ground(
     "certificates_elsewhere",
@@ -29,6 +30,11 @@ OUTCOME_IN_FUTURE = Ground(
     "outcome_in_future",
     en="{day} has not come yet. Write the day on which the outcome was reached.",
     zh="{day} 尚未到来，请填写取得成果的日期。",
+)
+AS_OF_AHEAD = Ground(
+    "as_of_ahead",
+    en="The time of the values, {given}, lies in the future.",
+    zh="数据时间 {given} 晚于当前时间，请核对。",
 )
 SOURCE_UNNAMED = Ground(
     "source_unnamed",
@@ -236,7 +242,7 @@ class Intake:
 
     def _submission_of(self, item: Item, sender: Sender, submitted_by: str) -> Submission:
         scheme = scheme_in(item.kind, item.code)
-        check_said(item, self.known.today)
+        check_said(item, self.known)
         return Submission(
             sender=sender.code,
             external_id=item.external_id,
@@ -260,12 +266,14 @@ class Intake:
         return found or Source(scheme, item.title)
 
 
-def check_said(item: Item, today: date) -> None:
+def check_said(item: Item, known: Known) -> None:
     """Refuse prior learning without evidence, and what lies ahead."""
     if item.kind is OutcomeKind.PRIOR and not item.evidence:
         raise EVIDENCE_MISSING()
-    if item.day > today:
+    if item.day > known.today:
         raise OUTCOME_IN_FUTURE(day=item.day)
+    if item.as_of.date() > known.today + AHEAD:
+        raise AS_OF_AHEAD(given=item.as_of.isoformat())
 
 
 def followed(before: Submission, arriving: Submission) -> Submission:

@@ -202,7 +202,7 @@ def item_of(holders: Mapping[str, Sequence[str]], row: Row) -> Item:
         learner_id=learner_in(holders, row),
         day=day,
         state=state_in_words(row[STATE]),
-        as_of=datetime.fromisoformat(as_of) if as_of else datetime(day.year, day.month, day.day, tzinfo=CAMPUS),
+        as_of=datetime.fromisoformat(as_of or cells.aware(datetime(day.year, day.month, day.day, tzinfo=CAMPUS))),
         level=row[LEVEL],
         title=row[TITLE],
         evidence=row[EVIDENCE],

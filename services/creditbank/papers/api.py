@@ -79,7 +79,7 @@ def get_square(learner_id: str, credential: str) -> Response:
 @blp.response(200, StatementSchema)
 def get_statement(learner_id: str) -> dict[str, Any]:
     """A statement of the account with its owner's name, which is opened for it by the audited route."""
-    return queries.statement_of(learner_id, carried(), caller().is_only(Role.LEARNER))
+    return queries.statement_of(learner_id, carried(), caller().reads_as(Role.LEARNER, "learner", learner_id))
 
 
 @blp.route("/accounts/<learner_id>/statement.pdf")
@@ -87,7 +87,7 @@ def get_statement(learner_id: str) -> dict[str, Any]:
 @blp.response(200, BINARY, content_type=PDF)
 def get_printed_statement(learner_id: str) -> Response:
     """The statement on paper, in Chinese and English."""
-    statement = queries.statement_of(learner_id, carried(), caller().is_only(Role.LEARNER))
+    statement = queries.statement_of(learner_id, carried(), caller().reads_as(Role.LEARNER, "learner", learner_id))
     return Response(printed(statement), content_type=PDF)
 
 

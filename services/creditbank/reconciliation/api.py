@@ -32,6 +32,7 @@ from services.creditbank.reconciliation.schemas import (
     ReportProfileSchema,
     ReportsArgs,
 )
+from services.creditbank.reconciliation.sheet import check_profile
 
 READERS = (Role.TEO, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 BINARY, TEXT = {"type": "string", "format": "binary"}, {"type": "string"}
@@ -193,5 +194,6 @@ def put_profile(given: dict[str, Any], teo: str) -> dict[str, Any]:
     """Say how a TEO heads its columns, and which of its columns are left out."""
     headers = {one["column"]: tuple(one["headers"]) for one in given["columns"]}
     profile = Profile(credit_code_of(teo), headers, tuple(given["left_out"]))
+    check_profile(profile)
     commands.keep_profile(profile)
     return queries.shown_profile(profile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Protocol
 from chassis.errors import Ground, Refusal, sift
 from chassis.sheet import cells
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload, refused
+from chassis.sheet.read import plain_header
 from chassis.web.access import OUTSIDE_YOUR_SCOPE
 from contracts.terms import Role, document_number_of, document_type_of, level_of, mask, mask_name, plain
 from services.creditbank.conversion.domain import SchemeLevels
@@ -37,6 +39,11 @@ NUMBER_MALFORMED = Ground(
     "report_number_malformed",
     en="A certificate number has 1 to 64 characters; this one has {length}.",
     zh="证书编号应为 1 至 64 个字符，此处为 {length} 个。",
+)
+HEADER_TAKEN = Ground(
+    "report_header_taken",
+    en="'{header}' is the header of another column already. Name each header once.",
+    zh="“{header}”已是另一列的列名，每个列名只能填写一次。",
 )
 VALID = {"", "有效", "正常", "在用", "valid"}
 REVOKED = {"撤销", "已撤销", "注销", "已注销", "作废", "无效", "revoked"}
@@ -141,6 +148,14 @@ def profiled(profile: Profile) -> tuple[Column, ...]:
     """The columns with a TEO's further headers, and its further columns."""
     read = [replace(one, aliases=(*one.aliases, *profile.headers.get(one.name, ()))) for one in COLUMNS]
     return (*read, *(Column(header, personal=True) for header in profile.left_out))
+
+
+def check_profile(profile: Profile) -> None:
+    """Refuse a header that would be read as two columns, or hide one that is read."""
+    said = [{plain_header(word) for word in (one.name, *one.aliases)} for one in profiled(profile)]
+    for header, times in Counter(word for words in said for word in words).items():
+        if times > 1:
+            raise HEADER_TAKEN(header=header)
 
 
 def teo_of(upload: Upload) -> str:

@@ -35,7 +35,7 @@ def account_owner(learner_id: str, **_: str) -> dict[str, str]:
 def why(asked: dict[str, Any], learner_id: str) -> dict[str, Any]:
     """Why an entry was made, an application ended as it did, or a balance is what it is: from score to credential."""
     desk = carried()
-    file = File(learner_id, desk, is_learner=caller().is_only(Role.LEARNER))
+    file = File(learner_id, desk, is_learner=caller().reads_as(Role.LEARNER, "learner", learner_id))
     chain = msgspec.to_builtins(_chain(file, asked))
     for link in chain:
         link["text"] = link[language()]

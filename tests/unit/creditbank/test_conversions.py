@@ -374,6 +374,7 @@ def test_two_learners_made_one_have_one_account_and_their_applications(assessmen
         (Actor("user-mei", {Role.DEPARTMENT}), "application_of_your_own"),
         (Actor("zhou", {Role.DEPARTMENT}, learners={"mei"}), "application_of_your_own"),
         (Actor("zhou", {Role.DEPARTMENT}, {"机电学院"}), "application_of_other_department"),
+        (Actor("zhou", {Role.DEPARTMENT}, ()), "application_of_other_department"),
         (Actor("zhou", {Role.DEPARTMENT}, teos={"another"}), "application_of_other_department"),
         (Actor("zhou", {Role.DEPARTMENT}, learners={"somebody"}), "application_of_other_department"),
         (BY_REGISTRY, "application_step_of_others"),

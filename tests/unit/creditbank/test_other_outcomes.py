@@ -318,6 +318,12 @@ def test_a_level_that_is_put_right_to_one_without_a_rule_waits_and_shows_nothing
     audited()
 
 
+def test_values_of_the_future_are_refused_since_nothing_could_correct_them(assessment: Assessment) -> None:
+    assert send(licence(as_of=datetime(9999, 1, 1, tzinfo=UTC))) == ["as_of_ahead"]
+    assert send(licence(as_of=datetime.now(UTC) + timedelta(days=3))) == ["as_of_ahead"]
+    assert send(licence()) == ["accepted"]
+
+
 def test_an_external_id_is_one_outcome_of_one_learner_within_its_sender(assessment: Assessment) -> None:
     later = NOON + timedelta(days=1)
     assert send(course()) == ["accepted"]

@@ -206,7 +206,8 @@ def test_what_is_not_understood_is_said_row_by_row(office: Office) -> None:
         line("12", 取得日期="2999-01-01"),
         line("13", 取得日期="去年"),
         line("14", 证件号码=MEI[:-1]),
-        line("15"),
+        line("15", 取得日期="0001-01-01", 数据时间=""),
+        line("16"),
     ]
     number = office.upload(workbook(*rows), "wrong.xlsx")
     assert office.verdicts(number) == [
@@ -224,6 +225,7 @@ def test_what_is_not_understood_is_said_row_by_row(office: Office) -> None:
         "outcome_in_future",
         "not_a_date",
         "identity_length",
+        "not_an_instant",
         "new",
     ]
     assert office.commit(number)["new"] == 1

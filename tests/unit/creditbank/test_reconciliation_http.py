@@ -161,5 +161,9 @@ def test_a_teo_says_how_it_heads_its_columns(http: FlaskClient) -> None:
     assert said(http.put(path, json=profile, headers=owner)) == profile
     assert said(http.get(path, headers=by())) == profile
     assert http.put(path, json=profile, headers=as_teo()).status_code == 403
+    for taken in ({"left_out": ["发证日期"]}, {"left_out": ["证书 编号"]}, {"left_out": ["甲", "甲"]}):
+        assert http.put(path, json=profile | taken, headers=owner).json["code"] == "report_header_taken", taken
+    two = {"columns": [{"column": "证书编号", "headers": ["发证日期"]}], "left_out": []}
+    assert http.put(path, json=two, headers=owner).json["code"] == "report_header_taken"
     wrong = http.put(path, json={"columns": [{"column": "没有这列", "headers": ["甲"]}]}, headers=owner)
     assert wrong.status_code == 422

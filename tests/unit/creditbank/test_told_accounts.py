@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from contracts.terms import Role
 from services.creditbank.conversion.applications import Application
 from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.why.domain import POCKETS, movements
@@ -32,7 +33,7 @@ from tests.unit.creditbank.converting import (
     undo,
 )
 from tests.unit.creditbank.stories import Assessment, finalised, merged, publicised, revoked
-from tests.unit.creditbank.test_papers_http import answered, app, as_learner, http
+from tests.unit.creditbank.test_papers_http import ISSUER, answered, app, as_learner, http
 from tests.unit.creditbank.test_why import Life, as_registry, links, why
 
 __all__ = ["app", "http"]
@@ -104,8 +105,13 @@ def moved_in(entries: Iterable[dict[str, Any]]) -> Points:
     return dict(found)
 
 
-def test_an_untold_spend_shows_as_still_held_in_every_view(http: FlaskClient, college: Assessment, day: Day) -> None:
-    mei, staff = Views(http, as_learner()), Views(http, as_registry())
+@pytest.mark.parametrize("besides", [(), (Role.TRAINER,), (Role.DEPARTMENT, Role.REGISTRY)], ids=len)
+def test_an_untold_spend_shows_as_still_held_in_every_view(
+    http: FlaskClient, college: Assessment, day: Day, besides: tuple[Role, ...]
+) -> None:
+    """Also to a learner who is something else besides: about themselves they read as the learner."""
+    headers = ISSUER.bearer("creditbank", Role.LEARNER, *besides, owns={"learner": ["mei"]})
+    mei, staff = Views(http, headers), Views(http, as_registry())
     one = file(TAX_WISH)
     before = [mei.ask(), mei.entries(), mei.ask("/statement")["entries"]]
     grant(one)
