@@ -167,6 +167,11 @@ def kinds_told(one: Application) -> list[str]:
     return [row["type"] for row in database()["outbox"].find(where).sort("seq", 1)]
 
 
+ENOUGH = (
+    200  # tries after which each of two orders has been met; a few may all end alike, and each end has its own test
+)
+
+
 @pytest.mark.thousand
 def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_before_it(
     assessment: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int
@@ -182,7 +187,7 @@ def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_befor
         failures = at_once(partial(granted_told_exported, one.id), partial(handle, annulled(learner)))
         ends[end_of(one, [each.code if isinstance(each, Refusal) else str(each) for each in failures])] += 1
     assert set(ends) <= {"refused", "fell untold", "withdrawn", "case"}, ends
-    assert 0 < ends["refused"] < tries, "both came first at times"
+    assert tries < ENOUGH or 0 < ends["refused"] < tries, "both came first at times"
     audited()
 
 
