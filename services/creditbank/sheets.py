@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chassis.sheet.imports import Sheets
-from services.creditbank.outcomes.sheet import Register, outcomes_sheet
+from services.creditbank.outcomes.sheet import outcomes_sheet
 from services.creditbank.reconciliation.sheet import report_sheet
+from services.creditbank.register import Register
 
 
 def sheets(register: Register, master: bytes, old_after_days: int) -> Sheets:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Protocol
 
 from chassis.clock import CAMPUS
 from chassis.errors import Ground, Refusal, sift
@@ -15,19 +14,24 @@ from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload,
 from contracts.terms import (
     LEARNER_UNKNOWN,
     Role,
-    document_number_of,
-    document_type_of,
     mask,
-    mask_name,
 )
 from services.creditbank.curricula.queries import holders_of
 from services.creditbank.outcomes import commands
 from services.creditbank.outcomes.domain import Intake, Item, Sender, Weighed, kind_in_words, state_in_words
 from services.creditbank.outcomes.domain import Known as Judged
 from services.creditbank.outcomes.senders import sender_of
+from services.creditbank.register import (
+    DOCUMENT,
+    DOCUMENT_ALIASES,
+    PERSON_COLUMNS,
+    Register,
+    document_of,
+    match_learners,
+)
 
 EXTERNAL_ID, KIND, CODE, TITLE, LEVEL = "成果编号", "成果类别", "成果代码", "成果名称", "等级"
-NAME, DOCUMENT_TYPE, DOCUMENT, STUDENT_NUMBER = "姓名", "证件类型", "证件号码", "学号"
+STUDENT_NUMBER = "学号"
 DAY, STATE, AS_OF, EVIDENCE = "取得日期", "状态", "数据时间", "证明材料"
 PURPOSE = "outcomes sheet"
 PERSON_MISSING = Ground(
@@ -74,17 +78,10 @@ COLUMNS = (
         note_zh="职业资格：初级为五级，高级技师为一级",
         note_en="of licences 初级 is 五级, the lowest",
     ),
-    Column(NAME, personal=True, mask=mask_name, examples=("陈晓岚",)),
-    Column(
-        DOCUMENT_TYPE,
-        read=cells.code,
-        examples=("居民身份证",),
-        note_zh="空白视为居民身份证",
-        note_en="empty: identity card",
-    ),
+    *PERSON_COLUMNS,
     Column(
         DOCUMENT,
-        ("证件号", "身份证号", "身份证号码"),
+        DOCUMENT_ALIASES,
         read=cells.code,
         personal=True,
         mask=mask,
@@ -120,14 +117,6 @@ COLUMNS = (
 OPTIONS = (Column("as_of", read=cells.instant), Column("sender", read=cells.code))
 
 
-class Register(Protocol):
-    """Who has which identity document."""
-
-    def match(self, documents: Sequence[tuple[str, str]], purpose: str | None = None) -> list[str | None]:
-        """The learner of each document, in order; None where nobody has it."""
-        ...
-
-
 @dataclass(frozen=True)
 class Known:
     """What some rows are judged against, and whose student numbers they give."""
@@ -143,7 +132,7 @@ def outcomes_sheet(register: Register, old_after_days: int) -> SheetKind[Known]:
         title_zh="学习成果表",
         title_en="Outcomes",
         columns=COLUMNS,
-        resolve=partial(match_learners, register),
+        resolve=partial(match_learners, register, PURPOSE),
         known=partial(known, old_after_days),
         examine=examine,
         commit=commit,
@@ -151,20 +140,6 @@ def outcomes_sheet(register: Register, old_after_days: int) -> SheetKind[Known]:
         options=OPTIONS,
         repeats_allowed=True,
     )
-
-
-def document_of(row: Row) -> tuple[str, str]:
-    """The identity document in a row, its number checked."""
-    kind = document_type_of(row[DOCUMENT_TYPE])
-    return kind.value, document_number_of(kind, row[DOCUMENT])
-
-
-def match_learners(register: Register, rows: list[Row]) -> None:
-    """Note on each row whose document can be read which learner has it; the number itself is not kept."""
-    readable = sift(document_of, [row for row in rows if row[DOCUMENT]]).accepted
-    found = register.match([document for _, document in readable], PURPOSE) if readable else []
-    for (row, _), learner_id in zip(readable, found, strict=True):
-        row.resolved["learner_id"] = learner_id
 
 
 def known(old_after_days: int, rows: Sequence[Row]) -> Known:

@@ -7,21 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Protocol
 
-from chassis.errors import Ground, Refusal, sift
+from chassis.errors import Ground, Refusal
 from chassis.sheet import cells
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload, refused
 from chassis.sheet.read import plain_header
 from chassis.web.access import OUTSIDE_YOUR_SCOPE
-from contracts.terms import Role, document_number_of, document_type_of, level_of, mask, mask_name, plain
+from contracts.terms import Role, level_of, mask, plain
 from services.creditbank.conversion.domain import SchemeLevels
 from services.creditbank.conversion.queries import schemes
 from services.creditbank.reconciliation import commands, models
 from services.creditbank.reconciliation.domain import ReportRow
 from services.creditbank.reconciliation.runs import Profile
+from services.creditbank.register import (
+    DOCUMENT,
+    DOCUMENT_ALIASES,
+    PERSON_COLUMNS,
+    Register,
+    document_of,
+    match_learners,
+)
 
-NAME, DOCUMENT_TYPE, DOCUMENT = "姓名", "证件类型", "证件号码"
 SCHEME, LEVEL, NUMBER, ISSUED_ON, STATUS = "证书名称", "职业技能等级", "证书编号", "发证日期", "证书状态"
 TEO, ISSUED_FROM, ISSUED_UNTIL = "teo", "issued_from", "issued_until"
 KIND = "certificate-report"
@@ -50,17 +56,10 @@ REVOKED = {"撤销", "已撤销", "注销", "已注销", "作废", "无效", "re
 MOST_CHARACTERS = 64
 
 COLUMNS = (
-    Column(NAME, personal=True, mask=mask_name, examples=("陈晓岚",)),
-    Column(
-        DOCUMENT_TYPE,
-        read=cells.code,
-        examples=("居民身份证",),
-        note_zh="空白视为居民身份证",
-        note_en="empty: identity card",
-    ),
+    *PERSON_COLUMNS,
     Column(
         DOCUMENT,
-        ("证件号", "身份证号", "身份证号码"),
+        DOCUMENT_ALIASES,
         required=True,
         filled=True,
         read=cells.code,
@@ -104,14 +103,6 @@ OPTIONS = (
 )
 
 
-class Register(Protocol):
-    """Who has which identity document."""
-
-    def match(self, documents: Sequence[tuple[str, str]]) -> list[str | None]:
-        """The learner of each document, in order; None where nobody has it."""
-        ...
-
-
 @dataclass(frozen=True)
 class Known:
     """Schemes by the words people write for them, and what earlier reports said of the same numbers."""
@@ -128,7 +119,7 @@ def report_sheet(register: Register) -> SheetKind[Known]:
         title_en="Certificate report to reconcile",
         columns=COLUMNS,
         options=OPTIONS,
-        resolve=partial(match_learners, register),
+        resolve=partial(match_learners, register, KIND),
         known=known,
         examine=examine,
         commit=commit,
@@ -167,20 +158,6 @@ def teo_of(upload: Upload) -> str:
     if upload.owns and teo not in own:
         raise OUTSIDE_YOUR_SCOPE()
     return teo
-
-
-def document_of(row: Row) -> tuple[str, str]:
-    """The identity document in a row, its number checked."""
-    kind = document_type_of(row[DOCUMENT_TYPE])
-    return kind.value, document_number_of(kind, row[DOCUMENT])
-
-
-def match_learners(register: Register, rows: list[Row]) -> None:
-    """Note on each row whose document can be read which learner has it."""
-    readable = sift(document_of, rows).accepted
-    found = register.match([document for _, document in readable]) if readable else []
-    for (row, _), learner_id in zip(readable, found, strict=True):
-        row.resolved["learner_id"] = learner_id
 
 
 def known(rows: Sequence[Row]) -> Known:
