@@ -27,6 +27,7 @@ from onex.stack.ports import free_port
 from onex.stack.supervisor import processes_of
 from onex.stack.trouble import Trouble
 from onex.topics import grow, wanted
+from tests.support.stack import free_offset
 
 # compose-go carries the schema of the compose file; go checks what it downloads against its checksum database.
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.4.9"
@@ -213,7 +214,7 @@ def test_what_a_killed_supervisor_left_is_ended_first(tmp_path: Path, home: Home
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path, blow: signal.Signals) -> None:
     home = Home(tmp_path / "home").made()
     environment = {**os.environ, **free_ports(), "ONEX_HOME": str(home.folder)}
-    wrong = [sys.executable, "-m", "onex", "up", "--port-offset", str(free_port() % 1000 + 20_000)]
+    wrong = [sys.executable, "-m", "onex", "up", "--port-offset", str(free_offset())]
     command = subprocess.Popen(wrong, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until(lambda: len(processes_of(home)) > 2 or command.poll() is not None)
     command.send_signal(blow)
@@ -262,7 +263,7 @@ def test_jars_that_cannot_be_had_are_a_clear_sentence(tmp_path: Path) -> None:
         **os.environ, "ONEX_HOME": str(tmp_path / "home"), "ONEX_ENGINES": str(tmp_path / "engines"),
         "MAVEN": f"http://127.0.0.1:{free_port()}", "NO_PROXY": "127.0.0.1",
     }  # fmt: skip
-    command = [sys.executable, "-m", "onex", "up", "--port-offset", "20000"]
+    command = [sys.executable, "-m", "onex", "up", "--port-offset", str(free_offset())]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Kafka cannot be fetched" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from onex.stack.addresses import Running
+from onex.stack.addresses import CONTROLLER_PORT, Running
 from onex.stack.home import Home
 from onex.stack.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 900
-FIRST_PORTS = (8080, 8101, 8105, 8111, 8125, 9092, 27017)  # some that a stack takes; it needs all of them free
+PORTS = {int(one) for one in re.findall(r"_PORT:-(\d+)", (ROOT / "docker-compose.yml").read_text())} | {CONTROLLER_PORT}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def running_stack(home: Path, *arguments: str) -> Iterator[Stack]:
 
 def free_offset() -> int:
     """By how much to move all ports so that they are free."""
-    return next(offset for offset in range(2100, 30000, 500) if all(is_free(port + offset) for port in FIRST_PORTS))
+    return next(offset for offset in range(2100, 30000, 500) if all(is_free(port + offset) for port in PORTS))
 
 
 def is_free(port: int) -> bool:
