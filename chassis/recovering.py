@@ -63,7 +63,7 @@ def recovering(readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> B
         return _shown(standing.look_again())
 
     @blp.route("/recovery", methods=["POST"])
-    @allow(*deciders, while_set_back=True)
+    @allow(*deciders, while_set_back=True, whole_college=True)
     @blp.response(202, StandingSchema)
     def ask_for_recovery() -> Any:
         """Have a worker recover the database from the service's own topic; one that was not set back stays as it is."""
