@@ -96,17 +96,20 @@ class Speaker:
     def _secret(self) -> str:
         return client_secret(self.addresses.clients_key, self.client_id)
 
+    def _asked_for_token(self, audience: str) -> httpx.Response:
+        form = {"grant_type": "client_credentials", "audience": audience}
+        url = self.addresses.urls["portal"] + "/oauth/token"
+        return self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
+
     def _token(self, audience: str) -> str:
         known, until = self.addresses.tokens.get((self.client_id, audience), ("", 0.0))
         if known and time.monotonic() < until:
             return known
-        form = {"grant_type": "client_credentials", "audience": audience}
-        url = self.addresses.urls["portal"] + "/oauth/token"
-        answer = self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
+        answer = self._asked_for_token(audience)
         if answer.status_code in COME_BACK:
             raise httpx.TransportError(f"the portal answered {answer.status_code}")
         if not answer.is_success:
-            raise Answered(f"POST {url} as {self.client_id}", answer.status_code, problem_of(answer))
+            raise Answered(f"POST {answer.url} as {self.client_id}", answer.status_code, problem_of(answer))
         given = answer.json()
         until = time.monotonic() + given["expires_in"] - TOKEN_MARGIN_SECONDS
         self.addresses.tokens[self.client_id, audience] = (given["access_token"], until)

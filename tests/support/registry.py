@@ -9,24 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onex.accounts import Accounts
-from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
 from tests.faults.college import upload
+from tests.support.people import Person
 from tests.support.stack import Stack
 
+PASSWORD = "known-to-its-owner"
 PATIENCE_SECONDS, LOOK_SECONDS = 120.0, 0.2
 Pockets = tuple[int, ...]
 
 
-class Person(Speaker):
-    """Somebody who was registered in the portal, and holds the secret that it made."""
-
-    def __init__(self, addresses: Addresses, name: str, secret: str) -> None:
-        super().__init__(addresses, name)
-        self._own = secret
-
-    def _secret(self) -> str:
-        return self._own
+class Colleague(Person):
+    """Somebody at the college, or a learner of it."""
 
     def refusal(self, service: str, method: str, path: str, **request: Any) -> str:
         """The code with which a request is refused; empty when it is not."""
@@ -43,14 +37,14 @@ class Registry:
 
     stack: Stack
     accounts: Accounts
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Colleague] = field(default_factory=dict)
     learners: dict[str, str] = field(default_factory=dict)
 
     @property
-    def operator(self) -> Person:
+    def operator(self) -> Colleague:
         return self.people["chief"]
 
-    def __getitem__(self, name: str) -> Person:
+    def __getitem__(self, name: str) -> Colleague:
         return self.people[name]
 
     def day(self, instant: str) -> None:
@@ -59,9 +53,9 @@ class Registry:
         assert said.returncode == 0, said.stdout + said.stderr
 
     def register(self, name: str, *roles: str, owns: Sequence[str] = ()) -> None:
-        """Give somebody their roles, and what they are limited to."""
-        secret = self.accounts.add_client(name, roles, owns)
-        self.people[name] = Person(self.accounts.operator.addresses, name, secret)
+        """Give somebody a sign-in with their roles, and what they are limited to."""
+        self.accounts.add_user(name, PASSWORD, roles, owns)
+        self.people[name] = Colleague(self.accounts.operator.addresses, name, PASSWORD)
 
     def take(self, who: str, service: str, kind: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Have somebody's sheet taken, every row of it."""

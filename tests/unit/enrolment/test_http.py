@@ -155,7 +155,8 @@ def test_match_and_keys_serve_services_and_are_noted(client: FlaskClient) -> Non
         {"document_type": "居民身份证", "document_number": identity(1)},
         {"document_type": "", "document_number": "1"},
     ]
-    found = client.post("/match?purpose=candidates", json=wanted, headers=as_a("service"))
+    machine = ISSUER.machine("enrolment", "service", subject="assessment")
+    found = client.post("/match?purpose=candidates", json=wanted, headers=machine)
     assert found.json == [{"learner_id": learner_id}, {"learner_id": None}]
     asked = {"learner_ids": [learner_id, "nobody", learner_id], "purpose": "mail"}
     keys = client.post("/keys", json=asked, headers=as_a("service")).json["keys"]
@@ -166,7 +167,7 @@ def test_match_and_keys_serve_services_and_are_noted(client: FlaskClient) -> Non
     assert (noted["match"]["count"], noted["match"]["purpose"], noted["match"]["client_id"]) == (
         2,
         "candidates",
-        "someone",
+        "assessment",
     )
     assert noted["keys"]["learner_ids"] == sorted([learner_id, "nobody"])
     for route, body in (("/match", wanted), ("/keys", asked)):
