@@ -89,7 +89,7 @@ class Speaker:
     def _once(
         self, service: str, method: str, path: str, headers: Mapping[str, str], request: Mapping[str, Any]
     ) -> httpx.Response:
-        bearer = {"Authorization": f"Bearer {self._token(service)}"}
+        bearer = {"Authorization": f"Bearer {self.token(service)}"}
         url = self.addresses.urls[service] + path
         return self.addresses.http.request(method, url, headers={**headers, **bearer}, **request)
 
@@ -101,7 +101,8 @@ class Speaker:
         url = self.addresses.urls["portal"] + "/oauth/token"
         return self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
 
-    def _token(self, audience: str) -> str:
+    def token(self, audience: str) -> str:
+        """A token for one service, kept until it is about to expire."""
         known, until = self.addresses.tokens.get((self.client_id, audience), ("", 0.0))
         if known and time.monotonic() < until:
             return known

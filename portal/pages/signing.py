@@ -66,12 +66,24 @@ def leave() -> Page:
     return redirect(url_for("signing.sign_in"))
 
 
+@pages.route("/token", methods=["GET"])
+@signed_in(*HUMAN_ROLES)
+def token_form() -> Page:
+    """What the form that asks for a token carries, for whoever sends it without a page."""
+    return unkept({"csrf_token": sessions.csrf_token()})
+
+
 @pages.route("/token", methods=["POST"])
 @signed_in(*HUMAN_ROLES)
 def token() -> Page:
     """A token of one's own, for one service, as /oauth/token gives machines theirs: what has no page is decided so."""
     given = sessions.give_token(request.form.get("audience", ""))
-    answer = jsonify({"access_token": given, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})
+    return unkept({"access_token": given, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})
+
+
+def unkept(said: dict[str, str | int]) -> Page:
+    """An answer that nobody on the way keeps."""
+    answer = jsonify(said)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

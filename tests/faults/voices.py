@@ -9,7 +9,7 @@ import httpx
 
 from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
-from tests.support.people import Person
+from onex.person import Person
 
 HTTP_REFUSALS = range(400, 500)
 NOT_ANSWERS = frozenset({401, 408, 429})

@@ -10,8 +10,8 @@ from typing import Any
 
 from onex.accounts import Accounts
 from onex.demo.trouble import Answered
+from onex.person import Person
 from tests.faults.college import upload
-from tests.support.people import Person
 from tests.support.stack import Stack
 
 PASSWORD = "known-to-its-owner"

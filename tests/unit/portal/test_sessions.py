@@ -74,6 +74,7 @@ def test_a_token_of_the_person_is_good_at_a_service(browser: FlaskClient, portal
 
 def test_a_person_takes_a_token_of_their_own_along(browser: FlaskClient, portal: Flask) -> None:
     csrf = come_in(browser).json["csrf"]
+    assert browser.get("/token").json == {"csrf_token": csrf}
     answer = browser.post("/token", data={"audience": "creditbank", "csrf_token": csrf})
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert (answer.json["token_type"], answer.json["expires_in"]) == ("Bearer", 300)
@@ -85,7 +86,8 @@ def test_a_person_takes_a_token_of_their_own_along(browser: FlaskClient, portal:
 
 def test_no_token_without_a_session_its_form_and_a_service_that_is(browser: FlaskClient) -> None:
     form = {"audience": "creditbank"}
-    assert browser.post("/token", data=form).headers["Location"].startswith("/sign-in")
+    for answer in (browser.get("/token"), browser.post("/token", data=form)):
+        assert answer.headers["Location"].startswith("/sign-in")
     csrf = come_in(browser).json["csrf"]
     assert browser.post("/token", data=form).status_code == 403
     assert browser.post("/token", data=form | {"csrf_token": "x"}).status_code == 403

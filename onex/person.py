@@ -1,14 +1,16 @@
-"""People on a running stack: they sign in at the portal as at a browser, and have it give them tokens of their own."""
+"""A person at the terminal: signs in at the portal as at a browser, and has it give tokens in the person's own name."""
 
 from __future__ import annotations
 
-import re
-
 import httpx
 
+from onex.demo.driver import addresses_of
 from onex.demo.http import COME_BACK, REQUEST_SECONDS, Addresses, Speaker
+from onex.demo.trouble import Answered
+from onex.stack.addresses import Running
+from onex.stack.trouble import Trouble
 
-CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
+SIGN_IN_FAILED = "{name} is not signed in: {status} from the portal. Check name and password."
 
 
 class Person(Speaker):
@@ -33,11 +35,24 @@ class Person(Speaker):
         return browser.post("/token", data={"audience": audience, "csrf_token": self._csrf})
 
     def _signed_in(self, browser: httpx.Client) -> httpx.Response:
-        """What signing in is answered with; when name and password fit, a page whose forms carry the session's mark."""
+        """The answer to name and password, or, when they fit, what the session's forms carry."""
         entered = browser.post("/sign-in", data={"name": self.client_id, "password": self._password})
         if not entered.is_redirect:
             return entered
-        page = browser.get("/verify")
-        if page.status_code not in COME_BACK:
-            [self._csrf] = set(CSRF.findall(page.text))
-        return page
+        shown = browser.get("/token")
+        if shown.status_code not in COME_BACK:
+            self._csrf = shown.json()["csrf_token"]
+        return shown
+
+
+def token_of(running: Running, name: str, password: str, service: str) -> str:
+    """A token for one service in a person's own name; `Trouble` when the portal gives none."""
+    addresses = addresses_of(running)
+    try:
+        return Person(addresses, name, password).token(service)
+    except Answered as refused:
+        raise Trouble(SIGN_IN_FAILED.format(name=name, status=refused.status)) from refused
+    except httpx.TransportError as error:
+        raise Trouble(f"The portal does not answer ({type(error).__name__}). Is the stack up?") from error
+    finally:
+        addresses.close()
