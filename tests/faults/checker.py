@@ -389,8 +389,9 @@ def announced_wrong(picture: Picture) -> Findings:
             yield f"{name}: assessment and the credit bank do not know the same of it: {said}"
     yield from _certificates_unknown(picture, outcomes.values())
     entered = Counter((learner_id, row["cause"]) for learner_id, chain in picture.entries.items() for row in chain)
-    told = Counter((row["key"].removeprefix("learner:"), row["cause"]) for row in _posted(picture))
-    forgotten = _forgotten(picture)
+    posted, forgotten = _posted(picture), _forgotten(picture)
+    told = Counter((row["key"].removeprefix("learner:"), row["cause"]) for row in posted if not row.get("superseded"))
+    yield from _superseded_wrong(picture, posted)
     for learner_id, cause in sorted({*entered, *told} - forgotten):
         entries, announcements = entered[learner_id, cause], told[learner_id, cause]
         if entries != announcements:
@@ -406,6 +407,15 @@ def _forgotten(picture: Picture) -> set[tuple[str, str]]:
     known = {(learner_id, row["cause"]) for learner_id, chain in picture.entries.items() for row in chain}
     told = {(row["key"].removeprefix("learner:"), row["cause"]) for row in _posted(picture)}
     return {one for one in told - known if one[1].startswith(exempted.OF_APPLICATION)}
+
+
+def _superseded_wrong(picture: Picture, posted: Sequence[Row]) -> Findings:
+    """Only a bank that was set back says something anew, about the same act on the same account."""
+    known = {row["_id"]: row for row in posted}
+    for row in (one for one in posted if one.get("superseded")):
+        anew = known.get(row["superseded"], {})
+        if not exempted.is_forgetful(picture) or (anew.get("key"), anew.get("cause")) != (row["key"], row["cause"]):
+            yield f"{row['_id']}, because of {row['cause']}, gave way to {row['superseded']}, which does not say so"
 
 
 def _certificates_unknown(picture: Picture, outcomes: Iterable[Row]) -> Findings:
@@ -464,7 +474,8 @@ def balances_told_wrong(picture: Picture) -> Findings:
     told: Counter[str] = Counter()
     for row in _posted(picture):
         told[row["key"].removeprefix("learner:")] += _body(row)["available_points"]
-    uncertain = {learner_id for learner_id, _ in _forgotten(picture)}
+    anew = {row["key"].removeprefix("learner:") for row in _posted(picture) if row.get("superseded")}
+    uncertain = anew | {learner_id for learner_id, _ in _forgotten(picture)}
     for learner_id in sorted({*told, *picture.accounts} - uncertain):
         shown = picture.accounts.get(learner_id, {}).get("available_points", 0)
         if told[learner_id] != shown:
