@@ -18,13 +18,15 @@ from chassis.strands import name_keys, strand
 from chassis.watch import FORGOTTEN, OLDEST_UNPUBLISHED, current_cause
 
 SHARDS = 16
+MISSED = {"forgotten": True, "given_up": None}  # what the topic alone knows, and somebody waits for
 EVENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a cause that is an event's id
 
 
 class Outbox(me.Document):
     """One announcement on one key; `due` as long as Kafka has not acknowledged it; `forgotten`: the topic alone knew of
-    it after the database was set back, and nothing here has announced it anew yet; `superseded`: the announcement that
-    said it anew, otherwise, once what led to it was submitted again."""
+    it after the database was set back, and nothing here has announced it anew yet; `given_up`: by whose word, when and
+    why nobody waits for that; `superseded`: the announcement that said it anew, otherwise, once what led to it was
+    submitted again."""
 
     meta = {
         "collection": "outbox",
@@ -49,6 +51,7 @@ class Outbox(me.Document):
     shard = me.IntField()
     due = me.BooleanField()
     forgotten = me.BooleanField()
+    given_up = me.DictField()
     superseded = me.StringField()
 
 
@@ -78,7 +81,7 @@ def _append(transaction: Transaction, body: Announcement, payload: bytes, key: s
     forgotten = _forgotten(transaction, key) if held.forgotten else {}
     if name := _claimed(forgotten, type_name, payload, cause):
         before = forgotten.pop(name)["seq"]
-        write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": ""}})])
+        write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": "", "given_up": ""}})])
         _supersede(forgotten, [one for one in _said_before(forgotten, type_name, cause) if one["seq"] < before], name)
         held.forgotten = bool(forgotten)
         return name
@@ -140,7 +143,7 @@ def _supersede(forgotten: dict[str, Row], older: Collection[Row], name: str) -> 
     """The same was submitted again and came to something else: what was said of it then is said anew, as `name`."""
     for row in older:
         forgotten.pop(row["_id"])
-        change = {"$set": {"superseded": name}, "$unset": {"forgotten": ""}}
+        change = {"$set": {"superseded": name}, "$unset": {"forgotten": "", "given_up": ""}}
         write(Outbox, [UpdateOne({"_id": row["_id"]}, change)])
 
 
@@ -193,5 +196,5 @@ def report_oldest() -> None:
 
 
 def report_forgotten() -> None:
-    """Set the metric of what was announced and is not known here any more."""
-    FORGOTTEN.set(collection_of(Outbox).count_documents({"forgotten": True}))
+    """Set the metric of what was announced, is not known here any more, and was not given up."""
+    FORGOTTEN.set(collection_of(Outbox).count_documents(MISSED))
