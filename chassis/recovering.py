@@ -118,7 +118,7 @@ def recovering(
         return page([_forgotten(row) for row in rows], query["limit"], lambda one: [one["key"], one["seq"]])
 
     @blp.route("/recovery/forgotten/given-up", methods=["POST"])
-    @allow(*deciders)
+    @allow(*deciders, whole_college=True)
     @blp.arguments(GiveUpSchema)
     @blp.response(200, GivenUpSchema(many=True))
     def give_up(body: dict[str, Any]) -> list[dict[str, Any]]:
