@@ -45,18 +45,18 @@ def test_a_dropped_read_model_is_fed_again_and_nobody_is_mailed_twice(stack: Sta
     with MongoClient(stack.running.variables["MONGO"], tz_aware=True) as client:
         found: Client = client
         notices = found["onex_notify"]["notices"]
-        until(lambda: not notices.count_documents({"state": "queued"}), "e-mails have not left")
+        until(lambda: not notices.count_documents({"state": "queued"}), "all e-mails leave")
         before, sent = told(found), mails(stack)
         assert len(before) > 1_000
         for name in READ_MODEL:
             found["onex_notify"][name].delete_many({})
         said = stack.onex("replay", "notify", "--again")
         assert (said.returncode, "notify is through with" in said.stdout) == (0, True), said.stdout + said.stderr
-        until(lambda: told(found) == before, "not everybody is told the same")
-        until(lambda: not notices.count_documents({"state": "queued"}), "an e-mail is about to leave")
+        until(lambda: told(found) == before, "everybody is told the same")
+        until(lambda: not notices.count_documents({"state": "queued"}), "no e-mail is about to leave")
         assert mails(stack) == sent
         assert "will not leave" in stack.onex("held-mails", "drop", "--all").stdout
-    until(lambda: stack.onex("status").returncode == 0, "the stack is not well")
+    until(lambda: stack.onex("status").returncode == 0, "the stack is well")
 
 
 @pytest.mark.usefixtures("main_job")
