@@ -39,11 +39,11 @@ def parts(learners: Sequence[str]) -> Iterator[Sequence[str]]:
     return (learners[start : start + TOGETHER] for start in range(0, len(learners), TOGETHER))
 
 
-def newcomers(name: str, tries: int) -> list[str]:
+def newcomers(teller: Assessment, name: str, tries: int) -> list[str]:
     """A learner with an account for each try."""
     learners = [f"{name}-{number}" for number in range(tries)]
     for part in parts(learners):
-        Assessment().tell(*map(registered, part))
+        teller.tell(*map(registered, part))
     return learners
 
 
@@ -95,7 +95,7 @@ def forget_strands(monkeypatch: pytest.MonkeyPatch) -> None:
 def settlements_race(tries: int) -> int:
     """Two passes of one learner at once; how often the account was wrong."""
     wrong = 0
-    for learner in newcomers("mei", tries):
+    for learner in newcomers(Assessment(), "mei", tries):
         failures = at_once(
             partial(handle, finalised(learner, "0001", level=1)),
             partial(handle, finalised(learner, "0002", level=3)),
@@ -107,7 +107,7 @@ def settlements_race(tries: int) -> int:
 def rules_race(tries: int) -> int:
     """A rule published while its pass arrives; how often one sweep later the pass had not been credited."""
     wrong = 0
-    for part in parts(newcomers("mei", tries)):
+    for part in parts(newcomers(Assessment(), "mei", tries)):
         for learner in part:
             scheme = f"scheme-of-{learner}"
             arrives, publishes = partial(handle, finalised(learner, scheme=scheme)), partial(publish, scheme)
