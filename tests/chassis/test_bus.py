@@ -255,8 +255,8 @@ def test_a_client_that_stays_in_the_middle_of_a_join_is_given_up(kafka: str, rel
         with pytest.raises(Transient, match="fallen silent \\(member <rebalancing>"):
             consumer.run(threading.Event())
     finally:
+        other.close(autocommit=False)  # first: the broker then answers the join that it held back
         consumer.close()
-        other.close(autocommit=False)
 
 
 def test_a_client_to_which_nothing_is_owed_is_left_alone(kafka: str, relay: Relay, group: str) -> None:
