@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
-from tests.support.engines import filled, running_kafka, running_mongod
+from tests.support.engines import empty, running_kafka, running_mongod
 from tests.support.sharing import precedence
 from tests.support.stack import Stack, running_stack
 
@@ -74,8 +74,7 @@ def mongo(mongo_url: str, kept_database: tuple[str, set[str]]) -> Iterator[str]:
     standing.look_again()
     yield name
     connect(mongo_url, name)  # the test may have gone elsewhere
-    for collection in filled(database()):
-        database()[collection].delete_many({})
+    empty(database())
     mongoengine.disconnect_all()
 
 

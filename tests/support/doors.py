@@ -109,8 +109,9 @@ class Doors:
     """The applications by name, tokens for them, and a college behind them."""
 
     def __init__(self, mongo_url: str, prefix: str) -> None:
-        self.mongo_url, self.prefix, self._stack = mongo_url, prefix, ExitStack()
+        self.mongo_url, self._stack = mongo_url, ExitStack()
         self.campus = Campus(mongo_url, prefix)
+        self.prefix = self.campus.prefix
         self.campus.sweeps = {
             "creditbank": [lambda: waiters.sweep(OUTCOME, settle_again)],
             "assessment": [close_due_publicity],
