@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
 from chassis.database import database
 from chassis.web.tokens import Tokens
 from contracts.terms import Role
+from onex.cli import main
 from onex.demo.http import Addresses
 from onex.demo.trouble import Answered
 from onex.person import Person
+from onex.stack.addresses import Running
 from portal.identity.people import passwords
 from portal.identity.people.commands import put_user
 from portal.identity.people.domain import User
@@ -60,3 +63,17 @@ def test_a_wrong_password_gets_none(addresses: Addresses) -> None:
     with pytest.raises(Answered) as refused:
         Person(addresses, "mei", "the-password-of-lan").token("enrolment")
     assert refused.value.status == 401
+
+
+def test_the_command_prints_it_and_says_in_one_sentence_why_not(
+    portal: Flask, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onex.person.addresses_of", lambda _running: addresses)
+    monkeypatch.setattr(Running, "of", lambda _home: None)
+    asked = ["token", "mei", "enrolment", "--password"]
+    printed = CliRunner().invoke(main, [*asked, "the-password-of-mei"])
+    assert printed.exit_code == 0
+    assert subject_of(portal, printed.stdout.strip()) == ("mei", True)
+    addresses.tokens.clear()
+    refused = CliRunner().invoke(main, [*asked, "something-else"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
