@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import mongoengine
@@ -14,8 +15,10 @@ from pymongo import MongoClient
 from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import empty, running_kafka, running_mongod
-from tests.support.sharing import precedence
+from tests.support.sharing import STACKS, precedence, together_of
 from tests.support.stack import Stack, running_stack
+
+SHARED_STACK = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -35,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it in the end."""
     long = {file_of(item) for item in items if item.get_closest_marker("thousand")}
     items.sort(key=lambda item: precedence(file_of(item), long))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The shared stack ends with the last test of stacks, and does not idle beside all the others."""
+    yield
+    if nextitem is None or together_of(file_of(nextitem)) != STACKS:
+        item.session.stash.get(SHARED_STACK, ExitStack()).close()
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +69,12 @@ def kafka() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kept_database() -> tuple[str, set[str]]:
+def kept_database(mongo_url: str) -> Iterator[tuple[str, set[str]]]:
     """The database that tests share one after the other, with the models whose indexes it has (making them is slow)."""
-    return f"test_{uuid.uuid4().hex[:12]}", set()
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield name, set()
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(name)
 
 
 @pytest.fixture
@@ -92,10 +106,11 @@ def tries() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack that the tests of a run share; it starts with nothing in it."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as started:
-        yield started
+    with ExitStack() as lifetime:
+        request.session.stash[SHARED_STACK] = lifetime
+        yield lifetime.enter_context(running_stack(tmp_path_factory.mktemp("stack")))
 
 
 @pytest.fixture(scope="session")
