@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pymongo import MongoClient
 from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import empty, running_kafka, running_mongod
-from tests.support.sharing import STACKS, precedence, together_of
+from tests.support.sharing import SHARED, precedence, together_of
 from tests.support.stack import Stack, running_stack
 
 SHARED_STACK = pytest.StashKey[ExitStack]()
@@ -37,7 +38,7 @@ def file_of(item: pytest.Item) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it in the end."""
     sharing = {file_of(item) for item in items if "stack" in getattr(item, "fixturenames", ())}
-    if strays := sorted(file for file in sharing if together_of(file) != STACKS):
+    if strays := sorted(file for file in sharing if together_of(file) != SHARED):
         raise pytest.UsageError(f"{strays} share the stack, which tests/support/sharing.py does not know")
     long = {file_of(item) for item in items if item.get_closest_marker("thousand")}
     items.sort(key=lambda item: precedence(file_of(item), long))
@@ -45,9 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """The shared stack ends with the last test of stacks, and does not idle beside all the others."""
+    """The shared stack ends with the last of its tests, and does not idle beside all the others."""
     yield
-    if nextitem is None or together_of(file_of(nextitem)) != STACKS:
+    if nextitem is None or together_of(file_of(nextitem)) != SHARED:
         item.session.stash.get(SHARED_STACK, ExitStack()).close()
 
 
@@ -114,6 +115,15 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with ExitStack() as lifetime:
         request.session.stash[SHARED_STACK] = lifetime
         yield lifetime.enter_context(running_stack(tmp_path_factory.mktemp("stack")))
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the processes that share the tests, no other breaks a stack meanwhile."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with (tmp_path_factory.getbasetemp().parent / f"alone-{run}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ KILLS = 12
 
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.usefixtures("alone"),
     pytest.mark.timeout(2 * LIMIT_SECONDS),
     # kafka-python leaves the sockets of brokers that went away to the collector; here they go away on purpose
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
