@@ -37,9 +37,9 @@ def file_of(item: pytest.Item) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it in the end."""
-    sharing = {file_of(item) for item in items if "stack" in getattr(item, "fixturenames", ())}
-    if strays := sorted(file for file in sharing if together_of(file) != SHARED):
-        raise pytest.UsageError(f"{strays} share the stack, which tests/support/sharing.py does not know")
+    stacks = {file_of(item) for item in items if "stack" in getattr(item, "fixturenames", ())}
+    if strays := sorted(file for file in stacks if together_of(file) == file):
+        raise pytest.UsageError(f"{strays} start a stack, which tests/support/sharing.py does not know")
     long = {file_of(item) for item in items if item.get_closest_marker("thousand")}
     items.sort(key=lambda item: precedence(file_of(item), long))
 

@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 SHARED, OWN = "the shared stack", "stacks of their own"
 OF_STACKS = ("tests/browser", "tests/e2e")
 OF_OWN = (
+    "tests/e2e/test_main_job.py",
+    "tests/e2e/test_replay.py",
     "tests/e2e/test_s1_a_window_a_higher_level_a_wrong_batch.py",
     "tests/e2e/test_stack.py",
     "tests/e2e/test_killed.py",
     "tests/faults/test_short.py",
 )
 WITHOUT_STACK = ("tests/e2e/test_http_contract.py", "tests/e2e/test_roles.py")  # six applications in one process
-# These need the shared stack as the main job left it: other tests write past its doors.
-FIRST = ("tests/e2e/test_main_job.py", "tests/e2e/test_replay.py")
 
 
 def together_of(file: str) -> str:
@@ -27,12 +27,10 @@ def together_of(file: str) -> str:
     return SHARED if is_of_shared else file
 
 
-def precedence(file: str, long: Collection[str]) -> tuple[int, int]:
+def precedence(file: str, long: Collection[str]) -> int:
     """The shared stack first, since it takes longest, then what is long, the other stacks, and the many short ones,
     with which both processes end at about the same time."""
     group = together_of(file)
-    if group == SHARED:
-        return 0, FIRST.index(file) if file in FIRST else len(FIRST)
-    if group == OWN:
-        return 2, OF_OWN.index(file)
-    return (1 if file in long or file in WITHOUT_STACK else 3), 0
+    if group in {SHARED, OWN}:
+        return 0 if group == SHARED else 2
+    return 1 if file in long or file in WITHOUT_STACK else 3
