@@ -100,7 +100,7 @@ def recovering(
         return _shown(standing.look_again())
 
     @blp.route("/recovery", methods=["POST"])
-    @allow(*deciders, while_set_back=True)
+    @allow(*deciders, while_set_back=True, whole_college=True)
     @blp.response(202, StandingSchema)
     def ask_for_recovery() -> Any:
         """Have a worker recover the database from the service's own topic; one that was not set back stays as it is."""
@@ -118,7 +118,7 @@ def recovering(
         return page([_forgotten(row) for row in rows], query["limit"], lambda one: [one["key"], one["seq"]])
 
     @blp.route("/recovery/forgotten/given-up", methods=["POST"])
-    @allow(*deciders)
+    @allow(*deciders, whole_college=True)
     @blp.arguments(GiveUpSchema)
     @blp.response(200, GivenUpSchema(many=True))
     def give_up(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -231,7 +231,7 @@ def _names_in(body: bytes) -> list[str]:
 
 def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum]) -> None:
     @blp.route("/dead-letter-retries", methods=["POST"])
-    @allow(*deciders)
+    @allow(*deciders, whole_college=True)
     @blp.arguments(RetriesSchema)
     @blp.response(200, WordSchema(many=True))
     def retry_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -239,7 +239,7 @@ def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum])
         return [_word(one, lambda row: _retry(row, handlers)) for one in body["ids"]]
 
     @blp.route("/dead-letter-discards", methods=["POST"])
-    @allow(*deciders)
+    @allow(*deciders, whole_college=True)
     @blp.arguments(DiscardsSchema)
     @blp.response(200, WordSchema(many=True))
     def discard_letters(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ Made by `make access` from the applications' own routes; a test compares.
 - **yes**: the role is let in. Under *no token*: everybody is. Where the route's address does not tell whose a thing is
   (a list, a result by its id), a caller who is limited to his own still gets only his own.
 - **own**: the role is let in, and a caller who is limited to his own must own what the route names.
+- **college**: the role is let in unless the caller is limited: it concerns the whole college.
+- **person** beside one of these: only somebody who has signed in at the portal; a machine's own token is refused.
 - empty: 401 without a token, 403 with a token of that role alone.
 
 A learner is always limited (to this learner), and so is a TEO (to its plans); others are where their token says so.

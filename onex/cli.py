@@ -467,6 +467,18 @@ def add_user(name: str, roles: tuple[str, ...], owns: tuple[str, ...], password:
     tell(f"{name} may sign in as {', '.join(roles)}")
 
 
+@main.command("token")
+@click.argument("name")
+@click.argument("service", type=click.Choice((*SERVICES, "portal")))
+@click.option("--password", prompt=True, hide_input=True, help="Asked for when not given.")
+@one_sentence
+def print_token(name: str, service: str, password: str) -> None:
+    """Print a token in a person's own name for one service: what no machine decides is decided so."""
+    from onex.person import token_of  # noqa: PLC0415
+
+    click.echo(token_of(Running.of(Home.from_environment()), name, password, service))
+
+
 def console(*arguments: str) -> int:
     """Run a verb of the credit bank's console on the stack that runs."""
     from onex.ledger import run_console  # noqa: PLC0415

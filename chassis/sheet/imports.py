@@ -90,7 +90,8 @@ class Sheets:
 
     def upload(self, row: Mapping[str, Any]) -> Upload:
         """Who uploaded it and how, for the kind's rules."""
-        return Upload(row["_id"], row["kind"], row["uploaded_by"], row["owns"], self.about(row).options)
+        by, committed_by = row["uploaded_by"], row.get("committed_by") or ""
+        return Upload(row["_id"], row["kind"], by, row["owns"], self.about(row).options, committed_by)
 
     def problem(self, row: Mapping[str, Any]) -> Said | None:
         """What stopped an import or holds it up."""
@@ -165,6 +166,7 @@ def _first_state(received: Received) -> Stored:
         "not_before": now,
         "uploaded_by": received.uploaded_by,
         "uploaded_at": now,
+        "committed_by": "",
         "committed_at": None,
         "emptied_at": None,
         "owns": {kind: sorted(ids) for kind, ids in received.owns.items()},
@@ -181,12 +183,13 @@ def found(number: int) -> Stored:
 
 
 @transactional
-def ask_to_commit(number: int) -> Stored:
+def ask_to_commit(number: int, by: str = "") -> Stored:
     """Have a previewed import committed by a job; asked again, it changes nothing."""
     row = found(number)
     if row["state"] == "previewed":
         change = {
             "state": "committing",
+            "committed_by": by,
             "processed": 0,
             "not_before": datetime.now(UTC),
             "failures": 0,

@@ -44,13 +44,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Upload:
-    """Who sent a sheet, and with which options of its kind. `owns` is empty for callers of the whole college."""
+    """Who sent a sheet, and with which options of its kind. `owns` is empty for callers of the whole college.
+
+    `committed_by`: who had its rows take effect, once somebody has.
+    """
 
     number: int
     kind: str
     uploaded_by: str = ""
     owns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    committed_by: str = ""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,7 @@ class SheetKind(Generic[Known]):
     columns_for: the columns of one upload, where senders head and fill them in ways of their own; may read the
       service's own database.
     is_strict: a sheet with a column that nobody knows is refused; else such columns are left alone.
+    whole_college: its rows are anybody's, so that nobody who is limited may send it; other kinds judge `upload.owns`.
     """
 
     name: str
@@ -128,6 +133,7 @@ class SheetKind(Generic[Known]):
     repeats_allowed: bool = False  # True: the kind itself judges rows of one file with the same identity
     columns_for: Callable[[Upload], tuple[Column, ...]] | None = None
     is_strict: bool = False
+    whole_college: bool = False
 
     def fitted_to(self, upload: Upload) -> SheetKind[Known]:
         """The kind as one upload's sender fills it in."""

@@ -48,6 +48,7 @@ class Imports(me.Document):
     not_before = me.DateTimeField()
     uploaded_by = me.StringField()
     uploaded_at = me.DateTimeField()
+    committed_by = me.StringField()
     committed_at = me.DateTimeField()
     emptied_at = me.DateTimeField()
     last_row = me.IntField()

@@ -45,7 +45,7 @@ from chassis.sheet.schemas import (
 )
 from chassis.sheet.sealed import LETTERS, Judgement, KeptPiece, KeptRow, Safe
 from chassis.sheet.write import XLSX, template, workbook_back
-from chassis.web.access import INSUFFICIENT, allow, caller, check_role
+from chassis.web.access import INSUFFICIENT, Access, allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
@@ -85,8 +85,7 @@ def _kind_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> 
     @blp.response(200, SheetKindsSchema)
     def list_sheets() -> Any:
         """The kinds of sheet that the caller may upload."""
-        mine = [kind for kind in sheets.kinds if not caller().roles.isdisjoint(kind.roles)]
-        return {"items": [shown_kind(kind) for kind in mine]}
+        return {"items": [shown_kind(kind) for kind in sheets.kinds if not access_to(kind).objection(caller())]}
 
     @blp.route("/sheets/<string:kind>/template.xlsx")
     @allow(*roles)
@@ -140,7 +139,7 @@ def _import_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -
     def commit_import(number: int) -> Any:
         """Have the accepted rows take effect, in the background; asked again, it changes nothing."""
         mine(sheets, number)
-        return shown_import(sheets, ask_to_commit(number)), 202, {"Location": f"/imports/{number}"}
+        return shown_import(sheets, ask_to_commit(number, caller().subject)), 202, {"Location": f"/imports/{number}"}
 
 
 def _row_routes(blp: Blueprint, sheets: Sheets, roles: tuple[StrEnum, ...]) -> None:
@@ -171,7 +170,7 @@ def kind_named(sheets: Sheets, name: str) -> SheetKind[Any]:
     kind = next((kind for kind in sheets.kinds if kind.name == name), None)
     if kind is None:
         raise NOT_FOUND(what="sheet", id=name[:60])
-    check_role(kind.roles)
+    access_to(kind).check(caller())
     return kind
 
 
@@ -191,8 +190,13 @@ def received(kind: SheetKind[Any], spoken: str, given: Mapping[str, str], file: 
 def mine(sheets: Sheets, number: int) -> Stored:
     """An import of a kind the caller may use."""
     row = found(number)
-    check_role(sheets.kind(row["kind"]).roles)
+    access_to(sheets.kind(row["kind"])).check(caller())
     return row
+
+
+def access_to(kind: SheetKind[Any]) -> Access:
+    """What a kind of sheet asks of its sender."""
+    return Access(kind.roles, whole_college=kind.whole_college)
 
 
 def owner(number: int, **_others: Any) -> Mapping[str, str | None]:
@@ -206,7 +210,7 @@ def owner(number: int, **_others: Any) -> Mapping[str, str | None]:
 
 def visible(sheets: Sheets, args: Mapping[str, Any]) -> dict[str, Any]:
     """The filter for imports that the caller may see, and asks for."""
-    kinds = [kind.name for kind in sheets.kinds if not caller().roles.isdisjoint(kind.roles)]
+    kinds = [kind.name for kind in sheets.kinds if not access_to(kind).objection(caller())]
     where: dict[str, Any] = {"kind": {"$in": [kind for kind in kinds if args.get("kind", kind) == kind]}}
     if caller().owns:
         where["owners"] = {"$in": [f"{kind}:{one}" for kind, ids in caller().owns.items() for one in ids]}

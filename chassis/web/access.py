@@ -52,6 +52,12 @@ OUTSIDE_YOUR_SCOPE = Ground(
     zh="此内容不属于您的权限范围，只能操作本人或本单位的内容。",
     status=403,
 )
+PERSON_NEEDED = Ground(
+    "person_needed",
+    en="This takes the decision of a person, who has signed in at the portal. A machine's own token does not count.",
+    zh="此事须由本人登录门户后作出决定，系统账号（机器客户端）的令牌无效。",
+    status=403,
+)
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 INVALID = 'Bearer realm="onex", error="invalid_token"'
@@ -67,6 +73,11 @@ class Caller:
     client_id: str
     roles: frozenset[str]
     owns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody signed in: people come by the portal's client, a machine is its own (RFC 9068, 2.2)."""
+        return self.subject != self.client_id
 
     def is_only(self, role: StrEnum) -> bool:
         """Whether the caller acts in this role and no other."""
@@ -88,41 +99,66 @@ class Access:
 
     roles: tuple[StrEnum, ...] = ()
     owning: bool = False
-    note: str = ""
+    by_person: bool = False
+    whole_college: bool = False
+
+    def check(self, who: Caller) -> None:
+        """Refuse whom this keeps out."""
+        refusal = self.objection(who)
+        if refusal is not None:
+            raise refusal
+
+    def objection(self, who: Caller) -> Refusal | None:
+        """Why a caller is kept out: without one of the roles, a machine where a person is needed, limited where the
+        whole college is concerned."""
+        if who.roles.isdisjoint(self.roles):
+            return ROLE_NOT_ALLOWED(roles=", ".join(self.roles), challenge=INSUFFICIENT)
+        if self.by_person and not who.is_person:
+            return PERSON_NEEDED(challenge=INSUFFICIENT)
+        if self.whole_college and who.owns:
+            return OUTSIDE_YOUR_SCOPE(challenge=INSUFFICIENT)
+        return None
+
+    @property
+    def cell(self) -> str:
+        """How the table says that a role is let in."""
+        how = "college" if self.whole_college else "own" if self.owning else "yes"
+        return f"{how}, person" if self.by_person else how
 
 
 def allow(
     *roles: StrEnum,
     owning: Callable[..., Mapping[str, str | None]] | None = None,
+    by_person: bool = False,
+    whole_college: bool = False,
     while_set_back: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let these roles in; with `owning`, a caller who is limited to his own must own the resource.
 
-    `owning` gets the route's keyword arguments and returns {kind: id}. Stands directly under `@blp.route`. What is not
-    merely read is `SetBack` while the database was set back, but for `while_set_back`.
+    `owning` gets the route's keyword arguments and returns {kind: id}. `by_person`: what is approved or decided by a
+    person's judgement; no machine is let in. `whole_college`: what concerns everybody's; no limited caller is let in.
+    Stands directly under `@blp.route`. What is not merely read is `SetBack` while the database was set back, but for
+    `while_set_back`.
     """
     if not roles:
         raise ValueError("a route allows somebody; what everybody may see is `@public`")
+    if owning and whole_college:
+        raise ValueError("what belongs to somebody does not concern the whole college")
+    access = Access(roles, owning is not None, by_person, whole_college)
 
     def mark(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            check_role(roles)
+            access.check(caller())
             if owning is not None and caller().owns:
                 check_scope(owning(**kwargs))
             if request.method not in SAFE and not while_set_back:
                 must_be_sound()
             return view(*args, **kwargs)
 
-        return marked(guarded, Access(roles, owning is not None))
+        return marked(guarded, access)
 
     return mark
-
-
-def check_role(roles: Iterable[StrEnum]) -> None:
-    """Refuse the caller unless he has one of the roles."""
-    if caller().roles.isdisjoint(roles):
-        raise ROLE_NOT_ALLOWED(roles=", ".join(roles), challenge=INSUFFICIENT)
 
 
 def check_scope(resource: Mapping[str, str | None]) -> None:
@@ -214,9 +250,10 @@ def check_access(app: Flask) -> None:
 
 
 def access_table(app: Flask, roles: Iterable[StrEnum]) -> list[tuple[str, str, list[str]]]:
-    """(method, route, cells): a cell for the caller without a token and then each role: `yes`, `own` or empty.
+    """(method, route, cells): a cell for the caller without a token and then each role, empty for whom is kept out.
 
-    `own`: a caller limited to his own must own the resource; one who is not limited is let in.
+    `own`: a caller limited to his own must own the resource; one who is not limited is let in. `college`: only who is
+    not limited is let in. `yes`: either. With `person` behind it: no machine is let in.
     """
     everybody = list(roles)
     return [(one.method, one.rule, _cells(one.access, everybody)) for one in entrances(app)]
@@ -225,8 +262,7 @@ def access_table(app: Flask, roles: Iterable[StrEnum]) -> list[tuple[str, str, l
 def _cells(access: Access, roles: list[StrEnum]) -> list[str]:
     if not access.roles:
         return ["yes"] * (len(roles) + 1)
-    let_in = "own" if access.owning else "yes"
-    return ["", *(let_in if role in access.roles else "" for role in roles)]
+    return ["", *(access.cell if role in access.roles else "" for role in roles)]
 
 
 def access_page(app: Flask, roles: Iterable[StrEnum]) -> str:

@@ -22,7 +22,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "answers": "Answers",
         "schemas": "Schemas",
         "roles": "Roles",
-        "own": "callers limited to their own: only their own",
+        "own-only": "callers limited to their own: only their own",
+        "whole-college": "not for callers limited to their own",
+        "by-person": "people who have signed in, no machines",
         "public": "no token needed",
         "required": "required",
         "problems": "Problems",
@@ -39,7 +41,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "answers": "响应",
         "schemas": "数据结构",
         "roles": "角色",
-        "own": "受限调用者仅限本人（本单位）",
+        "own-only": "受限调用者仅限本人（本单位）",
+        "whole-college": "受限调用者不可用",
+        "by-person": "须由本人登录，不接受系统账号",
         "public": "无需令牌",
         "required": "必填",
         "problems": "错误",
@@ -51,6 +55,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "contents": "目录",
     },
 }
+LIMITS = ("own-only", "whole-college", "by-person")
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Shown:
     summary: str
     description: str
     roles: list[str]
-    own_only: bool
+    limits: list[str]
     arguments: list[tuple[str, str, str, bool, str]]
     body: list[tuple[str, str]]
     answers: list[tuple[str, str, str]]
@@ -107,7 +112,7 @@ def _shown(path: str, method: str, operation: dict[str, Any], shared: list[Any])
         summary=operation.get("summary", ""),
         description=operation.get("description", ""),
         roles=operation.get("x-roles", []),
-        own_only=operation.get("x-own-only", False),
+        limits=[name for name in LIMITS if operation.get(f"x-{name}")],
         arguments=[_argument(one) for one in arguments],
         body=_contents(operation.get("requestBody", {})),
         answers=[

@@ -127,6 +127,8 @@ def _complete(operation: dict[str, Any], method: str, rule: Rule, view: Any) -> 
         operation["security"] = [{"token": []}]
         operation["x-roles"] = [str(role) for role in access.roles]
         operation["x-own-only"] = access.owning
+        operation["x-by-person"] = access.by_person
+        operation["x-whole-college"] = access.whole_college
     else:
         operation["security"] = []
     if getattr(view, "onex_once", False):

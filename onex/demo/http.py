@@ -89,24 +89,28 @@ class Speaker:
     def _once(
         self, service: str, method: str, path: str, headers: Mapping[str, str], request: Mapping[str, Any]
     ) -> httpx.Response:
-        bearer = {"Authorization": f"Bearer {self._token(service)}"}
+        bearer = {"Authorization": f"Bearer {self.token(service)}"}
         url = self.addresses.urls[service] + path
         return self.addresses.http.request(method, url, headers={**headers, **bearer}, **request)
 
     def _secret(self) -> str:
         return client_secret(self.addresses.clients_key, self.client_id)
 
-    def _token(self, audience: str) -> str:
+    def _asked_for_token(self, audience: str) -> httpx.Response:
+        form = {"grant_type": "client_credentials", "audience": audience}
+        url = self.addresses.urls["portal"] + "/oauth/token"
+        return self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
+
+    def token(self, audience: str) -> str:
+        """A token for one service, kept until it is about to expire."""
         known, until = self.addresses.tokens.get((self.client_id, audience), ("", 0.0))
         if known and time.monotonic() < until:
             return known
-        form = {"grant_type": "client_credentials", "audience": audience}
-        url = self.addresses.urls["portal"] + "/oauth/token"
-        answer = self.addresses.http.post(url, data=form, auth=(self.client_id, self._secret()))
+        answer = self._asked_for_token(audience)
         if answer.status_code in COME_BACK:
             raise httpx.TransportError(f"the portal answered {answer.status_code}")
         if not answer.is_success:
-            raise Answered(f"POST {url} as {self.client_id}", answer.status_code, problem_of(answer))
+            raise Answered(f"POST {answer.url} as {self.client_id}", answer.status_code, problem_of(answer))
         given = answer.json()
         until = time.monotonic() + given["expires_in"] - TOKEN_MARGIN_SECONDS
         self.addresses.tokens[self.client_id, audience] = (given["access_token"], until)

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from flask import Response, after_this_request, g, request
 
 from chassis.database import collection_of
-from chassis.errors import Defect, Ground
+from chassis.errors import NOT_FOUND, Defect, Ground
 from portal.identity.audit.commands import Act, record
 from portal.identity.people.commands import verify
 from portal.identity.people.domain import User
 from portal.identity.people.models import IDLE_MINUTES, Sessions
 from portal.identity.people.queries import find_user
 from portal.identity.tokens.api import mint
-from portal.identity.tokens.domain import Grant
+from portal.identity.tokens.domain import AUDIENCES, PORTAL, Grant
 
 LONGEST_HOURS = 12
 TOUCH_SECONDS = 60
@@ -89,13 +89,27 @@ def current_user() -> User | None:
 
 def token_for(audience: str) -> str:
     """A short token with which to speak to a service as the person who is signed in."""
+    user = _signed_in()
+    tokens: dict[str, str] = g.setdefault("tokens", {})
+    if audience not in tokens:
+        tokens[audience] = mint().issue(Grant(user.name, PORTAL, user.roles, user.owns), audience)
+    return tokens[audience]
+
+
+def give_token(audience: str) -> str:
+    """A token that leaves the portal, for a person who speaks to a service directly; who got it stands in the audit."""
+    if audience not in AUDIENCES:
+        raise NOT_FOUND(what="service", id=audience[:60])
+    token = token_for(audience)
+    record(_signed_in().name, Act.TOKEN_ISSUED, audience)
+    return token
+
+
+def _signed_in() -> User:
     user = current_user()
     if user is None:
         raise NOT_SIGNED_IN()
-    tokens: dict[str, str] = g.setdefault("tokens", {})
-    if audience not in tokens:
-        tokens[audience] = mint().issue(Grant(user.name, "portal", user.roles, user.owns), audience)
-    return tokens[audience]
+    return user
 
 
 def csrf_token() -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, jsonify, redirect, render_template, request, url_for
 
 from chassis.errors import Refusal
 from contracts.terms import Role
 from portal.identity import sessions
 from portal.identity.demo import PASSWORD
+from portal.identity.people.domain import HUMAN_ROLES
 from portal.identity.people.queries import find_user
-from portal.pages.frame import Page, open_page, way_back
+from portal.identity.tokens.domain import LIFETIME_SECONDS
+from portal.pages.frame import Page, open_page, signed_in, way_back
 from portal.pages.speech import LANGUAGE_COOKIE, language, say
 
 pages = Blueprint("signing", __name__)
@@ -62,6 +64,28 @@ def leave() -> Page:
         sessions.check_csrf()
         sessions.sign_out()
     return redirect(url_for("signing.sign_in"))
+
+
+@pages.route("/token", methods=["GET"])
+@signed_in(*HUMAN_ROLES)
+def token_form() -> Page:
+    """What the form that asks for a token carries, for whoever sends it without a page."""
+    return unkept({"csrf_token": sessions.csrf_token()})
+
+
+@pages.route("/token", methods=["POST"])
+@signed_in(*HUMAN_ROLES)
+def token() -> Page:
+    """A token of one's own, for one service, as /oauth/token gives machines theirs: what has no page is decided so."""
+    given = sessions.give_token(request.form.get("audience", ""))
+    return unkept({"access_token": given, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})
+
+
+def unkept(said: dict[str, str | int]) -> Page:
+    """An answer that nobody on the way keeps."""
+    answer = jsonify(said)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @pages.route("/language/<chosen>")

@@ -79,4 +79,5 @@ def test_learners_change_nothing_but_what_is_theirs(made: str) -> None:
         ("portal", "POST", "`/account/apply`"): "yes",
         ("portal", "POST", "`/credentials`"): "yes",
         ("portal", "POST", "`/mailbox/<notice_id>/read`"): "yes",
+        ("portal", "POST", "`/token`"): "yes",
     }

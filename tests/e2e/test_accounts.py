@@ -31,3 +31,15 @@ def test_a_person_is_registered(stack: Stack) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     short = stack.onex("add-user", "li.hua", "--role", "registry", "--password", "x")
     assert (short.returncode, "password" in short.stderr) == (1, True)
+
+
+def test_a_person_takes_a_token_along_and_a_wrong_password_none(stack: Stack) -> None:
+    stack.onex("add-user", "sun.li", "--role", "registry", "--password", "a-long-enough-one")
+    said = stack.onex("token", "sun.li", "enrolment", "--password", "a-long-enough-one")
+    assert said.returncode == 0, said.stdout + said.stderr
+    body = {"survivor_id": "nobody", "merged_id": "nobody-else"}
+    headers = {"Authorization": f"Bearer {said.stdout.strip()}"}
+    asked = httpx.post(f"{stack.running.url('enrolment')}/merges", json=body, headers=headers, timeout=30)
+    assert asked.json()["code"] == "not_found", "a person is heard; a machine would be told person_needed"
+    wrong = stack.onex("token", "sun.li", "enrolment", "--password", "another-long-one")
+    assert (wrong.returncode, "Check name and password" in wrong.stderr) == (1, True)

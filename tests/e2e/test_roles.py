@@ -55,10 +55,17 @@ def lines_of(doors: Doors, application: str) -> list[Line]:
 
 
 def cells_of(doors: Doors, application: str) -> Iterator[tuple[Line, Role, str]]:
-    """Each line with each role and what it says of it: yes, own or nothing."""
+    """Each line with each role and what it says of it: yes, own or college, perhaps with person, or nothing."""
     for line in lines_of(doors, application):
         for role, cell in zip(Role, line[2][1:], strict=True):
             yield line, role, cell
+
+
+def said(doors: Doors, application: str, word: str) -> Iterator[tuple[Line, Role]]:
+    """Each line with each role of which it says this."""
+    for line, role, cell in cells_of(doors, application):
+        if word in cell.split(", "):
+            yield line, role
 
 
 def ask(doors: Doors, application: str, line: Line, asked: Asked, token: str | None) -> TestResponse:
@@ -122,11 +129,72 @@ def test_each_role_gets_exactly_what_the_table_says(doors: Doors, application: s
 
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_what_is_anothers_is_closed_to_whoever_is_limited(doors: Doors, application: str) -> None:
-    for line, role in ((line, role) for line, role, cell in cells_of(doors, application) if cell == "own"):
+    for line, role in said(doors, application, "own"):
         owner = COLLEGE_IMPORTER[application] if "/imports" in line[1] else role
         stranger = doors.token(application, role, STRANGERS.get(role, A_DEPARTMENT))
         answer = ask(doors, application, line, sound(doors, application, line, owner), stranger)
         assert code_of(answer) == (403, "outside_your_scope"), (line, role)
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_what_concerns_the_whole_college_is_closed_to_whoever_is_limited(doors: Doors, application: str) -> None:
+    for line, role in said(doors, application, "college"):
+        asked = sound(doors, application, line, role)
+        for limits in (A_DEPARTMENT, {"college": ["11062"]}, {"department": []}):
+            answer = ask(doors, application, line, asked, doors.token(application, role, limits))
+            assert code_of(answer) == (403, "outside_your_scope"), (line, role, limits)
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_what_a_person_decides_is_closed_to_machines(doors: Doors, application: str) -> None:
+    for line, role in said(doors, application, "person"):
+        asked = sound(doors, application, line, role)
+        answer = ask(doors, application, line, asked, doors.machine_token(application, role))
+        assert code_of(answer) == (403, "person_needed"), (line, role)
+        answer = ask(doors, application, line, asked, doors.token(application, role))
+        assert 200 <= answer.status_code < 300, (line, role, code_of(answer))
+
+
+# Which changes no machine may make: whoever adds one says so here, and in ADR 22.
+OF_PERSONS = {
+    ("enrolment", "POST", "/merges"),
+    ("creditbank", "PUT", "/conversion-policies/{code}/versions/{version}/approval"),
+    ("creditbank", "PUT", "/conversion-policies/{code}/versions/{version}/publication"),
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"),
+    ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"),
+    ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"),
+    ("creditbank", "POST", "/conversion-decisions"),
+    ("creditbank", "POST", "/conversion-undos"),
+    ("creditbank", "POST", "/discrepancy-approvals"),
+    ("creditbank", "POST", "/recognition-proposals/{number}/approvals"),
+    ("creditbank", "POST", "/recognition-proposals/{number}/enactment"),
+}
+# Changes whose owner stands in no address: each item, or what it names, is judged by the view.
+JUDGED_INSIDE = {
+    ("enrolment", "POST", "/applications/approvals"),
+    ("enrolment", "POST", "/applications/withdrawals"),
+    ("assessment", "POST", "/results/{result_id}/corrections"),
+    ("assessment", "POST", "/results/{result_id}/annulments"),
+    ("creditbank", "POST", "/conversion-decisions"),
+    ("creditbank", "POST", "/conversion-undos"),
+    ("creditbank", "POST", "/outcomes"),
+    *((name, "POST", "/imports") for name in COLLEGE_IMPORTER),  # each kind of sheet says whom it is for
+}
+
+
+def test_the_decisions_of_persons_are_these(doors: Doors) -> None:
+    found = {(name, *line[:2]) for name in APPLICATIONS for line, _ in said(doors, name, "person")}
+    assert found == OF_PERSONS
+
+
+def test_every_change_is_closed_to_whoever_is_limited_elsewhere(doors: Doors) -> None:
+    unlimited = {
+        (name, *line[:2])
+        for name in APPLICATIONS
+        for line, role, cell in cells_of(doors, name)
+        if line[0] != "GET" and not line[2][0] and role is not Role.SERVICE and cell.split(", ")[0] == "yes"
+    }
+    assert unlimited == JUDGED_INSIDE
 
 
 def test_what_a_view_finds_out_itself_is_closed_to_strangers(doors: Doors) -> None:

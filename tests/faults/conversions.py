@@ -15,7 +15,8 @@ from tests.faults.college import College, until
 from tests.faults.voices import Answer, OwnVoice, Voice
 
 BANK = "creditbank"
-OPERATOR, REGISTRY, DEPARTMENT, LEARNERS = "demo-operator", "demo-registry", "demo-department", "faults-learners"
+OPERATOR, LEARNERS = "demo-operator", "faults-learners"
+REGISTRY, DEPARTMENT = "registry", "department"  # people: no machine decides
 POLICY = "faults-measures"
 FROM, UNTIL = "2019-09-01", "2098-12-31"
 MOST_AT_ONCE = 6
@@ -94,7 +95,7 @@ class Filed:
 
 
 class Conversions:
-    """Deeds about applications, at random; `voice_of` gives a client that asks once, `write` writes into the journal.
+    """Deeds about applications, at random; `voice_of` gives a person who asks once, `write` writes into the journal.
 
     `was_set_back`: the services whose databases were set back: the bank then has forgotten what it was asked.
     """

@@ -19,12 +19,13 @@ from typing import Any
 import httpx
 
 from onex.demo.http import Addresses
+from onex.demo.stages import DEMO_PASSWORD
 from onex.stack import secrets
 from onex.stack.home import Home
 from tests.faults.college import College, Plan, Seat, number_in, person, sheet_of
 from tests.faults.conversions import Conversions
 from tests.faults.facts import Fact, is_as_told, is_open, now
-from tests.faults.voices import Answer, Voice
+from tests.faults.voices import Answer, PersonVoice, Voice
 
 REQUEST_SECONDS = 8.0
 MOST_PENDING = 30
@@ -71,7 +72,7 @@ class Flow:
         self.counts: Counter[str] = Counter()
         self.number = 0
         self.voices: dict[str, Voice] = {}
-        self.conversions = Conversions(self.college, self.chance, self._voice, self._write)
+        self.conversions = Conversions(self.college, self.chance, self._person, self._write)
 
     def prepare(self) -> None:
         """Have learners, plans and candidates on a fresh stack with DEMO=1."""
@@ -442,6 +443,10 @@ class Flow:
 
     def _voice(self, client_id: str) -> Voice:
         return self.voices.setdefault(client_id, Voice(self.addresses, client_id))
+
+    def _person(self, name: str) -> Voice:
+        """One of the demonstration's people."""
+        return self.voices.setdefault(f"person:{name}", PersonVoice(self.addresses, name, DEMO_PASSWORD))
 
     def voice_of_teo(self, teo: str) -> Voice:
         """The client of an organisation."""

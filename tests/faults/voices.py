@@ -9,6 +9,7 @@ import httpx
 
 from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
+from onex.person import Person
 
 HTTP_REFUSALS = range(400, 500)
 NOT_ANSWERS = frozenset({401, 408, 429})
@@ -44,6 +45,10 @@ class Voice(Speaker):
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code in NOT_ANSWERS:
             return None
         return Answer(answer.status_code, answer.json() if answer.content else None)
+
+
+class PersonVoice(Person, Voice):
+    """A person who asks once, by the tokens of their own sign-in."""
 
 
 class OwnVoice(Voice):

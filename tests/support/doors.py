@@ -182,9 +182,13 @@ class Doors:
 
     # --- callers --------------------------------------------------------------------------------------------------
     def token(self, audience: str, role: Role, owns: Mapping[str, Sequence[str]] | None = None) -> str:
-        """A token as the portal issues it; a learner and an organisation own themselves."""
+        """A token as the portal issues it to a person; a learner and an organisation own themselves."""
         own = self.owns(role) if owns is None else owns
-        return self.mint.issue(Grant(f"some-{role}", f"client-{role}", (role,), own), audience)
+        return self.mint.issue(Grant(f"some-{role}", PORTAL, (role,), own), audience)
+
+    def machine_token(self, audience: str, role: Role) -> str:
+        """A token as the portal issues it to a machine, which is its own client."""
+        return self.mint.issue(Grant(f"robot-{role}", f"robot-{role}", (role,), self.owns(role)), audience)
 
     def owns(self, role: Role) -> dict[str, list[str]]:
         """What a caller of this role is limited to."""

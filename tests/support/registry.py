@@ -10,23 +10,18 @@ from typing import Any
 from onex.accounts import Accounts
 from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
+from onex.person import Person
 from tests.faults.college import upload
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
+PASSWORD = "known-to-its-owner"
 PATIENCE_SECONDS, LOOK_SECONDS = 120.0, 0.2
 Pockets = tuple[int, ...]
 
 
-class Person(Speaker):
-    """Somebody who was registered in the portal, and holds the secret that it made."""
-
-    def __init__(self, addresses: Addresses, name: str, secret: str) -> None:
-        super().__init__(addresses, name)
-        self._own = secret
-
-    def _secret(self) -> str:
-        return self._own
+class Member(Speaker):
+    """Whoever speaks at the college."""
 
     def refusal(self, service: str, method: str, path: str, **request: Any) -> str:
         """The code with which a request is refused; empty when it is not."""
@@ -37,20 +32,35 @@ class Person(Speaker):
         return ""
 
 
+class Colleague(Person, Member):
+    """Somebody who works at the college or with it, or a learner, by the tokens of their own sign-in."""
+
+
+class App(Member):
+    """A machine with the secret that the portal made it."""
+
+    def __init__(self, addresses: Addresses, name: str, secret: str) -> None:
+        super().__init__(addresses, name)
+        self._own = secret
+
+    def _secret(self) -> str:
+        return self._own
+
+
 @dataclass
 class Registry:
     """Everybody at the college, and which learner has which student number."""
 
     stack: Stack
     accounts: Accounts
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Member] = field(default_factory=dict)
     learners: dict[str, str] = field(default_factory=dict)
 
     @property
-    def operator(self) -> Person:
+    def operator(self) -> Member:
         return self.people["chief"]
 
-    def __getitem__(self, name: str) -> Person:
+    def __getitem__(self, name: str) -> Member:
         return self.people[name]
 
     def day(self, instant: str) -> None:
@@ -59,9 +69,14 @@ class Registry:
         assert said.returncode == 0, said.stdout + said.stderr
 
     def register(self, name: str, *roles: str, owns: Sequence[str] = ()) -> None:
-        """Give somebody their roles, and what they are limited to."""
+        """Give somebody a sign-in with their roles, and what they are limited to."""
+        self.accounts.add_user(name, PASSWORD, roles, owns)
+        self.people[name] = Colleague(self.accounts.operator.addresses, name, PASSWORD)
+
+    def install(self, name: str, *roles: str, owns: Sequence[str] = ()) -> None:
+        """Give a machine its roles, and what it is limited to."""
         secret = self.accounts.add_client(name, roles, owns)
-        self.people[name] = Person(self.accounts.operator.addresses, name, secret)
+        self.people[name] = App(self.accounts.operator.addresses, name, secret)
 
     def take(self, who: str, service: str, kind: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Have somebody's sheet taken, every row of it."""

@@ -36,7 +36,7 @@ def get_client(client_id: str) -> Any:
 
 
 @blp.route("/<client_id>", methods=["PUT"], parameters=[ID_PARAMETER])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(MachineBodySchema)
 @blp.response(200, MachineSchema)
 def put_client(body: dict[str, Any], client_id: str) -> Any:
@@ -46,7 +46,7 @@ def put_client(body: dict[str, Any], client_id: str) -> Any:
 
 
 @blp.route("/<client_id>/secrets", methods=["POST"], parameters=[ID_PARAMETER])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.response(201, NewSecretSchema)
 def post_secret(client_id: str) -> Any:
     """Make a second secret, so that the machine can change over before the first is revoked."""
@@ -55,7 +55,7 @@ def post_secret(client_id: str) -> Any:
 
 
 @blp.route("/<client_id>/secrets/<int:number>", methods=["DELETE"], parameters=[ID_PARAMETER])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.response(204)
 def delete_secret(client_id: str, number: int) -> None:
     """Revoke a secret."""

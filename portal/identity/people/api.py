@@ -34,7 +34,7 @@ def get_user(name: str) -> Any:
 
 
 @blp.route("/<name>", methods=["PUT"], parameters=[NAME_PARAMETER])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(UserBodySchema)
 @blp.response(200, UserSchema)
 def put_user(body: dict[str, Any], name: str) -> Any:

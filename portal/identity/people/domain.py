@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from chassis.errors import Ground
 from contracts.terms import Role
+from portal.identity.tokens.domain import PORTAL
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
@@ -35,6 +36,11 @@ USER_NAME_INVALID = Ground(
     en="A sign-in name has 1 to 64 small letters, digits, dots, dashes, underscores or @, no sign first.",
     zh="登录名由 1 至 64 个小写字母、数字、点、连字符、下划线或 @ 组成，以字母或数字开头。",
 )
+USER_NAME_RESERVED = Ground(
+    "user_name_reserved",
+    en="The portal itself speaks as {name}. Choose another sign-in name.",
+    zh="{name} 为门户自身使用的名称，请另选登录名。",
+)
 PASSWORD_NEEDED = Ground(
     "password_needed", en="A new user needs a password of at least 8 characters.", zh="新用户需要至少 8 位的密码。"
 )
@@ -57,9 +63,11 @@ class User:
 
 
 def check_name(name: str) -> None:
-    """Refuse what can't be a sign-in name."""
+    """Refuse what can't be a sign-in name. Whoever had the portal's own would be taken for a machine."""
     if not re.fullmatch(NAME, name):
         raise USER_NAME_INVALID()
+    if name == PORTAL:
+        raise USER_NAME_RESERVED(name=name)
 
 
 def check_scope(roles: Sequence[Role], owns: Mapping[str, Sequence[str]]) -> None:

@@ -17,7 +17,7 @@ blp = Blueprint("catalogue", __name__, description="TEOs, schemes and their pass
 
 
 @blp.route("/teos/<code>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(TeoSchema)
 @blp.response(200, TeoSchema)
 def put_teo(given: dict[str, Any], code: str) -> Teo:
@@ -42,7 +42,7 @@ def list_teos(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/schemes/<code>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(SchemeSchema)
 @blp.response(200, SchemeSchema)
 def put_scheme(given: dict[str, Any], code: str) -> Scheme:

@@ -27,8 +27,9 @@ from services.assessment.plans.sheet import (
     candidates_sheet,
     document_of,
     match_learners,
+    may_touch,
 )
-from services.assessment.results.sheet import RESULTS_SHEET, may_touch
+from services.assessment.results.sheet import RESULTS_SHEET
 
 SCHEME, LEVEL, NUMBER, ISSUED_ON, TEO = "证书名称", "职业技能等级", "证书编号", "发证日期", "评价机构"
 COLUMNS = (

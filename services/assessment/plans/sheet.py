@@ -9,7 +9,8 @@ from typing import Protocol
 
 from chassis.errors import Refusal, sift
 from chassis.sheet import cells
-from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, refused
+from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload, refused
+from chassis.web.access import OUTSIDE_YOUR_SCOPE
 from contracts.terms import Role, document_number_of, document_type_of, mask, mask_name
 from services.assessment.plans import commands
 from services.assessment.plans.domain import Plan, PlanBook, Registration, Roll
@@ -137,12 +138,20 @@ def commit(examined: Sequence[Examined]) -> None:
 
 def _registration(book: PlanBook, row: Row) -> Registration:
     document_of(row)
-    return Registration(plan_of_row(book, row).id, row[ADMISSION], row.resolved.get("learner_id"))
+    return Registration(plan_in_scope(book, row).id, row[ADMISSION], row.resolved.get("learner_id"))
 
 
-def plan_of_row(book: PlanBook, row: Row) -> Plan:
-    """The plan a row names."""
-    return book.find(row[PLAN], row[TEO])
+def plan_in_scope(book: PlanBook, row: Row) -> Plan:
+    """The plan a row names; refused unless it belongs to the organisation that sent the sheet, or the college did."""
+    plan = book.find(row[PLAN], row[TEO])
+    if not may_touch(row.upload, plan.teo):
+        raise OUTSIDE_YOUR_SCOPE()
+    return plan
+
+
+def may_touch(upload: Upload, teo: str) -> bool:
+    """Whether the sender may speak of an organisation's candidates."""
+    return not upload.owns or teo in upload.owns.get("teo", ())
 
 
 def _examined(row: Row, book: PlanBook, roll: Roll) -> Examined:

@@ -10,12 +10,11 @@ from functools import partial
 
 from chassis.errors import Ground, Refusal, sift
 from chassis.sheet import cells
-from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, Upload, refused
-from chassis.web.access import OUTSIDE_YOUR_SCOPE
+from chassis.sheet.kind import Column, Examined, Row, SheetKind, Status, refused
 from contracts.terms import Role
-from services.assessment.plans.domain import Plan, PlanBook
+from services.assessment.plans.domain import PlanBook
 from services.assessment.plans.queries import book_of
-from services.assessment.plans.sheet import ADMISSION, PLAN, PLAN_COLUMNS, TEO
+from services.assessment.plans.sheet import ADMISSION, PLAN, PLAN_COLUMNS, plan_in_scope
 from services.assessment.results import commands
 from services.assessment.results.domain import Docket, Known, Marks, Remark, Sitting, as_kept, caused, start_of
 
@@ -87,19 +86,6 @@ def examine(rows: Sequence[Row], known: Board) -> list[Examined]:
 def commit(examined: Sequence[Examined]) -> None:
     """Record what the rows did."""
     commands.keep_weighed([caused(one.value, one.cause) for one in examined])
-
-
-def plan_in_scope(book: PlanBook, row: Row) -> Plan:
-    """The plan a row names; refused unless it belongs to the organisation that sent the sheet, or the college did."""
-    plan = book.find(row[PLAN], row[TEO])
-    if not may_touch(row.upload, plan.teo):
-        raise OUTSIDE_YOUR_SCOPE()
-    return plan
-
-
-def may_touch(upload: Upload, teo: str) -> bool:
-    """Whether the sender may speak of an organisation's candidates."""
-    return not upload.owns or teo in upload.owns.get("teo", ())
 
 
 def sitting_of(book: PlanBook, row: Row) -> Sitting:

@@ -36,6 +36,7 @@ from services.creditbank.conversion.schemas import (
     PolicySchema,
     RuleFilters,
 )
+from services.creditbank.curricula import queries as curricula
 
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
 READERS = (Role.LEARNER, *DECIDERS, Role.AUDITOR)
@@ -51,13 +52,20 @@ def account_owner(learner_id: str, **_: str) -> dict[str, str]:
     return {"learner": learner_id}
 
 
+def student_owner(learner_id: str, **_: str) -> dict[str, str | None]:
+    """An account belongs to its learner, and to each department and college where they have a student record."""
+    records = curricula.records_of(learner_id)
+    at = {"department": {one.department for one in records}, "college": {one.college for one in records}}
+    return {"learner": learner_id} | {kind: min(ids & (owned(kind) or set()), default=None) for kind, ids in at.items()}
+
+
 def application_owner(application: str, **_: str) -> dict[str, str]:
     """An application belongs to its learner, and to their department."""
     return queries.owner_of(application)
 
 
 @blp.route("/conversion-policies/<code>", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, whole_college=True)
 @blp.arguments(PolicySchema)
 @blp.response(200, KeptPolicySchema)
 def put_policy(given: dict[str, Any], code: str) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def list_policies(args: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptPolicySchema)
 def approve_policy(code: str, version: int) -> dict[str, Any]:
     """Approve a draft of a policy document; it is approved when two people have."""
@@ -93,7 +101,7 @@ def approve_policy(code: str, version: int) -> dict[str, Any]:
 
 
 @blp.route("/conversion-policies/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptPolicySchema)
 def publish_policy(code: str, version: int) -> dict[str, Any]:
     """Publish an approved version; on its days it holds in the place of those before it."""
@@ -101,7 +109,7 @@ def publish_policy(code: str, version: int) -> dict[str, Any]:
 
 
 @blp.route("/conversion-rules/<code>", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, whole_college=True)
 @blp.arguments(ConversionRuleSchema)
 @blp.response(200, KeptRuleSchema)
 def put_rule(given: dict[str, Any], code: str) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def list_rules(args: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/conversion-rules/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptRuleSchema)
 def approve_rule(code: str, version: int) -> dict[str, Any]:
     """Approve a draft; it is approved when two people have."""
@@ -140,7 +148,7 @@ def approve_rule(code: str, version: int) -> dict[str, Any]:
 
 
 @blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptRuleSchema)
 def publish_rule(code: str, version: int) -> dict[str, Any]:
     """Publish an approved version; the one before it is retired."""
@@ -148,7 +156,7 @@ def publish_rule(code: str, version: int) -> dict[str, Any]:
 
 
 @blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["DELETE"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptRuleSchema)
 def retire_rule(code: str, version: int) -> dict[str, Any]:
     """Retire a published version; what was filed under it goes on."""
@@ -204,7 +212,7 @@ def accept_offer(application: str) -> dict[str, Any]:
 
 
 @blp.route("/conversion-decisions", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, by_person=True)
 @blp.arguments(ApplicationDecisionSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def decide(body: list[dict[str, str]]) -> list[Judged]:
@@ -218,7 +226,7 @@ def decide(body: list[dict[str, str]]) -> list[Judged]:
 
 
 @blp.route("/conversion-undos", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, by_person=True)
 @blp.arguments(ApplicationUndoSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def undo(body: list[dict[str, Any]]) -> list[Judged]:
@@ -231,7 +239,7 @@ def undo(body: list[dict[str, Any]]) -> list[Judged]:
 
 
 @blp.route("/exemption-exports", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, whole_college=True)
 @blp.response(200, ExemptionExportSchema)
 def export() -> dict[str, Any]:
     """Put new exemptions, and rejected ones again, into the next export for the registry's system."""
@@ -240,7 +248,7 @@ def export() -> dict[str, Any]:
 
 
 @blp.route("/exemption-exports", methods=["GET"])
-@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR, whole_college=True)
 @paged(ExportSchema)
 def list_exports(args: dict[str, Any]) -> dict[str, Any]:
     """What went out, the newest first, by whom and how many rows."""
@@ -249,7 +257,7 @@ def list_exports(args: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/exemption-exports/<int:number>", methods=["GET"])
-@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR, whole_college=True)
 @blp.response(200, ExemptionExportSchema)
 def get_export(number: int) -> dict[str, Any]:
     """What went out in an export, as it went."""
@@ -257,7 +265,7 @@ def get_export(number: int) -> dict[str, Any]:
 
 
 @blp.route("/exemption-exports/<int:number>/sheet.csv", methods=["GET"])
-@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR, whole_college=True)
 @blp.response(200, TEXT, content_type=SHEET)
 def get_sheet(number: int) -> Response:
     """An export as a sheet for the registry's system: 学号, 课程代码, 学期, 学分, 类别."""
@@ -265,7 +273,7 @@ def get_sheet(number: int) -> Response:
 
 
 @blp.route("/exemption-exports/<int:number>/acknowledgement", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, whole_college=True)
 @blp.arguments(ExportAnswerSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def acknowledge(body: list[dict[str, str]], number: int) -> list[Judged]:
@@ -275,7 +283,7 @@ def acknowledge(body: list[dict[str, str]], number: int) -> list[Judged]:
 
 
 @blp.route("/accounts/<learner_id>/earlier-conversions", methods=["PUT"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, owning=student_owner)
 @blp.arguments(EarlierSchema)
 @blp.response(200, EarlierSchema)
 def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def list_outcomes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/outcome-sources/<kind>/<code>", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, whole_college=True)
 @blp.arguments(SourceTitleSchema)
 @blp.response(200, OutcomeSourceSchema)
 def put_source(given: dict[str, str], kind: str, code: str) -> dict[str, Any]:

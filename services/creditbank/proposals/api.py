@@ -36,7 +36,7 @@ blp = Blueprint("proposals", __name__, description="How what is recognised chang
 
 
 @blp.route("/recognition-proposals", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, whole_college=True)
 @once
 @blp.arguments(ChangeSchema)
 @blp.response(201, ProposalSchema)
@@ -73,7 +73,7 @@ def get_proposal(number: int) -> dict[str, Any]:
 
 
 @blp.route("/recognition-proposals/<int:number>", methods=["PUT"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, whole_college=True)
 @blp.arguments(ChangeSchema)
 @blp.response(200, ProposalSchema)
 def put_proposal(given: dict[str, Any], number: int) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def put_proposal(given: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 @blp.route("/recognition-proposals/<int:number>", methods=["DELETE"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, whole_college=True)
 @blp.response(204)
 def delete_proposal(number: int) -> None:
     """Take a proposal back that is not carried out."""
@@ -90,7 +90,7 @@ def delete_proposal(number: int) -> None:
 
 
 @blp.route("/recognition-proposals/<int:number>/simulations", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, whole_college=True)
 @blp.response(202, SimulationSchema)
 def post_simulation(number: int) -> Any:
     """Have it simulated for every account, in the background: follow Location. Earlier approvals are void."""
@@ -107,7 +107,7 @@ def get_simulation(number: int) -> dict[str, Any]:
 
 
 @blp.route("/recognition-proposals/<int:number>/simulation/holdings")
-@allow(*READERS)
+@allow(*READERS, whole_college=True)
 @paged(ShiftSchema, ShiftsArgs)
 def list_shifts(args: dict[str, Any], number: int) -> dict[str, Any]:
     """Every holding that would change, by learner."""
@@ -125,7 +125,7 @@ def _place(cursor: Key | None) -> str:
 
 
 @blp.route("/recognition-proposals/<int:number>/simulation.xlsx")
-@allow(*READERS)
+@allow(*READERS, whole_college=True)
 @blp.arguments(DirectionArgs, location="query")
 @blp.response(200, BINARY, content_type=XLSX)
 def get_sheet(args: dict[str, Any], number: int) -> Response:
@@ -136,7 +136,7 @@ def get_sheet(args: dict[str, Any], number: int) -> Response:
 
 
 @blp.route("/recognition-proposals/<int:number>/approvals", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, by_person=True, whole_college=True)
 @blp.arguments(ApproveSchema)
 @blp.response(200, ProposalSchema)
 def post_approval(given: dict[str, int], number: int) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def post_approval(given: dict[str, int], number: int) -> dict[str, Any]:
 
 
 @blp.route("/recognition-proposals/<int:number>/enactment", methods=["POST"])
-@allow(*DECIDERS)
+@allow(*DECIDERS, by_person=True, whole_college=True)
 @blp.response(202, ProposalSchema)
 def post_enactment(number: int) -> Any:
     """Carry out what two people approved; a rerate goes on in the background: follow Location."""

@@ -19,7 +19,7 @@ blp = Blueprint("recognition", __name__, description="What certificates and othe
 
 
 @blp.route("/recognition-rules/<scheme>/<level>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(RuleSchema)
 @blp.response(200, PublishedRuleSchema)
 def put_rule(given: dict[str, Any], scheme: str, level: str) -> dict[str, Any]:

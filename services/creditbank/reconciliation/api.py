@@ -18,7 +18,7 @@ from chassis.web.problems import language
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role, credit_code_of
 from services.creditbank.reconciliation import commands, queries
-from services.creditbank.reconciliation.commands import Approval, Approver
+from services.creditbank.reconciliation.commands import Approval
 from services.creditbank.reconciliation.listing import HEADINGS, lines_of
 from services.creditbank.reconciliation.runs import Profile
 from services.creditbank.reconciliation.schemas import (
@@ -77,7 +77,7 @@ def get_report(number: int) -> dict[str, Any]:
 
 
 @blp.route("/reconciliations", methods=["POST"])
-@allow(Role.REGISTRY, Role.OPERATOR)
+@allow(Role.REGISTRY, Role.OPERATOR, whole_college=True)
 @once
 @blp.arguments(ReconciliationAskedSchema)
 @blp.response(202, ReconciliationSchema)
@@ -151,20 +151,14 @@ def get_csv(args: dict[str, Any], number: int) -> Response:
 
 
 @blp.route("/discrepancy-approvals", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, by_person=True, whole_college=True)
 @blp.arguments(DiscrepancyApprovalsSchema)
 @blp.response(200, JudgedSchema(many=True))
 def approve(given: dict[str, Any]) -> list[Judged]:
     """Approve that discrepancies are mended, each judged alone: the bank acts, or it is a task; a repeat changes
     nothing."""
     asked = [Approval(index, one["discrepancy"]) for index, one in enumerate(given["items"])]
-    return _answers(commands.approve(asked, _approver()))
-
-
-def _approver() -> Approver:
-    """Machines are their own clients; people come by the portal's."""
-    who = caller()
-    return Approver(who.subject, is_person=who.subject != who.client_id)
+    return _answers(commands.approve(asked, caller().subject))
 
 
 def _answers(judged: Sifted[Approval, bool]) -> list[Judged]:

@@ -34,7 +34,6 @@ from services.creditbank.reconciliation.runs import (
     DISCREPANCY_GONE,
     JOURNAL_DISAGREES,
     OWN_REPORT,
-    PERSON_NEEDED,
     REPORT_NOT_ALL_IN,
     RUN_NOT_FINISHED,
     STANDING,
@@ -85,7 +84,19 @@ def _begun(upload: Upload, first: ReportRow) -> Report:
     """A report with nothing in it yet."""
     given = [upload.options.get(name) for name in ("issued_from", "issued_until")]
     days = [date.fromisoformat(one) if one else first.issued_on for one in given]
-    return Report(upload.number, first.teo, upload.uploaded_by, clock.now(), days[0], days[1], any(given), (), 0, 0)
+    return Report(
+        number=upload.number,
+        teo=first.teo,
+        uploaded_by=upload.uploaded_by,
+        committed_by=upload.committed_by,
+        taken_at=clock.now(),
+        issued_from=days[0],
+        issued_until=days[1],
+        is_period_given=any(given),
+        schemes=(),
+        rows=0,
+        run=0,
+    )
 
 
 def _grown(report: Report, rows: Sequence[ReportRow]) -> Report:
@@ -257,24 +268,16 @@ class Approval:
     discrepancy: str
 
 
-@dataclass(frozen=True)
-class Approver:
-    """Who approves."""
-
-    subject: str
-    is_person: bool
-
-
-def approve(asked: Sequence[Approval], by: Approver) -> Sifted[Approval, bool]:
+def approve(asked: Sequence[Approval], by: str) -> Sifted[Approval, bool]:
     """Approve discrepancies, each alone and in a transaction of its own; whether that changed anything."""
     return sift(lambda one: approve_one(one.discrepancy, by), asked)
 
 
 @transactional
-def approve_one(place: str, by: Approver) -> bool:
+def approve_one(place: str, by: str) -> bool:
     """Mend a discrepancy that still stands, or give it out as a task; False when that was done before.
 
-    Refusal for a machine, for whoever uploaded the report, and for what does not stand any more.
+    Refusal for whoever brought the report in, and for what does not stand any more.
     """
     one = models.find_discrepancy(place)
     name_keys([f"discrepancy:{place}"])
@@ -289,7 +292,7 @@ def approve_one(place: str, by: Approver) -> bool:
     if act:
         _carry_out(act, one.finding, run.cause(one.finding, one.serial))
     state = State.MENDED if act else State.TASKED
-    models.change_discrepancies([replace(one, state=state, approved_by=by.subject, approved_at=_moment())])
+    models.change_discrepancies([replace(one, state=state, approved_by=by, approved_at=_moment())])
     return True
 
 
@@ -298,11 +301,9 @@ def _of_survivor(one: Discrepancy) -> Discrepancy:
     return replace(one, finding=replace(one.finding, learner_id=_survivor(one.finding.learner_id)))
 
 
-def _check(run: Run, one: Discrepancy, by: Approver) -> None:
+def _check(run: Run, one: Discrepancy, by: str) -> None:
     report = models.find_report(run.report) if run.report else None
-    if not by.is_person:
-        raise PERSON_NEEDED()
-    if report and report.uploaded_by == by.subject:
+    if report and by in report.brought_by:
         raise OWN_REPORT()
     if run.stage != Stage.FINISHED:
         raise RUN_NOT_FINISHED(run=run.number)

@@ -33,6 +33,7 @@ class CertificateReports(me.Document):
     number = me.IntField(primary_key=True)
     teo = me.StringField()
     uploaded_by = me.StringField()
+    committed_by = me.StringField()
     taken_at = me.DateTimeField()
     issued_from = me.StringField()
     issued_until = me.StringField()
@@ -155,6 +156,12 @@ class Report:
     rows: int
     run: int
     left_out: int = 0
+    committed_by: str = ""
+
+    @property
+    def brought_by(self) -> frozenset[str]:
+        """Who uploaded it and who had it committed: the same person may do the one through a machine."""
+        return frozenset({self.uploaded_by, self.committed_by} - {""})
 
     @property
     def scope(self) -> Scope:

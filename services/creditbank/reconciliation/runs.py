@@ -24,14 +24,8 @@ REPORT_NOT_ALL_IN = Ground(
 )
 OWN_REPORT = Ground(
     "own_report",
-    en="You uploaded the report yourself. Another person of the registry has to approve.",
-    zh="报表由您本人上传，须由教务的另一人审批。",
-    status=403,
-)
-PERSON_NEEDED = Ground(
-    "person_needed",
-    en="A person of the registry approves this, not a machine.",
-    zh="须由教务人员审批，不能由系统账号审批。",
+    en="You uploaded the report yourself, or had it committed. Another person of the registry has to approve.",
+    zh="报表由您本人上传或确认入库，须由教务的另一人审批。",
     status=403,
 )
 DISCREPANCY_GONE = Ground(

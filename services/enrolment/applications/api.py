@@ -65,7 +65,7 @@ def withdraw(body: list[dict[str, str]]) -> list[Judged]:
 
 
 @blp.route("/merges", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, by_person=True, whole_college=True)
 @blp.arguments(MergeSchema)
 @blp.response(200, MergedSchema)
 def merge(body: dict[str, str]) -> dict[str, str]:
@@ -76,7 +76,7 @@ def merge(body: dict[str, str]) -> dict[str, str]:
 
 
 @blp.route("/merges", methods=["GET"])
-@allow(Role.REGISTRY, Role.AUDITOR)
+@allow(Role.REGISTRY, Role.AUDITOR, whole_college=True)
 @paged(MergeRequestSchema)
 def list_merges(args: dict[str, Any]) -> dict[str, Any]:
     """Merges that one member of staff asked for and that wait for another."""

@@ -129,6 +129,7 @@ def roster(keyring: Keyring) -> SheetKind[Known]:
         examine=examine,
         commit=lambda examined: commit(examined, keyring),
         roles=(Role.REGISTRY,),
+        whole_college=True,
     )
 
 

@@ -16,7 +16,7 @@ blp = Blueprint("calendar", __name__, url_prefix="/calendar", description="Which
 
 
 @blp.route("/<int:year>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(YearBodySchema)
 @blp.response(200, YearSchema)
 def put_year(body: dict[str, Any], year: int) -> Year:

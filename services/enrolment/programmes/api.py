@@ -25,7 +25,7 @@ blp = Blueprint("programmes", __name__, description="Courses of study, by entry 
 
 
 @blp.route("/programmes/<code>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(ProgrammeBodySchema)
 @blp.response(200, ProgrammeSchema)
 def put_programme(body: dict[str, Any], code: str) -> Programme:
@@ -59,7 +59,7 @@ def list_programmes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/programmes/<code>/curricula/<int:year>", methods=["PUT"])
-@allow(Role.OPERATOR, Role.REGISTRY)
+@allow(Role.OPERATOR, Role.REGISTRY, whole_college=True)
 @blp.arguments(CurriculumBodySchema)
 @blp.response(200, CurriculumSchema)
 def put_curriculum(courses: tuple[Course, ...], code: str, year: int) -> dict[str, Any]:

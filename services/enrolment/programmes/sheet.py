@@ -244,4 +244,5 @@ CURRICULA_SHEET: SheetKind[Known] = SheetKind(
     examine=examine,
     commit=commit,
     roles=(Role.REGISTRY,),
+    whole_college=True,
 )

@@ -125,7 +125,7 @@ def list_held(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/held-mail-releases", methods=["POST"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(HeldMailsSchema)
 @blp.response(200, DecidedSchema)
 def release_held(body: dict[str, Any]) -> dict[str, int]:
@@ -134,7 +134,7 @@ def release_held(body: dict[str, Any]) -> dict[str, int]:
 
 
 @blp.route("/held-mail-drops", methods=["POST"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(HeldMailsSchema)
 @blp.response(200, DecidedSchema)
 def drop_held(body: dict[str, Any]) -> dict[str, int]:

@@ -45,7 +45,7 @@ def get_class(code: str) -> Any:
 
 
 @blp.route("/<code>", methods=["PUT"])
-@allow(Role.OPERATOR)
+@allow(Role.OPERATOR, whole_college=True)
 @blp.arguments(ClassBodySchema)
 @blp.response(200, ClassSchema)
 def put_class(body: dict[str, Any], code: str) -> Any:

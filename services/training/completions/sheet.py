@@ -10,6 +10,7 @@ from chassis.errors import Refusal, sift
 from chassis.sheet.cells import code, day, integer
 from chassis.sheet.imports import Sheets
 from chassis.sheet.kind import Column, Examined, Row, SheetKind, refused
+from chassis.web.access import OUTSIDE_YOUR_SCOPE
 from contracts.terms import LEARNER_UNKNOWN, Role, document_number_of, document_type_of
 from services.training.classes.queries import classes_by_code, places_of
 from services.training.completions.commands import record_completions
@@ -108,12 +109,14 @@ def _examined(row: Row, known: Known) -> Examined:
 
 
 def meant(row: Row, known: Known) -> Completion:
-    """The completion a row speaks of."""
+    """The completion a row speaks of; refused unless the sender is of its class, or of the whole college."""
     document_of(row)
     learner_id = row.resolved.get("learner_id")
     if not learner_id:
         raise LEARNER_UNKNOWN()
     place = place_for(known, learner_id, scheme_of(row["证书名称"], known.schemes), row["等级"])
+    if row.upload.owns and place.class_code not in row.upload.owns.get("class", ()):
+        raise OUTSIDE_YOUR_SCOPE()
     return completion_of(place, known.classes[place.class_code], row["学时"], row["培训结果"], row["完成日期"])
 
 

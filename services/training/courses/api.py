@@ -38,7 +38,7 @@ blp = Blueprint("courses", __name__, description="Course results: marks of the p
 
 
 @blp.route("/course-results", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, whole_college=True)
 @blp.arguments(MarkSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def submit_marks(given: list[dict[str, Any]]) -> list[Judged]:
@@ -69,7 +69,7 @@ def list_course_results(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.route("/course-result-withdrawals", methods=["POST"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, whole_college=True)
 @blp.arguments(CourseWithdrawalSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def withdraw_course_results(given: list[dict[str, str]]) -> list[Judged]:
@@ -82,7 +82,7 @@ def withdraw_course_results(given: list[dict[str, str]]) -> list[Judged]:
 
 
 @blp.route("/pass-marks/<programme>", methods=["PUT"])
-@allow(Role.OPERATOR, Role.REGISTRY)
+@allow(Role.OPERATOR, Role.REGISTRY, whole_college=True)
 @blp.arguments(PassMarkBodySchema)
 @blp.response(200, PassMarkSchema)
 def put_pass_mark(body: dict[str, int], programme: str) -> dict[str, Any]:

@@ -90,5 +90,6 @@ MARKS_SHEET: SheetKind[Known] = SheetKind(
     examine=examine,
     commit=commit,
     roles=(Role.REGISTRY,),
+    whole_college=True,
     options=OPTIONS,
 )

@@ -108,6 +108,50 @@ def test_who_is_limited_to_his_own_may_touch_that_alone(client: FlaskClient, iss
     assert client.put("/things/b/x", json=THING, headers=unlimited).status_code == 200
 
 
+@pytest.fixture
+def decisions(home: str, mongo_url: str, issuer: TestIssuer) -> FlaskClient:
+    """An application with a decision of a person's about the whole college."""
+    blp = Blueprint("decisions", __name__)
+
+    @blp.route("/decisions", methods=["POST"])
+    @allow(Keeper.CLERK, by_person=True, whole_college=True)
+    @blp.response(204)
+    def decide() -> None:
+        """Decide."""
+
+    made = create_app("things", settings(mongo_url, home), [blp], title="X", trust=issuer)
+    return made.test_client()
+
+
+def test_a_machine_does_not_decide_for_a_person(decisions: FlaskClient, issuer: TestIssuer) -> None:
+    assert decisions.post("/decisions", headers=issuer.bearer("things", "clerk", subject="mei")).status_code == 204
+    robot = issuer.machine("things", "clerk")
+    told = problem(decisions.post("/decisions", headers=robot | {"Accept-Language": "zh"}), 403, "person_needed")
+    assert "本人" in told["detail"]
+    assert "sign" in problem(decisions.post("/decisions", headers=robot), 403, "person_needed")["detail"]
+    problem(decisions.post("/decisions", headers=issuer.machine("things", "guest")), 403, "role_not_allowed")
+
+
+def test_who_is_limited_does_not_decide_for_the_college(decisions: FlaskClient, issuer: TestIssuer) -> None:
+    for owns in ({"owner": ["a"]}, {"owner": []}):
+        limited = issuer.bearer("things", "clerk", owns=owns)
+        problem(decisions.post("/decisions", headers=limited), 403, "outside_your_scope")
+
+
+def test_what_a_route_asks_stands_in_the_table_and_the_document(decisions: FlaskClient) -> None:
+    app = decisions.application
+    table = {(method, rule): cells for method, rule, cells in access_table(app, Keeper)}
+    assert table["POST", "/decisions"] == ["", "", "college, person", ""]
+    operation = app.extensions["onex.openapi"]["paths"]["/decisions"]["post"]
+    assert (operation["x-by-person"], operation["x-whole-college"], operation["x-own-only"]) == (True, True, False)
+    assert "people who have signed in, no machines" in decisions.get("/docs?language=en").get_data(as_text=True)
+
+
+def test_what_is_somebodys_is_not_the_colleges() -> None:
+    with pytest.raises(ValueError, match="whole college"):
+        allow(Keeper.CLERK, owning=dict, whole_college=True)
+
+
 def test_access_is_judged_before_the_body(client: FlaskClient) -> None:
     problem(client.put("/things/a/x", data=b"{"), 401, "token_missing")
 

@@ -42,12 +42,16 @@ class TestIssuer:
             "iat": now,
             "exp": now + 300,
             "jti": "1",
-            "client_id": subject,
+            "client_id": "portal",
             "roles": list(roles),
             "owns": {kind: list(ids) for kind, ids in (owns or {}).items()},
         } | claims
         return jwt.encode({"alg": ALGORITHM, "typ": TYPE, "kid": self.key.kid} | dict(header or {}), content, self.key)
 
     def bearer(self, audience: str, *roles: str, **more: Any) -> dict[str, str]:
-        """The headers of a caller with these roles."""
+        """The headers of a person with these roles."""
         return {"Authorization": f"Bearer {self.token(audience, *roles, **more)}"}
+
+    def machine(self, audience: str, *roles: str, subject: str = "robot", **more: Any) -> dict[str, str]:
+        """The headers of a machine with these roles."""
+        return self.bearer(audience, *roles, subject=subject, client_id=subject, **more)

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from chassis.errors import Refusal
+from chassis.sheet.kind import Upload
 from contracts.assessment import CandidateRegistered, SchemePublished
 from contracts.enrolment import EnrolmentWithdrawn
 from contracts.terms import Level
@@ -52,6 +53,17 @@ def test_approved_and_trained_learners_become_candidates_once() -> None:
         ("li", "A2", "SF-2021-B1"),
     ]
     assert stages() == {"entitled": 2, "candidates": 2}
+
+
+def test_an_exam_office_of_some_organisations_registers_in_their_plans_only() -> None:
+    open_college(SF2, MI1)
+    rows = []
+    for plan, learner in ((SF2, "chen"), (MI1, "huang")):
+        deliver(approved(learner, plan), trained(learner, plan))
+        rows.append(candidate_row(2, plan, "A1", learner))
+    for one in rows:
+        one.upload = Upload(1, "candidates", owns={"teo": [CARE_TEO]})
+    assert verdicts(upload(SHEET, rows)) == ["outside_your_scope", "new"]
 
 
 def test_everybody_who_may_not_be_a_candidate_is_told_why() -> None:

@@ -21,7 +21,7 @@ from contracts.assessment import CertificateIssued
 from contracts.terms import Level
 from services.creditbank.recognition.commands import publish_rule
 from services.creditbank.reconciliation import commands, queries
-from services.creditbank.reconciliation.commands import Approval, Approver
+from services.creditbank.reconciliation.commands import Approval
 from services.creditbank.reconciliation.domain import Kind
 from services.creditbank.reconciliation.sheet import KIND
 from services.creditbank.sheets import sheets
@@ -40,7 +40,7 @@ from tests.unit.creditbank.stories import (
     scheme,
 )
 
-UPLOADER, APPROVER = "user:teo-clerk", Approver("user:zhao", is_person=True)
+UPLOADER, APPROVER = "user:teo-clerk", "user:zhao"
 OTHER_TEO = "91440101MA59ABCD0X"
 FROM, UNTIL = date(2020, 1, 1), date(2020, 12, 31)
 COLUMNS = ("姓名", "证件类型", "证件号码", "证书名称", "职业技能等级", "证书编号", "发证日期", "证书状态")
@@ -142,7 +142,7 @@ def discrepancies(run: Mapping[str, Any], **filters: str) -> list[dict[str, Any]
     return queries.discrepancies_after(run["number"], dict(filters), "", 500)
 
 
-def approve(found_: Sequence[Mapping[str, Any]], by: Approver = APPROVER) -> Counter[str]:
+def approve(found_: Sequence[Mapping[str, Any]], by: str = APPROVER) -> Counter[str]:
     """Approve these; how many were accepted or refused, by code."""
     judged = commands.approve([Approval(index, one["id"]) for index, one in enumerate(found_)], by)
     told = ["accepted" if changed else "unchanged" for _, changed in judged.accepted]

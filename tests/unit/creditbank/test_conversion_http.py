@@ -9,13 +9,15 @@ import pytest
 from flask.testing import FlaskClient
 
 from contracts.terms import Role
+from services.creditbank.conversion.queries import earlier_points_of
 from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
-from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
+from tests.unit.creditbank.converting import FROM, IN_WINDOW, UNTIL, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
 from tests.unit.creditbank.test_http import ISSUER, answered, as_learner, as_staff, http, settings
 
 __all__ = ["http", "settings"]
 RULE: dict[str, Any] = CONVERSION | {"scheme": "cloud-ops"}
+ELSEWHERE = {"programme": "elsewhere", "valid_from": FROM.isoformat(), "valid_until": UNTIL.isoformat()}
 WISH = {"rule": "tax", "course": "KJ2105"}
 
 
@@ -157,6 +159,57 @@ def test_each_sees_and_decides_what_is_theirs(college: FlaskClient) -> None:
     assert len(everything) == 2
     foreign = college.post("/accounts/mei/conversion-applications", json=WISH, headers=as_learner("lan"))
     assert (foreign.status_code, foreign.json["code"]) == (403, "outside_your_scope")
+
+
+def test_no_machine_is_one_of_two_people(college: FlaskClient) -> None:
+    one = file(college)
+    robot = ISSUER.machine("creditbank", Role.REGISTRY, Role.DEPARTMENT, Role.OPERATOR)
+    draft = answered(college.put("/conversion-rules/more", json=RULE | ELSEWHERE, headers=robot))
+    at = f"/conversion-rules/more/versions/{draft['version']}"
+    item = {"application": one["application"]}
+    for method, path, body in (
+        ("PUT", f"{at}/approval", None),
+        ("PUT", f"{at}/publication", None),
+        ("DELETE", f"{at}/publication", None),
+        ("POST", "/conversion-decisions", [item | {"verdict": "approve"}]),
+        ("POST", "/conversion-undos", [item]),
+    ):
+        refused = college.open(path, method=method, json=body, headers=robot)
+        assert (refused.status_code, refused.json["code"]) == (403, "person_needed"), (method, path)
+    [kept] = answered(college.get("/conversion-rules/more", headers=robot))
+    assert (kept["state"], kept["approved_by"]) == ("draft", [])
+    assert found_in(college, "review", robot) == 1
+
+
+def test_a_registry_of_a_department_notes_earlier_conversions_of_its_own(college: FlaskClient) -> None:
+    body = {"credit_points": 200, "note": "prior courses"}
+
+    def noted(learner_id: str, **owns: list[str]) -> tuple[int, str | None]:
+        headers = ISSUER.bearer("creditbank", Role.REGISTRY, owns=owns)
+        answer = college.put(f"/accounts/{learner_id}/earlier-conversions", json=body, headers=headers)
+        return answer.status_code, (answer.json or {}).get("code")
+
+    assert noted("mei", department=["财会学院", "外语学院"]) == (200, None)
+    assert noted("lan", department=["财会学院"]) == (403, "outside_your_scope")
+    assert noted("nobody", department=["财会学院"]) == (403, "outside_your_scope")
+    assert noted("lan", college=["4144012345"]) == (200, None)
+    assert noted("lan", college=["another"]) == (403, "outside_your_scope")
+    assert earlier_points_of(["mei", "lan"]) == {"mei": 200, "lan": 200}
+
+
+def test_who_is_limited_neither_rules_nor_exports_for_the_college(college: FlaskClient) -> None:
+    limited = ISSUER.bearer("creditbank", Role.REGISTRY, owns={"department": ["财会学院"]})
+    for method, path, body in (
+        ("PUT", "/conversion-rules/more", RULE),
+        ("PUT", "/conversion-policies/measures", POLICY),
+        ("POST", "/exemption-exports", None),
+        ("GET", "/exemption-exports", None),
+        ("POST", "/exemption-exports/1/acknowledgement", [{"application": "nobody"}]),
+    ):
+        refused = college.open(path, method=method, json=body, headers=limited)
+        assert (refused.status_code, refused.json["code"]) == (403, "outside_your_scope"), (method, path)
+    robot = ISSUER.machine("creditbank", Role.REGISTRY)
+    assert answered(college.post("/exemption-exports", headers=robot)) == {"number": 0, "rows": []}
 
 
 def test_a_refusal_says_why(college: FlaskClient) -> None:

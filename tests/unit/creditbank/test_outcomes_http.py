@@ -86,6 +86,14 @@ def test_an_organisation_submits_its_own_licences_under_ids_of_its_own(http: Fla
         assert (foreign.status_code, foreign.json["code"]) == (403, "outside_your_scope")
 
 
+def test_a_source_is_named_for_the_whole_college(http: FlaskClient) -> None:
+    path, source = "/outcome-sources/licence/electrician", {"title": "电工"}
+    refused = http.put(path, json=source, headers=staff(Role.REGISTRY, college=["4144012345"]))
+    assert (refused.status_code, refused.json["code"]) == (403, "outside_your_scope")
+    robot = ISSUER.machine("creditbank", Role.REGISTRY)
+    assert answered(http.put(path, json=source, headers=robot))["title"] == "电工"
+
+
 def test_the_college_may_name_the_system_whose_ids_it_passes_on(http: FlaskClient) -> None:
     [judged] = answered(http.post("/outcomes?sender=mooc", json=[LICENCE], headers=staff()))
     assert judged["id"] == "mooc:L-1"

@@ -119,6 +119,21 @@ def test_four_eyes_are_two_peoples(http: FlaskClient) -> None:
     assert said(approved_by(http, number, "zhao"))["state"] == "approved"
 
 
+def test_a_machine_may_propose_and_simulate_but_neither_approve_nor_enact(http: FlaskClient) -> None:
+    robot = ISSUER.machine("creditbank", Role.REGISTRY)
+    number = said(http.post(PLACE, json={"version": VERSION}, headers=robot), 201)["number"]
+    said(http.post(f"{PLACE}/{number}/simulations", headers=robot), 202)
+    simulate()
+    approval, enactment = f"{PLACE}/{number}/approvals", f"{PLACE}/{number}/enactment"
+    for path, body in ((approval, {"simulation": 1}), (enactment, None)):
+        refused = http.post(path, json=body, headers=robot)
+        assert (refused.status_code, refused.json["code"]) == (403, "person_needed"), path
+    assert said(http.get(f"{PLACE}/{number}", headers=by()))["approvals"] == []
+    said(approved_by(http, number, "lin"))
+    assert http.post(approval, json={"simulation": 1}, headers=robot).json["code"] == "person_needed"
+    assert said(approved_by(http, number, "zhao"))["state"] == "approved"
+
+
 def test_an_edited_draft_is_simulated_and_approved_anew(http: FlaskClient) -> None:
     number = proposed(http)
     simulated(http, number)

@@ -23,7 +23,6 @@ from contracts.terms import Verdict
 from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.reconciliation import commands, models, queries
-from services.creditbank.reconciliation.commands import Approver
 from services.creditbank.reconciliation.domain import Kind, ReportRow
 from services.creditbank.reconciliation.remedies import REMEDIES, Act
 from services.creditbank.reconciliation.runs import Profile
@@ -156,11 +155,10 @@ def test_of_many_each_is_judged_alone(teller: Assessment) -> None:
 def test_a_person_approves_who_did_not_upload(teller: Assessment) -> None:
     run = report([line("lan", "N-lan"), line("mei", "X-1")])
     found = discrepancies(run)
-    assert approve(found, Approver(UPLOADER, is_person=True)) == {"own_report": 1}
-    assert approve(found, Approver("robot", is_person=False)) == {"person_needed": 1}
+    assert approve(found, UPLOADER) == {"own_report": 1}
     assert holding("lan")["unnumbered"]
     assert approve(found) == {"accepted": 1}
-    assert discrepancies(run)[0]["approved_by"] == APPROVER.subject
+    assert discrepancies(run)[0]["approved_by"] == APPROVER
 
 
 def test_nothing_is_approved_before_the_comparison_has_finished(teller: Assessment) -> None:

@@ -51,11 +51,11 @@ def http(mongo: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
 
 
 def as_teo(teo: str = TEO) -> dict[str, str]:
-    return ISSUER.bearer("creditbank", Role.TEO, subject="user:clerk", client_id="portal", owns={"teo": [teo]})
+    return ISSUER.bearer("creditbank", Role.TEO, subject="user:clerk", owns={"teo": [teo]})
 
 
 def by(person: str = "lin", role: Role = Role.REGISTRY) -> dict[str, str]:
-    return ISSUER.bearer("creditbank", role, subject=f"user:{person}", client_id="portal")
+    return ISSUER.bearer("creditbank", role, subject=f"user:{person}")
 
 
 def said(response: Any, status: int = 200) -> Any:
@@ -112,11 +112,30 @@ def test_who_may_approve(http: FlaskClient) -> None:
     body = {"items": [{"discrepancy": one["id"]}]}
     for headers in (as_teo(), by(role=Role.OPERATOR), by(role=Role.AUDITOR)):
         assert http.post("/discrepancy-approvals", json=body, headers=headers).status_code == 403
-    machine = ISSUER.bearer("creditbank", Role.REGISTRY, subject="robot")
-    (answer,) = said(http.post("/discrepancy-approvals", json=body, headers=machine))
-    assert (answer["status"], answer["code"]) == ("refused", "person_needed")
+    machine = ISSUER.machine("creditbank", Role.REGISTRY)
+    refused = http.post("/discrepancy-approvals", json=body, headers=machine)
+    assert (refused.status_code, refused.json["code"]) == (403, "person_needed")
+    limited = ISSUER.bearer("creditbank", Role.REGISTRY, owns={"college": ["11062"]})
+    for path, given in (("/discrepancy-approvals", body), ("/reconciliations", {})):
+        refused = http.post(path, json=given, headers=limited)
+        assert (refused.status_code, refused.json["code"]) == (403, "outside_your_scope"), path
     (answer,) = said(http.post("/discrepancy-approvals", json=body, headers=by("clerk")))
     assert (answer["status"], answer["code"]) == ("refused", "own_report")
+
+
+def test_who_commits_what_a_machine_uploaded_does_not_approve_it(http: FlaskClient) -> None:
+    robot = ISSUER.machine("creditbank", Role.REGISTRY)
+    file = {"file": (io.BytesIO(as_csv([line("lan", "N-lan")])), "report.csv")}
+    place = http.post(f"{UPLOAD}&teo={TEO}", data=file, headers=robot).headers["Location"]
+    work(SHEETS)
+    said(http.post(f"{place}/commit", headers=by("chen")), 202)
+    work(SHEETS)
+    (one,) = found(http, compare()["number"], "?kind=number_not_recorded")["items"]
+    body = {"items": [{"discrepancy": one["id"]}]}
+    (answer,) = said(http.post("/discrepancy-approvals", json=body, headers=by("chen")))
+    assert (answer["status"], answer["code"]) == ("refused", "own_report")
+    (answer,) = said(http.post("/discrepancy-approvals", json=body, headers=by("lin")))
+    assert answer["status"] == "accepted"
 
 
 def test_an_organisation_sees_its_own_only(http: FlaskClient) -> None:

@@ -155,7 +155,8 @@ def test_match_and_keys_serve_services_and_are_noted(client: FlaskClient) -> Non
         {"document_type": "居民身份证", "document_number": identity(1)},
         {"document_type": "", "document_number": "1"},
     ]
-    found = client.post("/match?purpose=candidates", json=wanted, headers=as_a("service"))
+    machine = ISSUER.machine("enrolment", "service", subject="assessment")
+    found = client.post("/match?purpose=candidates", json=wanted, headers=machine)
     assert found.json == [{"learner_id": learner_id}, {"learner_id": None}]
     asked = {"learner_ids": [learner_id, "nobody", learner_id], "purpose": "mail"}
     keys = client.post("/keys", json=asked, headers=as_a("service")).json["keys"]
@@ -166,7 +167,7 @@ def test_match_and_keys_serve_services_and_are_noted(client: FlaskClient) -> Non
     assert (noted["match"]["count"], noted["match"]["purpose"], noted["match"]["client_id"]) == (
         2,
         "candidates",
-        "someone",
+        "assessment",
     )
     assert noted["keys"]["learner_ids"] == sorted([learner_id, "nobody"])
     for route, body in (("/match", wanted), ("/keys", asked)):
@@ -202,9 +203,14 @@ def test_two_members_of_staff_make_two_learners_one(client: FlaskClient) -> None
     survivor, merged = learner_ids()
     body = {"survivor_id": survivor, "merged_id": merged}
     one, other = as_a("registry"), ISSUER.bearer("enrolment", "registry", subject="somebody-else")
+    robot = ISSUER.machine("enrolment", "registry")
+    for headers, code in ((robot, "person_needed"), (as_a("registry", college=["11062"]), "outside_your_scope")):
+        refused = client.post("/merges", json=body, headers=headers)
+        assert (refused.status_code, refused.json["code"]) == (403, code)
     for _ in range(2):
         assert client.post("/merges", json=body, headers=one).json == body | {"status": "asked"}
     assert [row["merged_id"] for row in client.get("/merges", headers=other).json["items"]] == [merged]
+    assert client.post("/merges", json=body, headers=robot).json["code"] == "person_needed"
     assert client.get(f"/learners/{merged}", headers=one).json["merged_into"] is None
     assert client.post("/merges", json=body, headers=other).json == body | {"status": "accepted"}
     assert client.post("/merges", json=body, headers=one).json == body | {"status": "unchanged"}
@@ -229,6 +235,18 @@ def test_a_roster_goes_from_upload_to_commit_through_the_workers_jobs(client: Fl
     rows = client.get(f"/imports/{number}/rows", headers=as_a("registry")).json["items"]
     assert [row["code"] for row in rows] == [None, "level_unknown", "repeated_in_file"]
     assert len(learner_ids()) == 1
+
+
+def test_who_is_limited_sends_no_roster_of_the_whole_college(client: FlaskClient) -> None:
+    limited = as_a("registry", department=["财会学院"])
+    form = {"file": (io.BytesIO(b"x"), "roster.csv")}
+    refused = client.post("/imports?kind=roster&language=zh", data=form, headers=limited)
+    assert (refused.status_code, refused.json["code"]) == (403, "outside_your_scope")
+    assert client.get("/sheets", headers=limited).json == {"items": []}
+    assert [one["kind"] for one in client.get("/sheets", headers=as_a("registry")).json["items"]] == [
+        "roster",
+        "curricula",
+    ]
 
 
 def roster_committed(client: FlaskClient, content: bytes, verbs: list[Callable[[], bool | None]]) -> int:

@@ -56,6 +56,7 @@ def test_a_registered_user_is_listed_without_the_password(client: FlaskClient, o
     ("name", "changes", "code"),
     [
         ("Mei", {}, "user_name_invalid"),
+        ("portal", {}, "user_name_reserved"),
         ("mei", {"password": None}, "password_needed"),
         ("mei", {"password": "short"}, "fields_invalid"),
         ("mei", {"roles": ["service"]}, "fields_invalid"),

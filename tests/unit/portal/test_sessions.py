@@ -69,6 +69,31 @@ def test_a_token_of_the_person_is_good_at_a_service(browser: FlaskClient, portal
         browser.get("/test/token").get_data(as_text=True)
     )
     assert (caller.subject, caller.client_id, caller.roles) == ("mei", "portal", {"registry"})
+    assert caller.is_person
+
+
+def test_a_person_takes_a_token_of_their_own_along(browser: FlaskClient, portal: Flask) -> None:
+    csrf = come_in(browser).json["csrf"]
+    assert browser.get("/token").json == {"csrf_token": csrf}
+    answer = browser.post("/token", data={"audience": "creditbank", "csrf_token": csrf})
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert (answer.json["token_type"], answer.json["expires_in"]) == ("Bearer", 300)
+    caller = Tokens("creditbank", portal.extensions["portal.mint"]).caller_of(answer.json["access_token"])
+    assert (caller.subject, caller.roles, caller.is_person) == ("mei", {"registry"}, True)
+    [noted] = database()["audit"].find({"act": "token_issued"})
+    assert (noted["who"], noted["about"]) == ("mei", "creditbank")
+
+
+def test_no_token_without_a_session_its_form_and_a_service_that_is(browser: FlaskClient) -> None:
+    form = {"audience": "creditbank"}
+    for answer in (browser.get("/token"), browser.post("/token", data=form)):
+        assert answer.headers["Location"].startswith("/sign-in")
+    csrf = come_in(browser).json["csrf"]
+    assert browser.post("/token", data=form).status_code == 403
+    assert browser.post("/token", data=form | {"csrf_token": "x"}).status_code == 403
+    for audience in ("", "elsewhere"):
+        assert browser.post("/token", data={"audience": audience, "csrf_token": csrf}).status_code == 404
+    assert database()["audit"].count_documents({"act": "token_issued"}) == 0
 
 
 def test_without_a_session_there_is_nobody_and_no_token(browser: FlaskClient) -> None:

@@ -37,6 +37,7 @@ def test_a_service_gets_a_token_that_others_verify_offline(client: FlaskClient) 
     issued = token(client, "notify", "enrolment")
     caller = Tokens("enrolment", Published(client)).caller_of(issued)
     assert (caller.subject, caller.client_id, caller.roles, caller.owns) == ("notify", "notify", {"service"}, {})
+    assert not caller.is_person
     with pytest.raises(Refusal, match="wrong_audience"):
         Tokens("training", Published(client)).caller_of(issued)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import msgspec
@@ -13,7 +14,7 @@ from chassis.database import rows_of, run_transaction
 from chassis.seal import new_key
 from chassis.sheet.imports import Received, Sheets, ask_to_commit, found, receive
 from chassis.sheet.jobs import sheet_jobs
-from chassis.sheet.kind import Examined, Row
+from chassis.sheet.kind import Examined, Row, Upload
 from contracts.terms import Level
 from contracts.training import TrainingCompleted
 from services.training.classes.commands import give_places, put_class
@@ -185,6 +186,16 @@ def test_numbers_that_cannot_be_read_are_asked_of_nobody() -> None:
 def test_two_rows_for_one_training_have_one_identity() -> None:
     first, second = preview(row(2, ANN), row(3, ANN, "不合格"))
     assert first.identity == second.identity
+
+
+@pytest.mark.usefixtures("campus")
+def test_a_trainer_speaks_of_the_own_classes_only() -> None:
+    for owns, verdict in (({"class": ["D2"]}, "outside_your_scope"), ({"department": ["x"]}, "outside_your_scope")):
+        [judged] = preview(replace(row(2, ANN), upload=Upload(1, "completion", owns=owns)))
+        assert judged.refusal is not None
+        assert judged.refusal.code == verdict
+    [judged] = preview(replace(row(2, ANN), upload=Upload(1, "completion", owns={"class": ["D1"]})))
+    assert (judged.status, judged.refusal) == ("new", None)
 
 
 @pytest.mark.usefixtures("campus")
