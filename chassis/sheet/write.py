@@ -128,14 +128,19 @@ def _write_leaf(sheet: Any, leaf: Leaf) -> None:
     """A further sheet, whose texts stay the texts they are."""
     for number, line in enumerate((leaf.headings, *leaf.lines), 1):
         for place, value in enumerate(line, 1):
-            cell = sheet.cell(number, place)
-            cell.value = ILLEGAL_IN_XML.sub("", value) if isinstance(value, str) else value
-            if isinstance(value, str):
-                cell.data_type, cell.quotePrefix = "s", value.startswith(LIKE_A_FORMULA)
-            cell.font = Font(bold=number == 1)
+            _fill_cell(sheet.cell(number, place), value, is_heading=number == 1)
     for place in range(1, len(leaf.headings) + 1):
         sheet.column_dimensions[get_column_letter(place)].width = USUAL_WIDTH
     sheet.freeze_panes = "A2"
+
+
+def _fill_cell(cell: XlsxCell, value: Cell, is_heading: bool) -> None:
+    cell.font = Font(bold=is_heading)
+    if isinstance(value, str):
+        cell.value, cell.data_type = ILLEGAL_IN_XML.sub("", value), "s"
+        cell.quotePrefix = value.startswith(LIKE_A_FORMULA)
+    else:
+        cell.value = value
 
 
 def _styles(sheet: Any) -> dict[str, int]:

@@ -51,7 +51,10 @@ def draft_policy(policy: Policy, by: str) -> Policy:
 
 @transactional
 def approve_policy(code: str, version: int, by: str) -> Policy:
-    """Approve a draft of a policy document; two people have to. Refusal when it is no draft."""
+    """Approve a draft of a policy document; two people have to. Refusal when it is no draft.
+
+    People come here by way of `simulations`, which refuses what was not simulated.
+    """
     return _policy_moved(code, version, lambda policy: approved(policy, by))
 
 
@@ -101,7 +104,10 @@ def draft_rule(rule: ConversionRule, by: str) -> ConversionRule:
 
 @transactional
 def approve_rule(code: str, version: int, by: str) -> ConversionRule:
-    """Approve a draft; two people have to. Refusal when it does not stand, or says what it must not by now."""
+    """Approve a draft; two people have to. Refusal when it does not stand, or says what it must not by now.
+
+    People come here by way of `simulations`, which refuses what was not simulated.
+    """
     return _moved(code, version, lambda rule: _sound(approved(rule, by)))
 
 

@@ -30,8 +30,8 @@ EFFECTS: dict[Language, dict[str, str]] = {
 NAMES = ("student_number", "programme", "entry_year", "scheme", "rule", "course", "module")
 HEADINGS: dict[Language, Sequence[str]] = {
     "zh": (
-        "学习者", "学号", "专业", "年级", "证书", "规则", "课程", "模块", "影响", "现需积分", "草案所需积分", "申请编号",
-        "原因",
+        "学习者", "学号", "专业", "年级", "证书", "规则", "课程", "模块", "影响", "现需积分", "草案所需积分",
+        "申请编号", "原因",
     ),
     "en": (
         "Learner", "Student number", "Programme", "Entry year", "Scheme", "Rule", "Course", "Module", "What changes",
@@ -45,8 +45,8 @@ TALLY_HEADINGS: dict[Language, Sequence[str]] = {
         "替代建议不成立",
     ),
     "en": (
-        "Newly allowed", "Points allowed", "No longer allowed", "Points taken", "Repriced", "Points more", "Applications falling",
-        "Offers falling",
+        "Newly allowed", "Points allowed", "No longer allowed", "Points taken", "Repriced", "Points more",
+        "Applications falling", "Offers falling",
     ),
 }  # fmt: skip
 LEAVES: Mapping[str, dict[Language, tuple[str, ...]]] = {
