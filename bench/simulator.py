@@ -1,4 +1,4 @@
-"""Simulations beside reading what they look at: `python bench/simulator.py [--accounts 100000]` (`make bench-simulator`).
+"""Simulations beside reading what they look at: `python bench/simulator.py [--accounts 100000]`; `make bench-simulator`
 
 Accounts with a scheme's results at one to three levels, student records of six programmes and two course results each,
 written straight into a real mongod as the service would have. Read: every outcome as a document, by learner, and no
