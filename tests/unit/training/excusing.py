@@ -35,6 +35,7 @@ PROGRAMME, YEAR, NUMBER, COURSE, TERM = "630302", 2019, "2019040117", "KJ2105", 
 OTHER_NUMBER = "2019040999"
 RESULT = f"{NUMBER}:{COURSE}:{TERM}"
 JULY = datetime(2021, 7, 5, 4, 0, tzinfo=UTC)
+LATER = datetime(2021, 9, 1, tzinfo=UTC)
 TOLD = ("TrainingModuleExcused", "TrainingExcuseWithdrawn")
 COURSES = (
     Course(code=COURSE, name="税务会计", credit_points=400, kind=CourseKind.CORE, term=4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -28,6 +28,7 @@ from services.training.modules.reviewing import review_learners, spread_rules
 from services.training.students.domain import REVIEW
 from tests.unit.training.excusing import (
     COURSE,
+    LATER,
     LEVEL,
     MODULE,
     NUMBER,
@@ -52,7 +53,7 @@ from tests.unit.training.excusing import (
 )
 
 pytestmark = pytest.mark.usefixtures("mongo")
-LATER = datetime(2021, 9, 1, tzinfo=UTC)
+
 LAN = [("lan", MODULE, 16)]
 
 
