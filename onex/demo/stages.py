@@ -219,7 +219,7 @@ def learner_of(speaker: Speaker, student_number: str) -> str:
 
 
 def give_places(demo: Demo, bar: Bar) -> None:
-    """Enter modules of trainings and open the classes; everybody who is approved gets a place, who came first waited."""
+    """Enter modules and open the classes; everybody who is approved gets a place, who came first waited."""
 
     def all_known() -> tuple[int, int]:
         flow = demo.operator.flow("training")

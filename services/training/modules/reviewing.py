@@ -13,7 +13,7 @@ from typing import TypeVar
 from chassis import waiters
 from chassis.bus.outbox import append
 from chassis.database import transactional
-from chassis.strands import name_keys, survivor_of
+from chassis.strands import name_keys
 from contracts.training import TrainingExcuseWithdrawn, TrainingModuleExcused
 from services.training.classes.domain import Place
 from services.training.classes.queries import places_after, places_of
@@ -32,19 +32,21 @@ Of = TypeVar("Of", Place, StudentRecord, CourseResult, Exemption, Excuse)
 
 @transactional
 def review_learners(asked: Sequence[str]) -> None:
-    """Judge anew what at most 500 learners are excused from, and announce what has changed, once."""
+    """Judge anew what at most 500 learners are excused from, and announce what has changed, once.
+
+    Who was merged into another meanwhile has nothing any more; the merge has made the survivor due. A strand is named
+    behind what was read, yet of the same snapshot: whoever changed any of it since conflicts.
+    """
     causes = {item: row["cause"] for item, row in waiters.facts_of(REVIEW, asked).items()}
     waiters.done(REVIEW, asked)
     if not models.has_rules():
         return
-    name_keys(f"learner:{one}" for one in asked)
-    due = {survivor_of(f"learner:{one}").removeprefix("learner:"): causes.get(one, "") for one in sorted(asked)}
-    excuses = models.excuses_of(due)
-    places = places_of(due)
-    book = _rulebook(places, excuses)
-    held = _by_learner(excuses)
-    for facts in _facts(places, book.rules.values(), held.keys()):
-        _keep(list(judged(facts, book, held.get(facts.learner_id, []))), due[facts.learner_id])
+    excuses, places = models.excuses_of(asked), places_of(asked)
+    book, held = _rulebook(places, excuses), _by_learner(excuses)
+    concerned = _facts(places, book.rules.values(), held.keys())
+    name_keys(f"learner:{facts.learner_id}" for facts in concerned)
+    for facts in concerned:
+        _keep(list(judged(facts, book, held.get(facts.learner_id, []))), causes.get(facts.learner_id, ""))
 
 
 def _rulebook(places: Iterable[Place], excuses: Sequence[Excuse]) -> Rulebook:

@@ -424,6 +424,21 @@ def test_nothing_is_excused_twice_by_whatever_comes_at_once(college: College, tr
         assert (told(f"learner:{who}"), excused(who)) == (["excused", "withdrawn"], [])
 
 
+def test_two_who_become_one_while_they_are_judged_are_excused_once(college: College, tries: int) -> None:
+    published()
+    settle()
+    look = partial(waiters.sweep, REVIEW, review_learners)
+    for number in range(min(tries, 50)):
+        who, gone, student = f"ann-{number}", f"gone-{number}", f"20190{number:05d}"
+        now = College()
+        now.tell(place(who), record(gone, student))
+        merge = LearnersMerged(survivor_id=who, merged_id=gone)
+        at_once(partial(now.tell, merge), partial(marked, student_number=student), look, look)
+        settle()
+        assert (told(f"learner:{who}"), told(f"learner:{gone}")) == (["excused"], [])
+        assert excused(who, gone) == [(who, MODULE, 16)]
+
+
 def test_what_excuses_is_said_in_both_languages(lan: College) -> None:
     [shown] = excuses_page("lan", "", 10)
     for part in (COURSE, "86", "tax-by-course v1", "学分互认办法第八条", "75", "纳税申报", "智能财税", "16"):
