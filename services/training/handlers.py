@@ -23,6 +23,7 @@ from services.training.completions.commands import move_completions
 from services.training.courses.commands import keep_curricula, move_results
 from services.training.courses.domain import Curriculum
 from services.training.modules.domain import Exemption
+from services.training.modules.queries import ruled_trainings
 from services.training.modules.reviewing import keep_exemptions, move_excuses
 from services.training.schemes.commands import keep_schemes
 from services.training.schemes.domain import Scheme
@@ -34,7 +35,8 @@ def on_approvals(events: Sequence[Event[EnrolmentApproved]]) -> None:
     """An approved learner gets a place, or waits for one."""
     approvals = [approval_of(event) for event in events]
     give_places(approvals)
-    have_reviewed((one.learner_id, one.cause) for one in approvals)
+    ruled = ruled_trainings({one.queue for one in approvals})
+    have_reviewed((one.learner_id, one.cause) for one in approvals if one.queue in ruled)
 
 
 def approval_of(event: Event[EnrolmentApproved]) -> Approval:

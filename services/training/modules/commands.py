@@ -9,6 +9,7 @@ from chassis import clock
 from chassis.database import transactional
 from chassis.errors import NOT_FOUND
 from chassis.strands import name_keys
+from services.training.classes.domain import queue_key
 from services.training.courses.queries import courses_of
 from services.training.modules import models
 from services.training.modules.domain import (
@@ -66,6 +67,7 @@ def approve_rule(code: str, version: int, by: str) -> ExcuseRule:
 def publish_rule(code: str, version: int) -> ExcuseRule:
     """Publish an approved version, for all whom it concerns; the one that was published until now is retired."""
     kept = _moved(code, version, lambda rule: _sound(published(rule, clock.now())))
+    name_keys([queue_key(kept.queue)])
     models.begin_spread(kept)
     return kept
 

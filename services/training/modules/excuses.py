@@ -52,7 +52,9 @@ def judged(facts: Facts, book: Rulebook, excuses: Iterable[Excuse]) -> Iterator[
 
 def _judged(facts: Facts, book: Rulebook, queue: Queue, module: str, before: Excuse | None) -> Excuse | None:
     state = facts.places.get(queue)
-    ground = _ground(facts, _candidates(book, queue, module, before), before) if state else None
+    if state is None:  # another training of these falls under the rules of its time
+        return replace(before, is_excused=False, ended=Ended.PLACE) if before else None
+    ground = _ground(facts, _candidates(book, queue, module, before), before)
     if before is not None and before.is_excused:
         return _held(facts, book, before, ground, is_completed=state is PlaceState.COMPLETED)
     if ground is None or state is PlaceState.COMPLETED:
@@ -106,8 +108,6 @@ def _held(facts: Facts, book: Rulebook, before: Excuse, ground: Ground | None, i
 
 def _ended(facts: Facts, book: Rulebook, before: Excuse) -> Ended:
     """What took an excuse's ground."""
-    if before.queue not in facts.places:
-        return Ended.PLACE
     number = before.result_id.partition(":")[0]
     if (number, before.course) in facts.exempted:
         return Ended.EXEMPTED

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.database import Row
 from chassis.errors import NOT_FOUND
 from contracts.terms import Level
+from services.training.classes.domain import Queue
 from services.training.modules import models
 from services.training.modules.domain import Excuse, ExcuseRule, TrainingModule
 from services.training.modules.excuses import sentence_of
@@ -31,6 +32,15 @@ def rule_versions(code: str) -> list[ExcuseRule]:
 def rules_page(where: Mapping[str, Any], after: str, limit: int) -> list[ExcuseRule]:
     """Versions of rules by code and version, after the one named."""
     return models.rules_after(where, after, limit)
+
+
+def ruled_trainings(queues: Collection[Queue]) -> set[Queue]:
+    """Those of these trainings that a published rule excuses from modules of.
+
+    Who gives a place and who publishes a rule both name the strand of the training's queue: of the two that come at
+    once one sees the other.
+    """
+    return {rule.queue for rule in models.rules_published(queues)}
 
 
 def excuses_page(learner_id: str, after: str, limit: int) -> list[dict[str, Any]]:

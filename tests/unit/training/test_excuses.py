@@ -20,7 +20,7 @@ from contracts.training import TrainingExcuseWithdrawn, TrainingModuleExcused
 from services.training.classes.commands import complete_places, give_places, put_class
 from services.training.classes.domain import Approval, TrainingClass
 from services.training.courses.commands import withdraw_results
-from services.training.modules.commands import put_module, retire_rule
+from services.training.modules.commands import publish_rule, put_module, retire_rule
 from services.training.modules.domain import Ended, TrainingModule
 from services.training.modules.models import ExcuseSpreads
 from services.training.modules.queries import caused_by, excuses_page
@@ -38,6 +38,7 @@ from tests.unit.training.excusing import (
     TERM,
     College,
     at_once,
+    drafted,
     excuse,
     excused,
     exempted,
@@ -222,11 +223,17 @@ def test_a_retired_rule_takes_nothing_and_gives_nothing(lan: College) -> None:
     assert (excused("lan"), excuse().rule_version) == (LAN, 1), "the version that excused holds for whom it excused"
 
 
-def test_who_gave_the_place_up_comes_back_under_the_rules_of_then(lan: College) -> None:
+@pytest.mark.parametrize("falls", [False, True], ids=["the result stands", "the result fell before"])
+def test_who_gave_the_place_up_comes_back_under_the_rules_of_then(lan: College, falls: bool) -> None:
+    if falls:
+        marked(50, LATER)
+        settle()
     lan.tell(no_place())
     settle()
     retire_rule("tax-by-course", 1)
     lan.tell(place())
+    settle()
+    marked(88, LATER + timedelta(days=1))
     settle()
     assert excused() == []
 
@@ -422,6 +429,21 @@ def test_nothing_is_excused_twice_by_whatever_comes_at_once(college: College, tr
         at_once(withdraw, partial(waiters.due_all, REVIEW, [(who, f"again {number}")]), look, look)
         settle()
         assert (told(f"learner:{who}"), excused(who)) == (["excused", "withdrawn"], [])
+
+
+def test_a_place_and_a_rule_that_come_at_once_see_each_other(college: College, tries: int) -> None:
+    entered: set[str] = set()
+    for number in range(min(tries, 30)):
+        who, student, code = f"ann-{number}", f"20190{number:05d}", f"m{number}"
+        put_module(TrainingModule(SCHEME, LEVEL, code, "模块", 1))
+        drafted(rule(code, module=code))
+        college.tell(record(who, student))
+        marked(student_number=student)
+        settle()
+        at_once(partial(college.tell, place(who)), partial(publish_rule, code, 1), spread_rules)
+        settle()
+        entered.add(code)
+        assert {module for _, module, _ in excused(who)} == entered
 
 
 def test_two_who_become_one_while_they_are_judged_are_excused_once(college: College, tries: int) -> None:
