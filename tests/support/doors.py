@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import runpy
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -147,6 +148,7 @@ class Doors:
             for name in SERVICES:
                 self.go_to(name)
                 environment.setenv("DATABASE", database().name)
+                environment.delitem(sys.modules, f"services.{name}.app", raising=False)  # others of the run imported it
                 made[name] = runpy.run_module(f"services.{name}.app")["app"]
                 ensure_indexes(*(one for one in all_documents() if is_of(one, name)))
         desk = made["creditbank"].extensions[DESK]
