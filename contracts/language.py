@@ -20,6 +20,8 @@ DEEDS_ZH: dict[type[Announcement], str] = {
     enrolment.ProgrammePublished: "发布某入学年级的培养方案（全文）；curriculum_revision 为 0 表示尚无课程表。",
     enrolment.CalendarPublished: "发布某年的工作日历：落在工作日的假日与调休上班日。",
     training.TrainingCompleted: "学习者完成某证书某等级的培训。",
+    training.TrainingModuleExcused: "学习者因课程成绩合格，免训某证书某等级培训的一个模块；不使用学分。",
+    training.TrainingExcuseWithdrawn: "免训已撤回：其依据不再成立，且培训尚未结业。",
     training.CourseResultFinalised: "课程成绩已确定、更正（revision 大于 1）或撤回（is_withdrawn）。",
     assessment.SchemePublished: "发布证书（当前全文）。",
     assessment.CandidateRegistered: "学习者已列入考核计划并获得准考证号。",

@@ -50,6 +50,7 @@ def account_page(learner_id: str, is_own: bool = False, **more: Any) -> str:
         "account.html",
         account=found,
         entries=entries_of(learner_id) if found else None,
+        training_excuses=every_or_none("training", address("learners", learner_id, "training-excuses")),
         certificates=every_or_none("assessment", "/certificates", learner_id=learner_id),
         schemes=scheme_names() | source_names(),
         learner_id=learner_id,

@@ -33,6 +33,7 @@ from contracts.creditbank import (
     OutcomeSourceNamed,
 )
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
+from contracts.training import TrainingExcuseWithdrawn, TrainingModuleExcused
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
 from services.notify.notices.commands import (
@@ -62,6 +63,8 @@ Told = (
     | ConversionOffered
     | DeadlineNear
     | ExemptionWithdrawn
+    | TrainingModuleExcused
+    | TrainingExcuseWithdrawn
 )
 Entered = CreditPosted | OutcomeCredited | AccountFrozen | AccountUnfrozen
 
@@ -115,7 +118,13 @@ def facts_of(body: OfApplication, **more: str) -> dict[str, Any]:
     return said | {"credit_points": body.credit_points} | more
 
 
-def reasons_of(body: ConversionDecided | ExemptionWithdrawn) -> dict[str, str]:
+def module_of(body: TrainingModuleExcused | TrainingExcuseWithdrawn) -> dict[str, Any]:
+    """What is told of a module of a training."""
+    said = {"module_name": body.module_name, "class_hours": body.class_hours}
+    return said | {"course": body.course, "term": body.term, "rule": body.rule, "rule_version": body.rule_version}
+
+
+def reasons_of(body: ConversionDecided | ExemptionWithdrawn | TrainingExcuseWithdrawn) -> dict[str, str]:
     """Why, as far as somebody said so."""
     return {"code": body.code, "reason_en": body.reason_en, "reason_zh": body.reason_zh} if body.code else {}
 
@@ -161,6 +170,8 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     ConversionOffered: lambda body: facts_of(body, until=body.until.isoformat() if body.until else ""),
     DeadlineNear: lambda body: facts_of(body, step=body.step, due_on=body.due_on.isoformat()),
     ExemptionWithdrawn: lambda body: facts_of(body, **reasons_of(body)),
+    TrainingModuleExcused: module_of,
+    TrainingExcuseWithdrawn: lambda body: module_of(body) | reasons_of(body),
 }
 
 

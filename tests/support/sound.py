@@ -255,6 +255,8 @@ EVER = {"valid_from": "2021-01-01", "valid_until": "2199-12-31"}
 WINDOW = {"term": "2020-2021-2", "opens_on": EVER["valid_from"], "closes_on": EVER["valid_until"]}
 POLICY = EVER | {"title": "学分转换办法", "issued_on": "2020-12-01", "windows": [WINDOW], "undo_minutes": 0}
 DEFAULT_POLICY = POLICY | {"is_folklore_default": True}  # in force at once
+EXCUSE_RULE = {"basis": "学分互认办法第八条", "scheme": SCHEME, "level": 1, "programme": "630302", "entry_year": 2019}
+EXCUSE_RULE |= {"course": "KJ2105", "valid_from": "2019-09-01", "valid_until": "2030-08-31"}
 TARGETS = [{"course": "KJ2101", "credit_points": 200}, {"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]
 CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
 CONVERSION |= {"targets": TARGETS}
@@ -340,6 +342,36 @@ def _drafted(doors: Doors, role: Role, application: str) -> Asked:
 
 def _tried(doors: Doors, role: Role, application: str) -> Asked:
     return Asked({"number": converting("draft")(doors, role, application).query["simulation"]})
+
+
+def excusing(state: str) -> Recipe:
+    """A version of an excuse rule in a state, of a rule and a module of its own for each role."""
+
+    def recipe(doors: Doors, role: Role, _application: str) -> Asked:
+        code = f"{state}-{role}".replace("_", "-")
+        module = {"name": "纳税申报", "class_hours": 16}
+        doors.sound("training", "PUT", f"/training-modules/{SCHEME}/1/{code}", Role.OPERATOR, json=module)
+        body = EXCUSE_RULE | {"module": code, "basis": f"asked the {next(TIMES)}. time"}  # another version each time
+        path = f"/excuse-rules/{code}"
+        version = doors.sound("training", "PUT", path, Role.OPERATOR, json=body)["version"]
+        at = f"{path}/versions/{version}"
+        if state != "draft":
+            for approver in (Role.OPERATOR, Role.REGISTRY):
+                doors.sound("training", "PUT", f"{at}/approval", approver)
+        if state == "published":
+            doors.sound("training", "PUT", f"{at}/publication", Role.OPERATOR)
+        return Asked({"code": code, "version": version})
+
+    return recipe
+
+
+def _excuse_rule(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"code": excusing("draft")(doors, role, application).path["code"]})
+
+
+def _excuse_rule_put(doors: Doors, role: Role, application: str) -> Asked:
+    code = excusing("draft")(doors, role, application).path["code"]
+    return Asked({"code": code}, body=EXCUSE_RULE | {"module": code}, media_type="application/json")
 
 
 def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
@@ -554,6 +586,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("training", "POST", "/course-result-withdrawals"): _put([{"result_id": COURSE_RESULT, "reason": "typed twice"}]),
     ("training", "PUT", "/pass-marks/{programme}"): _put({"pass_mark": 60}, programme="630302"),
     ("training", "GET", "/pass-marks"): _plain,
+    ("training", "PUT", "/training-modules/{scheme}/{level}/{code}"): _put(
+        {"name": "纳税申报", "class_hours": 16}, scheme=SCHEME, level=1, code="tax"
+    ),
+    ("training", "GET", "/training-modules"): _plain,
+    ("training", "PUT", "/excuse-rules/{code}"): _excuse_rule_put,
+    ("training", "GET", "/excuse-rules/{code}"): _excuse_rule,
+    ("training", "GET", "/excuse-rules"): _plain,
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/approval"): excusing("draft"),
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/publication"): excusing("approved"),
+    ("training", "DELETE", "/excuse-rules/{code}/versions/{version}/publication"): excusing("published"),
+    ("training", "GET", "/learners/{learner_id}/training-excuses"): _learner,
     ("training", "GET", "/classes"): _plain,
     ("training", "GET", "/classes/{code}"): _path(code="C1"),
     ("training", "PUT", "/classes/{code}"): _put(CLASS_BODY, code="C1"),

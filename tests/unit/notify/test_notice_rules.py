@@ -48,6 +48,13 @@ FACTS: dict[str, dict[str, Any]] = {
         "step": "registry",
         "due_on": "2021-10-12",
     },
+    "TrainingModuleExcused": {"module_name": "纳税申报", "class_hours": 16, "course": "KJ2105", "term": "2020-2021-1"},
+    "TrainingExcuseWithdrawn": {
+        "module_name": "纳税申报",
+        "class_hours": 16,
+        "reason_en": "the place is gone",
+        "reason_zh": "已无名额",
+    },
     "ExemptionWithdrawn": {"course": "KJ2105", "module": "", "reason_en": "taken back", "reason_zh": "已被收回"},
 }
 
@@ -170,6 +177,7 @@ def test_no_text_has_a_place_for_a_score() -> None:
     assert words == {
         "name", "scheme", "level", "credits", "balance", "due_on", "admission_number", "session_date", "site",
         "certificate_number", "issued_on", "target", "until", "reason", "kind", "kind_level", "outcomes",
+        "module_name", "class_hours", "course", "term",
     }  # fmt: skip
 
 

@@ -313,7 +313,7 @@ def one_by_one(learners: Sequence[str]) -> None:
 
 def drain() -> None:
     """Let every woken waiter be tried."""
-    while sweep() or collection_of(waiters.Waiters).count_documents({"woken": True}):
+    while sweep() or collection_of(waiters.Waiters).count_documents({"kind": WAITER, "woken": True}):
         pass
 
 
