@@ -20,8 +20,9 @@ STEPS = {
     "registry": Role.REGISTRY,
     "teo": Role.TEO,
     "bank": Role.OPERATOR,
+    "appeal": Role.REGISTRY,
 }
-DECIDERS = tuple(STEPS.values())
+DECIDERS = tuple(dict.fromkeys(STEPS.values()))
 UNDOERS = {Role.REGISTRY, Role.OPERATOR}  # of decisions at any step
 STATES = ("waiting", "review", "granted", "refused", "withdrawn", "fallen")
 FILTERS = ("state", "step", "department", "programme", "entry_year", "class_name", "is_case")
@@ -109,6 +110,7 @@ def shared(listed: Sequence[Found]) -> Found:
         "knows_until": any(one["undo_until"] for one in listed),
         "may_see_why": bool(set(g.person.roles) - {Role.TEO}) and not g.person.owns,
         "may_see_exports": bool({Role.REGISTRY, Role.OPERATOR, Role.AUDITOR} & set(g.person.roles)),
+        "may_decide_appeals": STEPS["appeal"] in g.person.roles,
         "is_registry": bool(UNDOERS & set(g.person.roles)),
         "today": clock.today().isoformat(),
     }
@@ -117,7 +119,7 @@ def shared(listed: Sequence[Found]) -> Found:
 def filters() -> Found:
     """What is asked for: as chosen; at first what is under review at one's own step."""
     if not any(name in request.args for name in FILTERS):
-        own = [step for step, role in STEPS.items() if role in g.person.roles]
+        own = [step for step, role in STEPS.items() if role in g.person.roles and step != "appeal"]
         return {"state": "review", "step": own[0]} if len(own) == 1 else {"state": "review"}
     given = {name: request.args.get(name, "").strip() for name in FILTERS}
     return {name: value for name, value in given.items() if value}

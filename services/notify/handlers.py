@@ -20,6 +20,7 @@ from contracts.creditbank import (
     SILENT,
     AccountFrozen,
     AccountUnfrozen,
+    AppealFiled,
     ConversionDecided,
     ConversionOffered,
     CredentialIssued,
@@ -59,6 +60,7 @@ Told = (
     | AccountFrozen
     | AccountUnfrozen
     | ConversionDecided
+    | AppealFiled
     | ConversionOffered
     | DeadlineNear
     | ExemptionWithdrawn
@@ -115,6 +117,12 @@ def facts_of(body: OfApplication, **more: str) -> dict[str, Any]:
     return said | {"credit_points": body.credit_points} | more
 
 
+def of_appeal(body: ConversionDecided) -> dict[str, str]:
+    """Until when a refusal may be appealed, or that an appeal is what ended."""
+    until = {"appeal_until": body.appeal_until.isoformat()} if body.appeal_until else {}
+    return until | ({"appeal": "decided"} if body.is_appeal else {})
+
+
 def reasons_of(body: ConversionDecided | ExemptionWithdrawn) -> dict[str, str]:
     """Why, as far as somebody said so."""
     return {"code": body.code, "reason_en": body.reason_en, "reason_zh": body.reason_zh} if body.code else {}
@@ -157,7 +165,8 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     CredentialRevoked: lambda body: {"credential": body.credential},
     AccountFrozen: lambda body: {"reason": body.reason},
     AccountUnfrozen: lambda body: {"reason": body.reason},
-    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body)),
+    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body), **of_appeal(body)),
+    AppealFiled: lambda body: facts_of(body, due_on=body.due_on.isoformat() if body.due_on else ""),
     ConversionOffered: lambda body: facts_of(body, until=body.until.isoformat() if body.until else ""),
     DeadlineNear: lambda body: facts_of(body, step=body.step, due_on=body.due_on.isoformat()),
     ExemptionWithdrawn: lambda body: facts_of(body, **reasons_of(body)),

@@ -344,6 +344,12 @@ def _offered(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"application": application})
 
 
+def _refused(doors: Doors, _role: Role, _application: str) -> Asked:
+    application = filed(doors)
+    judged(doors, application, Role.DEPARTMENT, "refuse")
+    return Asked({"application": application}, {}, {"reason": "the same book"}, "application/json")
+
+
 def exported(doors: Doors) -> int:
     """An export with a row in it."""
     answer = doors.call(BANK, "GET", "/exemption-exports/1", Role.REGISTRY)
@@ -438,6 +444,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/conversion-applications/{application}"): _filed,
     ("creditbank", "PUT", "/conversion-applications/{application}/withdrawal"): _filed,
     ("creditbank", "POST", "/conversion-applications/{application}/offer"): _offered,
+    ("creditbank", "PUT", "/conversion-applications/{application}/appeal"): _refused,
     ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
     ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
     ("creditbank", "POST", "/exemption-exports"): _plain,

@@ -14,13 +14,14 @@ from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
-from services.creditbank.conversion import applying, commands, deciding, exporting, queries
+from services.creditbank.conversion import appealing, applying, commands, deciding, exporting, queries
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, Undo
 from services.creditbank.conversion.domain import WITHOUT_END, ConversionRule, Policy
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.conversion.schemas import (
+    AppealWishSchema,
     ApplicationDecisionSchema,
     ApplicationFilters,
     ApplicationSchema,
@@ -203,13 +204,22 @@ def accept_offer(application: str) -> dict[str, Any]:
     return _as_seen(queries.shown_application(applying.accept_offer(application, caller().subject)))
 
 
+@blp.route("/conversion-applications/<application>/appeal", methods=["PUT"])
+@allow(Role.LEARNER, owning=application_owner)
+@blp.arguments(AppealWishSchema)
+@blp.response(200, ApplicationSchema)
+def appeal(given: dict[str, str], application: str) -> dict[str, Any]:
+    """Appeal against a refusal, once: another person decides about it."""
+    return _as_seen(queries.shown_application(appealing.appeal(application, given["reason"], caller().subject)))
+
+
 @blp.route("/conversion-decisions", methods=["POST"])
 @allow(*DECIDERS)
 @blp.arguments(ApplicationDecisionSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def decide(body: list[dict[str, str]]) -> list[Judged]:
-    """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`, and a refusal
-    without a reason is refused itself."""
+    """Approve or refuse applications at the step they are at, uphold or dismiss their appeals, each judged alone; a
+    repeat is `unchanged`, and a refusal without a reason is refused itself."""
     decisions = [
         Decision(index, one["application"], one["verdict"] == "approve", one["reason"])
         for index, one in enumerate(body)

@@ -16,6 +16,7 @@ from chassis.strands import name_keys, survivor_of
 from contracts.creditbank import ConversionDecided, ConversionOffered, ExemptionGranted, ExemptionWithdrawn
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
+    APPEALABLE,
     DECIDED,
     DOUBLED,
     FELL,
@@ -158,18 +159,22 @@ def rejudged(one: Application, own: Iterable[Application]) -> Standing:
 
 
 def first_step(one: Application) -> Application:
-    """The application at the first step of its policy, with its deadline."""
-    return at_step(one, policy_of(one), None)
+    """The application at the first step of its policy, with its deadline; one that was appealed, at that."""
+    policy = policy_of(one)
+    return at(one, Step.APPEAL, policy.days_of(Step.APPEAL)) if one.appeal else at_step(one, policy, None)
 
 
 def at_step(one: Application, policy: Policy, after: Step | None) -> Application:
     """The application at the step after another one."""
     step = policy.step_after(after)
-    if step is None:
-        return one
-    due_on = last_of(clock.today(), step.working_days)
+    return at(one, step.step, step.working_days) if step else one
+
+
+def at(one: Application, step: Step, working_days: int) -> Application:
+    """The application at a step that has so many working days from today."""
+    due_on = last_of(clock.today(), working_days)
     one = replace(one, is_reminded=False, is_escalated=False)
-    return replace(one, state=State.REVIEW, step=step.step, due_on=due_on)
+    return replace(one, state=State.REVIEW, step=step, due_on=due_on)
 
 
 def policy_of(one: Application) -> Policy:
@@ -207,14 +212,30 @@ def tell(one: Application) -> Application:
     one = one.acted("told", MACHINE, clock.now(), is_released=True, release_at=None, due_on=None)
     if one.state == State.REFUSED:
         one = released_hold(one)
-        one = replace(one, offer=_next_best(one))
-    outbox.append(ConversionDecided(**told_of(one), decision=str(one.state), **_reason(one)), cause=one.cause)
+        one = appealable(replace(one, offer=_next_best(one)))
+    outbox.append(_decided(one), cause=one.cause)
     if one.state == State.GRANTED:
         outbox.append(ExemptionGranted(**exemption_of(one)), cause=one.cause)
     if one.offer:
         offered = told_of(one) | _told_target(one.offer.target)
         outbox.append(ConversionOffered(**offered, until=one.offer.until), cause=one.cause)
     return kept(one)
+
+
+def appealable(one: Application) -> Application:
+    """The refused application with the last day to appeal, where its refusal is one that may be, and its policy lets.
+
+    The day is left open while no calendar reaches it.
+    """
+    days = policy_of(one).appeal_days
+    if one.appeal or not days or not one.because or one.because.code not in APPEALABLE:
+        return replace(one, is_appealable=False, appeal_until=None)
+    return replace(one, is_appealable=True, appeal_until=last_of(clock.today(), days))
+
+
+def _decided(one: Application) -> ConversionDecided:
+    said = told_of(one) | _reason(one) | {"decision": str(one.state), "is_appeal": one.appeal is not None}
+    return ConversionDecided(**said, appeal_until=one.appeal_until if one.is_appealable else None)
 
 
 def _new(
@@ -264,10 +285,10 @@ def _filed(one: Application, own: Sequence[Application]) -> Application:
         department=studies.department,
         class_name=studies.class_name,
     )
-    return kept(_held_or_waiting(one, standing, COMING))
+    return kept(held_or_waiting(one, standing, COMING))
 
 
-def _held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
+def held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
     """Hold the points and go to the first step, or wait, for these reasons; Refusal for any other."""
     points = one.target.credit_points
     try:
@@ -311,7 +332,7 @@ def _go_on(one: Application) -> None:
     """Judge again what waited: it goes on, waits on, or is refused with the next best offer."""
     own = models.applications_of([one.learner_id])
     try:
-        kept(_held_or_waiting(one, rejudged(one, own), PASSING))
+        kept(held_or_waiting(one, rejudged(one, own), PASSING))
     except Refusal as refusal:
         waiters.done(APPLICATION, [one.id])
         refuse(one, because_of(refusal), MACHINE)

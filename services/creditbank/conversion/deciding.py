@@ -13,7 +13,10 @@ from chassis.errors import NOT_FOUND, Ground, Sifted, sift
 from contracts.creditbank import DeadlineNear
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
+    APPEAL_DISMISSED,
+    APPEAL_LAPSED,
     LAPSED,
+    REFUSED_BY_REVIEW,
     Actor,
     Application,
     Because,
@@ -21,6 +24,7 @@ from services.creditbank.conversion.applications import (
     because_of,
     check_actor,
     check_undo,
+    deciders_before,
     is_repeat,
 )
 from services.creditbank.conversion.applying import (
@@ -41,7 +45,6 @@ from services.creditbank.conversion.forgotten import check_nothing_forgotten
 from services.creditbank.conversion.judging import target_in
 from services.creditbank.ledger import commands as ledger
 
-REFUSED_BY_REVIEW = "refused_by_review"
 AT_ONCE = 200
 REASON_MISSING = Ground(
     "refusal_without_reason",
@@ -83,7 +86,8 @@ def undo(asked: Sequence[Undo], actor: Actor) -> Sifted[Undo, bool]:
 
 @transactional
 def decide_one(decision: Decision, actor: Actor) -> bool:
-    """Approve or refuse at the step an application is at; an approval judges everything again.
+    """Approve or refuse at the step an application is at, uphold or dismiss its appeal; an approval judges everything
+    again.
 
     Refusal for whoever may not, for a refusal without a reason, for what does not stand any more, and before what a
     set-back forgot is back; the application stays as it is then.
@@ -96,7 +100,8 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
     check_actor(one, actor, clock.today())
     check_nothing_forgotten(one, own, decision.is_approval)
     if not decision.is_approval:
-        reason = Because(REFUSED_BY_REVIEW, decision.reason, decision.reason)
+        code = APPEAL_DISMISSED if one.step == Step.APPEAL else REFUSED_BY_REVIEW
+        reason = Because(code, decision.reason, decision.reason)
         refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
         return True
     rejudged(one, own)
@@ -113,7 +118,7 @@ def undo_one(asked: Undo, actor: Actor) -> bool:
     if one.spent:
         ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)
         back = replace(back, held=one.spent, spent=0)
-    step = Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
+    step = _step_back(one)
     due_on = last_of(clock.today(), policy_of(one).days_of(step))
     back = replace(back, step=step, due_on=due_on, is_escalated=False, is_reminded=False)
     back = replace(back, reviewers=approvers_before(one, step))
@@ -124,8 +129,17 @@ def undo_one(asked: Undo, actor: Actor) -> bool:
     return True
 
 
+def _step_back(one: Application) -> Step:
+    """The step that an application goes back to when its decision is undone."""
+    if one.step == Step.APPEAL:
+        return Step.APPEAL
+    return Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
+
+
 def approvers_before(one: Application, step: Step) -> tuple[str, ...]:
-    """Who approved at the steps before one, and may therefore not decide there."""
+    """Who approved at the steps before one, or decided before an appeal, and may therefore not decide there."""
+    if step == Step.APPEAL:
+        return deciders_before(one)
     earlier = {str(each) for each in Step if list(Step).index(each) < list(Step).index(step)}
     approvers = {act.by for act in one.acts if act.what == "approved" and act.note in earlier}
     return tuple(by for by in one.reviewers if by in approvers)
@@ -203,7 +217,7 @@ def _overdue(one: Application, step: Step) -> None:
         due_on = last_of(clock.today(), policy.days_of(step))
         kept(replace(late, is_escalated=True, is_reminded=False, due_on=due_on))
     else:
-        refuse(one, because_of(LAPSED()), MACHINE)
+        refuse(one, because_of(APPEAL_LAPSED() if step == Step.APPEAL else LAPSED()), MACHINE)
 
 
 def _approve(one: Application, actor: Actor) -> None:

@@ -45,6 +45,11 @@ def check_nothing_forgotten(one: Application, own: Sequence[Application], is_app
         raise _not_back(lost[0])
 
 
+def is_forgotten(one: Application, own: Sequence[Application]) -> bool:
+    """Whether what an application asks for was granted, and the database forgot it."""
+    return any(_is_about(one, each) for each in _lost(one.learner_id, own))
+
+
 def _lost(learner_id: str, own: Sequence[Application]) -> list[Granted]:
     """What was granted to a learner, or to whom they were before a merge, and is neither back nor withdrawn."""
     granted = [one for whom in _everybody(learner_id) for one in _granted_to(whom)]

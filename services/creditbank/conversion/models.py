@@ -272,13 +272,20 @@ def due_until(day: date, today: date, limit: int) -> list[str]:
 
 
 def days_due(learner_ids: Collection[str]) -> Iterator[tuple[str, date]]:
-    """Of these learners' applications under review the days they are due, of open offers the last ones."""
+    """Of these learners' applications under review the days they are due, of open offers the last ones, and of refusals
+    the last ones to appeal."""
     today = clock.today().isoformat()
     under_review = {"state": State.REVIEW.value, "due_on": {"$exists": True}}
     offered = {"is_released": True, "offer.is_taken": False, "offer.until": {"$gte": today}}
-    where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered]}
-    for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer.until"]):
-        yield row["learner_id"], date.fromisoformat(row.get("due_on") or row["offer"]["until"])
+    appealable = {"is_appealable": True, "appeal_until": {"$gte": today}}
+    where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered, appealable]}
+    for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer", "appeal_until"]):
+        offer = row.get("offer") or {}
+        if row.get("due_on"):
+            yield row["learner_id"], date.fromisoformat(row["due_on"])
+        elif not offer.get("is_taken"):
+            last = [day for day in (offer.get("until"), row.get("appeal_until")) if day and day >= today]
+            yield row["learner_id"], date.fromisoformat(min(last))
 
 
 def undated(limit: int) -> list[str]:

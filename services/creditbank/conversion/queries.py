@@ -121,7 +121,8 @@ def shown_application(one: Application) -> dict[str, Any]:
     said = asdict(one) | {"target": asdict(one.target), "application": one.id}
     names = ("acts", "id", "release_at", "is_reminded", "held", "spent")
     shown_ = {name: value for name, value in said.items() if name not in names}
-    return shown_ | {"held_points": one.held, "spent_points": one.spent} | _decision(one)
+    points = {"held_points": one.held, "spent_points": one.spent}
+    return shown_ | points | {"may_be_appealed": one.may_be_appealed(clock.today())} | _decision(one)
 
 
 def _decision(one: Application) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import CourseKind, Level
 from services.creditbank.conversion.applications import Export, State
-from services.creditbank.conversion.domain import ExemptionKind, RuleState, Step
+from services.creditbank.conversion.domain import REVIEW_STEPS, ExemptionKind, RuleState, Step
 
 MAX_POINTS, MAX_DAYS, MAX_MINUTES, MAX_YEARS, MAX_VERSION = 100_000, 250, 7 * 24 * 60, 50, 9_999
 FIRST_YEAR, LAST_YEAR = 2000, 2199
@@ -34,7 +34,7 @@ class ApplicationWindowSchema(Schema):
 class ReviewStepSchema(Schema):
     """A step that is switched on."""
 
-    step = fields.String(required=True, validate=_one_of(Step))
+    step = fields.String(required=True, validate=validate.OneOf([str(one) for one in REVIEW_STEPS]))
     working_days = fields.Integer(required=True, validate=validate.Range(1, MAX_DAYS))
 
 
@@ -78,6 +78,16 @@ class PolicySchema(Schema):
         load_default=0,
         validate=validate.Range(0, MAX_YEARS),
         metadata={"description": "how long a pass may be converted; 0: for ever"},
+    )
+    appeal_days = fields.Integer(
+        load_default=5,
+        validate=validate.Range(0, MAX_DAYS),
+        metadata={"description": "the working days in which a refusal may be appealed; 0: never"},
+    )
+    appeal_review_days = fields.Integer(
+        load_default=5,
+        validate=validate.Range(1, MAX_DAYS),
+        metadata={"description": "the working days in which an appeal is decided"},
     )
     is_folklore_default = fields.Boolean(
         load_default=False,
@@ -170,6 +180,20 @@ class OfferSchema(Schema):
     is_taken = fields.Boolean(required=True)
 
 
+class AppealSchema(Schema):
+    """What its learner says against a refusal, and why it was refused."""
+
+    reason = fields.String(required=True)
+    filed_on = fields.Date(required=True)
+    against = fields.Nested(BecauseSchema, required=True)
+
+
+class AppealWishSchema(Schema):
+    """Why a refusal should not stand; whoever decides about the appeal reads it."""
+
+    reason = fields.String(required=True, validate=validate.Length(min=1, max=1000))
+
+
 class ApplicationSchema(Schema):
     """An application. While `waiting` it waits for the final result, or for the certificate's number."""
 
@@ -203,6 +227,11 @@ class ApplicationSchema(Schema):
     export_state = fields.String(required=True, validate=_one_of(Export))
     export_note = fields.String(required=True)
     is_case = fields.Boolean(required=True, metadata={"description": "its ground was taken back after it was exported"})
+    may_be_appealed = fields.Boolean(required=True, metadata={"description": "today, by its learner"})
+    appeal_until = fields.Date(required=True, allow_none=True, metadata={"description": "the last day to appeal"})
+    appeal = fields.Nested(
+        AppealSchema, required=True, allow_none=True, metadata={"description": "there is one at most"}
+    )
     decided_by = fields.String(
         required=True, allow_none=True, metadata={"description": "who decided last, at any step; never told a learner"}
     )

@@ -90,6 +90,7 @@ ACTS = {
     "approved": ("审核通过", "approved it"),
     "granted": ("批准", "granted it"),
     "refused": ("不批准", "refused it"),
+    "appealed": ("提出申诉", "appealed against the refusal"),
     "undone": ("撤销决定", "undid the decision"),
     "told": ("告知学习者", "told the learner"),
     "withdrawn": ("撤回申请", "withdrew it"),
@@ -104,7 +105,7 @@ ACTS = {
     "taken": ("教务系统已接收", "took it into the registry's system"),
     "rejected": ("教务系统退回", "sent it back from the registry's system"),
 }
-STEPS = {"department": "院系", "registry": "教务", "teo": "评价组织", "bank": "学分银行"}
+STEPS = {"department": "院系", "registry": "教务", "teo": "评价组织", "bank": "学分银行", "appeal": "申诉复核"}
 
 
 def credits_of(points: int) -> str:

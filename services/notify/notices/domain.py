@@ -160,7 +160,14 @@ def variant_of(event: str, facts: Mapping[str, Any], points: int | None) -> str:
     if event == "ResultPublicised" and facts["verdict"] == Verdict.PASSED:
         return "ResultPublicised." + _credited(points)
     outcome = facts.get("verdict") or facts.get("decision")
-    return f"{event}.{outcome}" if outcome else event
+    return f"{event}.{outcome}{_of_appeal(facts)}" if outcome else event
+
+
+def _of_appeal(facts: Mapping[str, Any]) -> str:
+    """What the text of a decision says of an appeal: that it was about one, or until when there may be one."""
+    if facts.get("appeal"):
+        return ".of_appeal"
+    return ".appealable" if facts.get("appeal_until") else ""
 
 
 def _credited(points: int | None) -> str:

@@ -74,6 +74,7 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "outcomes": str(facts.get("outcomes", "")),
         "target": str(facts.get("module") or facts.get("course", "")),
         "until": _day(facts.get("until"), language) or LATER[language],
+        "appeal_until": _day(facts.get("appeal_until"), language),
         "reason": str(facts.get(f"reason_{language}") or facts.get("reason", "")),
     }
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from chassis import clock
+from chassis.database import database
 from contracts.terms import Role
+from services.creditbank.conversion.deciding import release_decisions
 from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
 from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
@@ -199,3 +202,44 @@ def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:
 def test_a_learner_changes_no_rules(bank: FlaskClient) -> None:
     assert bank.put("/conversion-rules/basics", json=RULE, headers=as_learner()).status_code == 403
     assert bank.get("/conversion-rules/basics", headers=as_learner()).status_code == 404
+
+
+def refused_and_told(college: FlaskClient) -> str:
+    """mei's application, refused by her department; she knows."""
+    one = str(file(college)["application"])
+    item = {"application": one, "verdict": "refuse", "reason": "too little in common"}
+    assert decide(college, as_person("zhou", Role.DEPARTMENT), item) == [("accepted", None)]
+    database()["conversion_applications"].update_one({"_id": one}, {"$set": {"release_at": clock.now()}})
+    release_decisions()
+    return one
+
+
+def test_a_learner_appeals_once_and_another_person_at_the_registry_upholds(college: FlaskClient) -> None:
+    one = refused_and_told(college)
+    path, wish = f"/conversion-applications/{one}", {"reason": "the same book"}
+    assert answered(college.get(path, headers=as_learner()))["may_be_appealed"]
+    for headers, status in ((as_learner("lan"), 403), (as_person("li"), 403)):
+        assert college.put(f"{path}/appeal", json=wish, headers=headers).status_code == status
+    bare = college.put(f"{path}/appeal", json={"reason": "  "}, headers=as_learner())
+    assert (bare.status_code, bare.json["code"]) == (422, "appeal_without_reason")
+    for _ in range(2):
+        filed = answered(college.put(f"{path}/appeal", json=wish, headers=as_learner()))
+        assert (filed["state"], filed["step"], filed["appeal"]["reason"]) == ("review", "appeal", "the same book")
+        assert filed["appeal"]["against"]["zh"] == "too little in common"
+    listed = answered(college.get("/conversion-applications?step=appeal&state=review", headers=as_person("li")))
+    assert [each["application"] for each in listed["items"]] == [one]
+    item = {"application": one, "verdict": "approve"}
+    assert decide(college, as_person("zhou"), item) == [("refused", "appeal_against_you")]
+    assert decide(college, as_person("sun", Role.OPERATOR), item) == [("refused", "application_step_of_others")]
+    assert decide(college, as_person("li"), item) == [("accepted", None)]
+    assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
+    assert answered(college.get(path, headers=as_learner()))["state"] == "review", "not told yet"
+
+
+def test_a_policy_says_how_long_one_may_appeal_and_lists_no_appeal_as_a_step(bank: FlaskClient) -> None:
+    place = "/conversion-policies/measures"
+    given = POLICY | {"appeal_days": 10, "appeal_review_days": 7}
+    kept = answered(bank.put(place, json=given, headers=as_staff()))
+    assert (kept["appeal_days"], kept["appeal_review_days"]) == (10, 7)
+    steps = [{"step": "registry", "working_days": 5}, {"step": "appeal", "working_days": 5}]
+    assert bank.put(place, json=POLICY | {"steps": steps}, headers=as_staff()).status_code == 422

@@ -48,6 +48,8 @@ POLICY: Doc = {
     "offer_days": 3,
     "undo_minutes": 30,
     "credit_years": 0,
+    "appeal_days": 5,
+    "appeal_review_days": 5,
     "is_folklore_default": False,
 }
 RECORD: Doc = {
@@ -152,6 +154,9 @@ def application(name: str = "a1", **more: Any) -> Doc:
         "export_state": "",
         "export_note": "",
         "is_case": False,
+        "may_be_appealed": False,
+        "appeal_until": None,
+        "appeal": None,
         "decided_by": None,
         "decided_at": None,
         "undo_until": None,
@@ -166,6 +171,7 @@ OFFER: Doc = {
     "is_taken": False,
 }
 BECAUSE = {"code": "refused_by_review", "en": "Not yet.", "zh": "暂不批准。"}
+APPEAL: Doc = {"reason": "It is taught from the same book.", "filed_on": f"{YEAR}-03-09", "against": BECAUSE}
 ENTRY: Doc = {
     "number": 1, "at": "2021-01-15T01:00:00+00:00", "cause": "e1", "what": "ResultFinalised",
     "scheme": "smart-finance", "level": 2, "result_id": "T:P:2:1", "revision": 1, "rule_version": 1, "reason": None,
@@ -279,7 +285,7 @@ class Bank(Workbench):
         if path in {"/conversion-decisions", "/conversion-undos"}:
             return [self.judged(index, one) for index, one in enumerate(body)]
         one = self.applications[path.split("/")[2]]
-        one["state"] = {"withdrawal": "withdrawn", "offer": "refused"}[path.split("/")[3]]
+        one["state"] = {"withdrawal": "withdrawn", "offer": "refused", "appeal": "review"}[path.split("/")[3]]
         return one
 
     def exported(self) -> list[Doc]:
