@@ -14,7 +14,7 @@ from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
-from services.creditbank.conversion import appealing, applying, commands, deciding, exporting, queries
+from services.creditbank.conversion import appealing, applying, commands, deciding, exporting, queries, voiding
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, Undo
@@ -32,10 +32,15 @@ from services.creditbank.conversion.schemas import (
     ExemptionWishSchema,
     ExportAnswerSchema,
     ExportSchema,
+    ForgottenExemptionSchema,
     KeptPolicySchema,
     KeptRuleSchema,
     PolicySchema,
     RuleFilters,
+    VoidApprovalSchema,
+    VoidFiguresSchema,
+    VoidSchema,
+    VoidWishSchema,
 )
 
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
@@ -292,6 +297,49 @@ def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:
     """Note what a learner converted before this system, or from other sources; it counts against their share."""
     commands.keep_earlier(learner_id, **given)
     return given
+
+
+@blp.route("/accounts/<learner_id>/forgotten-exemptions", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@blp.response(200, ForgottenExemptionSchema(many=True))
+def get_forgotten(learner_id: str) -> list[dict[str, Any]]:
+    """What a learner was granted and a set-back forgot; until it is back, or voided, nothing else goes on."""
+    return [queries.shown_lost(*one) for one in voiding.lost_by(learner_id)]
+
+
+@blp.route("/accounts/<learner_id>/forgotten-exemptions/<application>/void", methods=["PUT"])
+@allow(Role.REGISTRY)
+@blp.arguments(VoidWishSchema)
+@blp.response(200, VoidSchema)
+def propose_void(given: dict[str, Any], learner_id: str, application: str) -> dict[str, Any]:
+    """Propose to void a forgotten exemption that can't be filed again; a second person approves."""
+    return queries.shown_void(voiding.propose_void(learner_id, application, **given, by=caller().subject))
+
+
+@blp.route("/exemption-voids/<application>/approval", methods=["PUT"])
+@allow(Role.REGISTRY)
+@blp.arguments(VoidApprovalSchema)
+@blp.response(200, VoidSchema)
+def approve_void(given: dict[str, int], application: str) -> dict[str, Any]:
+    """Void it, as a second person, by the proposal that was looked at: its learner is told, and may convert again."""
+    return queries.shown_void(voiding.approve_void(application, given["revision"], caller().subject))
+
+
+@blp.route("/exemption-voids", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@paged(VoidSchema)
+def list_voids(args: dict[str, Any]) -> dict[str, Any]:
+    """Every proposal to void a forgotten exemption, with who made it, who approved it, and why."""
+    found = queries.voids_after(_after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["application"]])
+
+
+@blp.route("/exemption-void-figures", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@blp.response(200, VoidFiguresSchema)
+def get_void_figures() -> dict[str, int]:
+    """How many forgotten exemptions were voided, and how many of them are cases in the registry's system."""
+    return queries.void_figures()
 
 
 def _actor() -> Actor:

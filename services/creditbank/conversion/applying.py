@@ -66,7 +66,7 @@ def apply(learner_id: str, wish: Wish, by: str) -> Application:
 
     Refusal when a rule speaks against it, the points may not be spent, or a set-back forgot that some were.
     """
-    learner_id = _named(learner_id)
+    learner_id = named_learner(learner_id)
     own = models.applications_of([learner_id])
     rule, policy = _in_force(wish.rule)
     target = target_in(rule, wish.course, wish.module)
@@ -132,7 +132,7 @@ def move_applications(survivor_id: str, merged_id: str) -> None:
 
     What was granted to the merged one is told at once: the points it spent were just handed over as spent.
     """
-    survivor_id = _named(survivor_id)
+    survivor_id = named_learner(survivor_id)
     if survivor_id == merged_id:
         return
     schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
@@ -149,7 +149,7 @@ def named_application(application_id: str) -> tuple[Application, list[Applicatio
     found = models.application(application_id)
     if found is None:
         raise NOT_FOUND(what="application", id=application_id)
-    own = models.applications_of([_named(found.learner_id)])
+    own = models.applications_of([named_learner(found.learner_id)])
     return next(one for one in own if one.id == application_id), own
 
 
@@ -234,7 +234,7 @@ def appealable(one: Application) -> Application:
 
 
 def _decided(one: Application) -> ConversionDecided:
-    said = told_of(one) | _reason(one) | {"decision": str(one.state), "is_appeal": one.appeal is not None}
+    said = told_of(one) | reason_of(one) | {"decision": str(one.state), "is_appeal": one.appeal is not None}
     return ConversionDecided(**said, appeal_until=one.appeal_until if one.is_appealable else None)
 
 
@@ -392,7 +392,7 @@ def _withdraw_exemption(one: Application, because: Because) -> None:
         tell(replace(fallen, spent=0))
         return
     fallen = replace(fallen, spent=0)
-    outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **_reason(fallen)), cause=fallen.cause)
+    outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **reason_of(fallen)), cause=fallen.cause)
     kept(fallen)
 
 
@@ -469,7 +469,7 @@ def _pocket(learner_id: str, scheme: str, pocket: str) -> int:
     return int(getattr(holding, pocket)) if holding else 0
 
 
-def _named(learner_id: str) -> str:
+def named_learner(learner_id: str) -> str:
     """The learner a person is now, whose strand is named."""
     return survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
 
@@ -494,7 +494,8 @@ def exemption_of(one: Application) -> dict[str, Any]:
     return told_of(one) | {name: getattr(one, name) for name in names} | {"kind": str(one.target.kind)}
 
 
-def _reason(one: Application) -> dict[str, Any]:
+def reason_of(one: Application) -> dict[str, Any]:
+    """What announcements say of why an application ended, as far as somebody said so."""
     if one.because is None:
         return {}
     return {"code": one.because.code, "reason_en": one.because.en, "reason_zh": one.because.zh}

@@ -15,6 +15,7 @@ from chassis.database import Row, rows_of, write
 from contracts.terms import Level
 from services.creditbank.conversion.applications import STANDING, Application, Export, State
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
+from services.creditbank.conversion.voids import Void
 
 VERSION_DIGITS = 4
 
@@ -99,6 +100,15 @@ class ExemptionExports(me.Document):
     at = me.DateTimeField()
     by = me.StringField()
     rows = me.ListField(me.DictField())
+
+
+class ExemptionVoids(me.Document):
+    """By application, the proposal to void an exemption that was forgotten, and what came of it."""
+
+    meta = {"collection": "exemption_voids", "auto_create_index": False, "strict": False}
+    application = me.StringField(primary_key=True)
+    state = me.StringField()
+    is_exported = me.BooleanField()
 
 
 def _place(code: str, version: int) -> str:
@@ -333,6 +343,32 @@ def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
 def export_row(number: int) -> Row | None:
     """What went out in one export."""
     return next(iter(rows_of(ExemptionExports, {"_id": number})), None)
+
+
+def void_of(application_id: str) -> Void | None:
+    """The proposal to void an exemption."""
+    return next((_void(row) for row in rows_of(ExemptionVoids, {"_id": application_id})), None)
+
+
+def voids_after(after: str, limit: int) -> list[Void]:
+    """Proposals to void exemptions in the order of their names, after one of them."""
+    return [_void(row) for row in rows_of(ExemptionVoids, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)]
+
+
+def keep_void(one: Void) -> None:
+    """Keep a proposal to void an exemption as it stands."""
+    row: Row = msgspec.to_builtins(one, builtin_types=(datetime,))
+    row["_id"] = row.pop("application")
+    write(ExemptionVoids, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+
+
+def _void(row: Row) -> Void:
+    return msgspec.convert({"application": row["_id"], **row}, Void, builtin_types=(datetime,))
+
+
+def count_voids(where: Mapping[str, Any]) -> int:
+    """How many proposals to void exemptions there are of a kind."""
+    return len(rows_of(ExemptionVoids, where, ["_id"]))
 
 
 def earlier_points(learner_id: str) -> int:

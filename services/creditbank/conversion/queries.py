@@ -12,6 +12,8 @@ from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
+from services.creditbank.conversion.forgotten import Granted
+from services.creditbank.conversion.voids import Void, VoidState
 from services.creditbank.ledger.queries import survivors_of
 
 NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
@@ -105,6 +107,33 @@ def versions_of_policy(code: str) -> list[Policy]:
 def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[dict[str, Any]]:
     """Applications, by id."""
     return [shown_application(one) for one in models.applications_after(where, after, limit)]
+
+
+def voids_after(after: str, limit: int) -> list[dict[str, Any]]:
+    """Proposals to void forgotten exemptions, by application, with what came of them."""
+    return [shown_void(one) for one in models.voids_after(after, limit)]
+
+
+def shown_void(one: Void) -> dict[str, Any]:
+    """A proposal as it is shown."""
+    return asdict(one)
+
+
+def shown_lost(granted: Granted, void: Void | None) -> dict[str, Any]:
+    """An exemption that was forgotten, as it was announced, with the proposal to void it."""
+    names = ("learner_id", "scheme", "level", "course", "module", "credit_points")
+    told = {name: getattr(granted, name) for name in names} | {"application": granted.application_id}
+    return told | {"void": shown_void(void) if void else None}
+
+
+def void_figures() -> dict[str, int]:
+    """How many forgotten exemptions are proposed to be voided, and were; of these, how many had been exported."""
+    voided = {"state": VoidState.VOIDED.value}
+    return {
+        "proposed": models.count_voids({"state": VoidState.PROPOSED.value}),
+        "voided": models.count_voids(voided),
+        "exported": models.count_voids(voided | {"is_exported": True}),
+    }
 
 
 def next_due(keys: Collection[str]) -> dict[str, date]:

@@ -11,6 +11,7 @@ from chassis.web.schemas import Schema
 from contracts.terms import CourseKind, Level
 from services.creditbank.conversion.applications import Export, State
 from services.creditbank.conversion.domain import REVIEW_STEPS, ExemptionKind, RuleState, Step
+from services.creditbank.conversion.voids import VoidState
 
 MAX_POINTS, MAX_DAYS, MAX_MINUTES, MAX_YEARS, MAX_VERSION = 100_000, 250, 7 * 24 * 60, 50, 9_999
 FIRST_YEAR, LAST_YEAR = 2000, 2199
@@ -306,6 +307,62 @@ class ExportAnswerSchema(Schema):
 
     application = fields.String(required=True, validate=WORD)
     reason = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class VoidWishSchema(Schema):
+    """Why a forgotten exemption is voided, for its learner, and whether the registry's system has it."""
+
+    reason = fields.String(required=True, validate=validate.Length(min=1, max=500))
+    is_exported = fields.Boolean(
+        required=True, metadata={"description": "look in the registry's system: it is a case there then"}
+    )
+
+
+class VoidApprovalSchema(Schema):
+    """The proposal that was looked at."""
+
+    revision = fields.Integer(required=True, validate=validate.Range(1, MAX_VERSION))
+
+
+class VoidSchema(Schema):
+    """The proposal to void a forgotten exemption, and what came of it."""
+
+    application = fields.String(required=True)
+    learner_id = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    course = fields.String(required=True)
+    module = fields.String(required=True)
+    credit_points = fields.Integer(required=True)
+    reason = fields.String(required=True)
+    is_exported = fields.Boolean(required=True)
+    revision = fields.Integer(required=True)
+    state = fields.String(required=True, validate=_one_of(VoidState))
+    proposed_by = fields.String(required=True)
+    proposed_at = fields.AwareDateTime(required=True)
+    approved_by = fields.String(required=True)
+    approved_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class ForgottenExemptionSchema(Schema):
+    """An exemption that was granted and announced, and that a set-back made the bank forget."""
+
+    application = fields.String(required=True)
+    learner_id = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    course = fields.String(required=True)
+    module = fields.String(required=True)
+    credit_points = fields.Integer(required=True)
+    void = fields.Nested(VoidSchema, required=True, allow_none=True)
+
+
+class VoidFiguresSchema(Schema):
+    """How many are proposed to be voided, and were; of these, how many the registry's system had."""
+
+    proposed = fields.Integer(required=True)
+    voided = fields.Integer(required=True)
+    exported = fields.Integer(required=True)
 
 
 class EarlierSchema(Schema):

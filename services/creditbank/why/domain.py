@@ -99,6 +99,10 @@ ACTS = {
     "case": ("列为待处理个案", "made it a case for the registry"),
     "case_over": ("积分已恢复，个案了结", "closed the case, since the credit is there again"),
     "exemption_withdrawn": ("收回免修", "withdrew the exemption"),
+    "voided": (
+        "批准作废（数据库回退后无法恢复）",
+        "approved that it is void: a set-back forgot it, nobody can file it again",
+    ),
     "reminded": ("发出期限提醒", "reminded of its deadline"),
     "escalated": ("逾期上报", "passed it on after its deadline"),
     "exported": ("导出至教务系统", "exported it to the registry's system"),

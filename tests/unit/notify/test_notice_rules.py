@@ -149,6 +149,7 @@ def test_every_text_can_be_said_in_both_languages() -> None:
             told("ConversionDecided", decision=one, reason_en="why", reason_zh="原因", appeal="decided")
             for one in ("granted", "refused", "fallen")
         ),
+        told("ExemptionWithdrawn", code="exemption_voided"),
         Told("CertificateIssued", "智能财税", Level.ELEMENTARY, {}),
     ]
     said = {variant_of(one.event, one.facts, one.points) for one in cases}
