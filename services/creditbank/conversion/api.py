@@ -8,16 +8,27 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from chassis import clock
 from chassis.errors import Sifted
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
-from services.creditbank.conversion import appealing, applying, commands, deciding, exporting, queries, voiding
+from services.creditbank.conversion import (
+    appealing,
+    applying,
+    commands,
+    deciding,
+    delegating,
+    exporting,
+    queries,
+    voiding,
+)
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, Undo
+from services.creditbank.conversion.delegations import DELEGATED, Delegation
 from services.creditbank.conversion.domain import WITHOUT_END, ConversionRule, Policy
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.conversion.schemas import (
@@ -27,6 +38,8 @@ from services.creditbank.conversion.schemas import (
     ApplicationSchema,
     ApplicationUndoSchema,
     ConversionRuleSchema,
+    DelegationSchema,
+    DelegationWishSchema,
     EarlierSchema,
     ExemptionExportSchema,
     ExemptionWishSchema,
@@ -43,6 +56,7 @@ from services.creditbank.conversion.schemas import (
     VoidWishSchema,
 )
 
+DELEGATORS = tuple(sorted(DELEGATED))
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
 READERS = (Role.LEARNER, *DECIDERS, Role.AUDITOR)
 OWNERS = {"learner": "learner_id", "department": "department", "teo": "teo"}
@@ -57,8 +71,11 @@ def account_owner(learner_id: str, **_: str) -> dict[str, str]:
     return {"learner": learner_id}
 
 
-def application_owner(application: str, **_: str) -> dict[str, str]:
-    """An application belongs to its learner, and to their department."""
+def application_owner(application: str, **_: str) -> Mapping[str, str | None]:
+    """An application belongs to its learner, and to their department; what was delegated to staff is as their own."""
+    who = caller()
+    if who.owns and delegating.may_decide_in_stead(_actor(), application):
+        return {kind: next(iter(ids), None) for kind, ids in who.owns.items()}
     return queries.owner_of(application)
 
 
@@ -179,8 +196,7 @@ def list_applications(args: dict[str, Any]) -> dict[str, Any]:
     if caller().is_only(Role.LEARNER) or "learner" in caller().owns:
         where = queries.as_learner_asks(where)
     if caller().owns:
-        own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
-        where = {"$and": [where, {"$or": own}]}
+        where = {"$and": [where, _own_or_delegated()]}
     found = queries.applications_after(where, _after(args["cursor"]), args["limit"] + 1)
     return page([_as_seen(one) for one in found], args["limit"], key=lambda one: [one["application"]])
 
@@ -226,7 +242,7 @@ def decide(body: list[dict[str, str]]) -> list[Judged]:
     """Approve or refuse applications at the step they are at, uphold or dismiss their appeals, each judged alone; a
     repeat is `unchanged`, and a refusal without a reason is refused itself."""
     decisions = [
-        Decision(index, one["application"], one["verdict"] == "approve", one["reason"])
+        Decision(index, one["application"], one["verdict"] == "approve", one["reason"], one["on_behalf_of"])
         for index, one in enumerate(body)
     ]
     return _answers(deciding.decide(decisions, _actor()))
@@ -243,6 +259,36 @@ def undo(body: list[dict[str, Any]]) -> list[Judged]:
     """
     asked = [Undo(index, **one) for index, one in enumerate(body)]
     return _answers(deciding.undo(asked, _actor()))
+
+
+@blp.route("/conversion-delegations", methods=["POST"])
+@allow(*DELEGATORS)
+@blp.arguments(DelegationWishSchema)
+@blp.response(200, DelegationSchema)
+def delegate(given: dict[str, Any]) -> dict[str, Any]:
+    """Let another decide in one's stead, for some days and within one's own scope; the same again is one."""
+    one = Delegation("", "", given["to"], Role(given["role"]), _departments(given), (), given["first"], given["until"],
+                     given["note"], clock.now())  # fmt: skip
+    return queries.shown_delegation(delegating.delegate(one, _actor()))
+
+
+@blp.route("/conversion-delegations", methods=["GET"])
+@allow(*DECIDERS, Role.AUDITOR)
+@paged(DelegationSchema)
+def list_delegations(args: dict[str, Any]) -> dict[str, Any]:
+    """Delegations that one gave or has; the operator and the auditor see all, revoked and over ones too."""
+    sees_all = bool(caller().roles & {Role.OPERATOR, Role.AUDITOR}) and not caller().owns
+    subject = None if sees_all else caller().subject
+    found = queries.delegations_after(subject, _after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["delegation"]])
+
+
+@blp.route("/conversion-delegations/<delegation>/revocation", methods=["PUT"])
+@allow(*DELEGATORS, Role.OPERATOR)
+@blp.response(200, DelegationSchema)
+def revoke_delegation(delegation: str) -> dict[str, Any]:
+    """Take a delegation back; what was decided by it stays."""
+    return queries.shown_delegation(delegating.revoke(delegation, _actor()))
 
 
 @blp.route("/exemption-exports", methods=["POST"])
@@ -342,10 +388,26 @@ def get_void_figures() -> dict[str, int]:
     return queries.void_figures()
 
 
+def _own_or_delegated() -> dict[str, Any]:
+    """What is the caller's own, or was delegated to them."""
+    own = {kind: set(owned(kind) or ()) for kind in OWNERS}
+    delegated = delegating.departments_for(_actor())
+    if delegated is None:
+        return {}
+    own["department"] |= set(delegated)
+    return {"$or": [{name: {"$in": sorted(own[kind])}} for kind, name in OWNERS.items()]}
+
+
+def _departments(given: Mapping[str, Any]) -> tuple[str, ...] | None:
+    return None if given["departments"] is None else tuple(given["departments"])
+
+
 def _actor() -> Actor:
     who = caller()
-    own = [who.owns.get(kind, ()) if who.owns else None for kind in ("department", "learner", "teo")]
-    return Actor(who.subject, who.roles, *own)
+    departments, learners, teos = (
+        who.owns.get(kind, ()) if who.owns else None for kind in ("department", "learner", "teo")
+    )
+    return Actor(who.subject, who.roles, departments, learners, teos)
 
 
 def _as_seen(one: dict[str, Any]) -> dict[str, Any]:

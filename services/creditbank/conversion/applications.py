@@ -195,6 +195,12 @@ class Act:
     by: str
     at: datetime
     note: str = ""
+    on_behalf_of: str = ""
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose deed it counts as: who did it, and in whose stead."""
+        return (self.by, self.on_behalf_of) if self.on_behalf_of else (self.by,)
 
 
 @dataclass(frozen=True)
@@ -331,9 +337,11 @@ class Application:
     def is_exported(self) -> bool:
         return self.export_state in {Export.SENT, Export.TAKEN}
 
-    def acted(self, what: str, by: str, at: datetime, note: str = "", **changes: object) -> Application:
+    def acted(
+        self, what: str, by: str, at: datetime, note: str = "", on_behalf_of: str = "", **changes: object
+    ) -> Application:
         """The application after one more act."""
-        act = Act(len(self.acts) + 1, what, by, at, note)
+        act = Act(len(self.acts) + 1, what, by, at, note, on_behalf_of)
         return replace(self, acts=(*self.acts, act), **changes)  # type: ignore[arg-type]
 
 
@@ -342,6 +350,7 @@ class Actor:
     """Who decides: `departments` and `teos` they may decide for, `learners` whom they are.
 
     As everywhere, who has any such scope is limited to it, also to an empty one; None of all is no limit.
+    `on_behalf_of`: who delegated it to them; then roles and departments are those that were delegated.
     """
 
     subject: str
@@ -349,9 +358,17 @@ class Actor:
     departments: Collection[str] | None = None
     learners: Collection[str] | None = None
     teos: Collection[str] | None = None
+    on_behalf_of: str = ""
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose decision it counts as: nobody makes two that different people have to make, nor in another's stead."""
+        return (self.subject, self.on_behalf_of) if self.on_behalf_of else (self.subject,)
 
     @property
     def is_limited(self) -> bool:
+        if self.on_behalf_of:
+            return self.departments is not None
         return any(scope is not None for scope in (self.departments, self.teos, self.learners))
 
 
@@ -364,7 +381,7 @@ def check_actor(one: Application, actor: Actor, today: date) -> None:
     if ROLES[one.step] not in actor.roles:
         raise STEP_OF_OTHERS(step=str(one.step))
     check_scope(one, actor)
-    if actor.subject in one.reviewers:
+    if set(actor.persons) & set(one.reviewers):
         raise DECIDED_AGAINST() if one.step == Step.APPEAL else REVIEWED_BEFORE()
     if one.due_on and today > one.due_on:
         raise DEADLINE_PASSED(due_on=one.due_on.isoformat())
@@ -372,7 +389,7 @@ def check_actor(one: Application, actor: Actor, today: date) -> None:
 
 def check_scope(one: Application, actor: Actor) -> None:
     """Refuse whose department it is not, and whose own it is."""
-    if actor.subject == one.filed_by or one.learner_id in (actor.learners or ()):
+    if one.filed_by in actor.persons or one.learner_id in (actor.learners or ()):
         raise OWN_APPLICATION()
     if one.step == Step.TEO:
         if actor.is_limited and one.teo not in (actor.teos or ()):
@@ -399,13 +416,19 @@ def deciders_before(one: Application) -> tuple[str, ...]:
     """Who decided about an application before it was appealed, undone or not; they do not decide about the appeal."""
     appealed = next((act.number for act in one.acts if act.what == "appealed"), len(one.acts) + 1)
     earlier = [act for act in one.acts if act.number < appealed and act.what in STEPS_TAKEN]
-    return tuple(dict.fromkeys(act.by for act in earlier))
+    return tuple(dict.fromkeys(person for act in earlier for person in act.persons))
 
 
 def is_repeat(one: Application, actor: Actor, state: State) -> bool:
     """Whether this person decided just so before, or approved a step after which it is others' turn."""
     if one.state == State.REVIEW and one.step == Step.APPEAL:
         return False
+    if actor.on_behalf_of:
+        wanted = {"approved", "granted"} if state == State.GRANTED else {"refused"}
+        is_open = one.state in {state, State.REVIEW}
+        return (
+            is_open and one.decided is not None and one.decided.what in wanted and one.decided.persons == actor.persons
+        )
     if one.state == State.REVIEW and one.step and state == State.GRANTED:
         return actor.subject in one.reviewers and ROLES[one.step] not in actor.roles
     return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
@@ -420,7 +443,7 @@ def check_undo(one: Application, actor: Actor, now: datetime, names_version: boo
     if one.undo_until(now) is None:
         raise UNDO_OVER()
     check_scope(one, actor)
-    if one.step == Step.APPEAL and actor.subject in deciders_before(one):
+    if one.step == Step.APPEAL and set(actor.persons) & set(deciders_before(one)):
         raise DECIDED_AGAINST()
     if UNDOERS & set(actor.roles):
         return

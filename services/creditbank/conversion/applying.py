@@ -198,10 +198,10 @@ def kept(one: Application) -> Application:
     return one
 
 
-def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0) -> Application:
+def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0, on_behalf_of: str = "") -> Application:
     """Refuse an application; a person's refusal keeps its hold until it can't be undone any more."""
     at = clock.now()
-    refused = one.acted("refused", by, at, because.code, state=State.REFUSED, because=because)
+    refused = one.acted("refused", by, at, because.code, on_behalf_of, state=State.REFUSED, because=because)
     if by == MACHINE:
         return tell(refused)
     return kept(replace(refused, release_at=at + undo_window(undo_minutes), is_released=False))

@@ -11,12 +11,14 @@ from chassis.bus import outbox
 from chassis.database import comes_from_outside, transactional
 from chassis.errors import NOT_FOUND, Ground, Sifted, sift
 from contracts.creditbank import DeadlineNear
+from contracts.terms import Role
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
     APPEAL_DISMISSED,
     APPEAL_LAPSED,
     LAPSED,
     REFUSED_BY_REVIEW,
+    ROLES,
     Actor,
     Application,
     Because,
@@ -40,6 +42,7 @@ from services.creditbank.conversion.applying import (
     undo_window,
 )
 from services.creditbank.conversion.college import last_of
+from services.creditbank.conversion.delegating import in_whose_stead
 from services.creditbank.conversion.domain import ConversionRule, RuleState, Step, Target
 from services.creditbank.conversion.forgotten import check_nothing_forgotten
 from services.creditbank.conversion.judging import target_in
@@ -55,12 +58,16 @@ REASON_MISSING = Ground(
 
 @dataclass(frozen=True)
 class Decision:
-    """One item of a request to decide, by its position; refused with a reason for the learner."""
+    """One item of a request to decide, by its position; refused with a reason for the learner.
+
+    `on_behalf_of`: who delegated it to whoever decides; empty where they do in their own right.
+    """
 
     index: int
     application: str
     is_approval: bool
     reason: str = ""
+    on_behalf_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Undo:
     rule_version: int = 0
     course: str = ""
     module: str = ""
+    on_behalf_of: str = ""
 
 
 def decide(decisions: Sequence[Decision], actor: Actor) -> Sifted[Decision, bool]:
@@ -95,14 +103,16 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
     if not decision.is_approval and not decision.reason.strip():
         raise REASON_MISSING()
     one, own = named_application(decision.application)
-    if is_repeat(one, actor, State.GRANTED if decision.is_approval else State.REFUSED):
+    asked = replace(actor, on_behalf_of=decision.on_behalf_of)
+    if is_repeat(one, asked, State.GRANTED if decision.is_approval else State.REFUSED):
         return False
+    actor = in_whose_stead(actor, decision.on_behalf_of, one, {ROLES[one.step or Step.REGISTRY]})
     check_actor(one, actor, clock.today())
     check_nothing_forgotten(one, own, decision.is_approval)
     if not decision.is_approval:
         code = APPEAL_DISMISSED if one.step == Step.APPEAL else REFUSED_BY_REVIEW
         reason = Because(code, decision.reason, decision.reason)
-        refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
+        refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes, actor.on_behalf_of)
         return True
     rejudged(one, own)
     _approve(one, actor)
@@ -113,8 +123,10 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
 def undo_one(asked: Undo, actor: Actor) -> bool:
     """Take a decision back: the application is at its step again, its points on hold, judged by the version named."""
     one, own = named_application(asked.application)
+    actor = in_whose_stead(actor, asked.on_behalf_of, one, {ROLES[one.step or Step.REGISTRY], Role.REGISTRY})
     check_undo(one, actor, clock.now(), names_version=bool(asked.rule_version))
-    back = one.acted("undone", actor.subject, clock.now(), release_at=None, because=None, state=State.REVIEW)
+    by = {"by": actor.subject, "on_behalf_of": actor.on_behalf_of}
+    back = one.acted("undone", at=clock.now(), **by, release_at=None, because=None, state=State.REVIEW)
     if one.spent:
         ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)
         back = replace(back, held=one.spent, spent=0)
@@ -141,7 +153,8 @@ def approvers_before(one: Application, step: Step) -> tuple[str, ...]:
     if step == Step.APPEAL:
         return deciders_before(one)
     earlier = {str(each) for each in Step if list(Step).index(each) < list(Step).index(step)}
-    approvers = {act.by for act in one.acts if act.what == "approved" and act.note in earlier}
+    approved = [act for act in one.acts if act.what == "approved" and act.note in earlier]
+    approvers = {person for act in approved for person in act.persons}
     return tuple(by for by in one.reviewers if by in approvers)
 
 
@@ -225,16 +238,16 @@ def _approve(one: Application, actor: Actor) -> None:
     policy = policy_of(one)
     at = clock.now()
     if policy.step_after(one.step):
-        approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step)), actor)
+        approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step), actor.on_behalf_of), actor)
         kept(at_step(approved, policy, one.step))
         return
-    granted = _reviewed(one.acted("granted", actor.subject, at, state=State.GRANTED), actor)
+    granted = _reviewed(one.acted("granted", actor.subject, at, "", actor.on_behalf_of, state=State.GRANTED), actor)
     ledger.spend(one.learner_id, one.scheme, one.level, one.held, granted.cause)
     kept(replace(granted, spent=one.held, held=0, release_at=at + undo_window(policy.undo_minutes), is_released=False))
 
 
 def _reviewed(one: Application, actor: Actor) -> Application:
-    return replace(one, reviewers=(*one.reviewers, actor.subject))
+    return replace(one, reviewers=(*one.reviewers, *actor.persons))
 
 
 def _under_version(one: Application, asked: Undo) -> Application:

@@ -14,6 +14,7 @@ from chassis import clock
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
 from services.creditbank.conversion.applications import STANDING, Application, Export, State
+from services.creditbank.conversion.delegations import Delegation
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
 from services.creditbank.conversion.voids import Void
 
@@ -109,6 +110,21 @@ class ExemptionVoids(me.Document):
     application = me.StringField(primary_key=True)
     state = me.StringField()
     is_exported = me.BooleanField()
+
+
+class ConversionDelegations(me.Document):
+    """By delegation; none is ever removed. Days are ISO texts."""
+
+    meta = {
+        "collection": "conversion_delegations",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["by"], "name": "by"}, {"fields": ["to", "until"], "name": "to"}],
+    }
+    id = me.StringField(primary_key=True)
+    by = me.StringField()
+    to = me.StringField()
+    until = me.StringField()
 
 
 def _place(code: str, version: int) -> str:
@@ -343,6 +359,39 @@ def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
 def export_row(number: int) -> Row | None:
     """What went out in one export."""
     return next(iter(rows_of(ExemptionExports, {"_id": number})), None)
+
+
+def delegation(delegation_id: str) -> Delegation | None:
+    """One delegation."""
+    return next((_delegation(row) for row in rows_of(ConversionDelegations, {"_id": delegation_id})), None)
+
+
+def delegations_by(subject: str) -> list[Delegation]:
+    """What somebody has delegated, ever."""
+    return [_delegation(row) for row in rows_of(ConversionDelegations, {"by": subject}, sort=[("_id", 1)])]
+
+
+def delegations_to(subject: str) -> list[Delegation]:
+    """What was delegated to somebody and is not over."""
+    where = {"to": subject, "until": {"$gte": clock.today().isoformat()}}
+    return [_delegation(row) for row in rows_of(ConversionDelegations, where, sort=[("_id", 1)])]
+
+
+def delegations_after(where: Mapping[str, Any], after: str, limit: int) -> list[Delegation]:
+    """Delegations in the order of their ids, after one of them."""
+    found = rows_of(ConversionDelegations, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    return [_delegation(row) for row in found]
+
+
+def keep_delegation(one: Delegation) -> None:
+    """Keep a delegation as it stands."""
+    row: Row = msgspec.to_builtins(one, builtin_types=(datetime,))
+    row["_id"] = row.pop("id")
+    write(ConversionDelegations, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+
+
+def _delegation(row: Row) -> Delegation:
+    return msgspec.convert({"id": row["_id"], **row}, Delegation, builtin_types=(datetime,))
 
 
 def void_of(application_id: str) -> Void | None:

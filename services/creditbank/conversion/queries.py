@@ -11,12 +11,13 @@ from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
+from services.creditbank.conversion.delegations import Delegation
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
 from services.creditbank.conversion.forgotten import Granted
 from services.creditbank.conversion.voids import Void, VoidState
 from services.creditbank.ledger.queries import survivors_of
 
-NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
+NOT_FOR_LEARNERS = ("decided_by", "decided_on_behalf_of", "decided_at", "undo_until")
 LEARNER = "learner:"
 
 
@@ -109,6 +110,18 @@ def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list
     return [shown_application(one) for one in models.applications_after(where, after, limit)]
 
 
+def delegations_after(subject: str | None, after: str, limit: int) -> list[dict[str, Any]]:
+    """Delegations that somebody gave or has, or all; each as it stands today."""
+    where = {"$or": [{"by": subject}, {"to": subject}]} if subject else {}
+    return [shown_delegation(one) for one in models.delegations_after(where, after, limit)]
+
+
+def shown_delegation(one: Delegation) -> dict[str, Any]:
+    """A delegation as it is shown."""
+    said = asdict(one) | {"delegation": one.id, "holds_today": one.holds_on(clock.today())}
+    return {name: value for name, value in said.items() if name not in {"id", "learners"}}
+
+
 def voids_after(after: str, limit: int) -> list[dict[str, Any]]:
     """Proposals to void forgotten exemptions, by application, with what came of them."""
     return [shown_void(one) for one in models.voids_after(after, limit)]
@@ -157,7 +170,8 @@ def shown_application(one: Application) -> dict[str, Any]:
 def _decision(one: Application) -> dict[str, Any]:
     """Who decided last, when, and until when it can be undone."""
     act = one.decided
-    told = {"decided_by": act.by, "decided_at": act.at} if act else dict.fromkeys(("decided_by", "decided_at"))
+    names = ("decided_by", "decided_on_behalf_of", "decided_at")
+    told = dict(zip(names, (act.by, act.on_behalf_of, act.at) if act else (None, None, None), strict=True))
     return told | {"undo_until": one.undo_until(clock.now())}
 
 

@@ -10,6 +10,7 @@ from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import CourseKind, Level
 from services.creditbank.conversion.applications import Export, State
+from services.creditbank.conversion.delegations import DELEGATED
 from services.creditbank.conversion.domain import REVIEW_STEPS, ExemptionKind, RuleState, Step
 from services.creditbank.conversion.voids import VoidState
 
@@ -17,6 +18,8 @@ MAX_POINTS, MAX_DAYS, MAX_MINUTES, MAX_YEARS, MAX_VERSION = 100_000, 250, 7 * 24
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CODE = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,63}$", error="Small letters, digits and hyphens, 64 at most.")
 TERM = validate.Regexp(r"^[0-9]{4}-[0-9]{4}-[12]$", error="A term is written 2020-2021-2.")
+PERSON = validate.Length(max=200)
+IN_STEAD = {"description": "who delegated it to the caller; empty: in their own right"}
 WORD = validate.Length(min=1, max=64)
 
 
@@ -236,6 +239,9 @@ class ApplicationSchema(Schema):
     decided_by = fields.String(
         required=True, allow_none=True, metadata={"description": "who decided last, at any step; never told a learner"}
     )
+    decided_on_behalf_of = fields.String(
+        required=True, allow_none=True, metadata={"description": "who had delegated it; empty: in their own right"}
+    )
     decided_at = fields.AwareDateTime(required=True, allow_none=True)
     undo_until = fields.AwareDateTime(
         required=True, allow_none=True, metadata={"description": "until when the decision can be undone"}
@@ -259,6 +265,7 @@ class ApplicationDecisionSchema(Schema):
     application = fields.String(required=True, validate=WORD)
     verdict = fields.String(required=True, validate=validate.OneOf(["approve", "refuse"]))
     reason = fields.String(load_default="", validate=validate.Length(max=500))
+    on_behalf_of = fields.String(load_default="", validate=PERSON, metadata=IN_STEAD)
 
 
 class ApplicationUndoSchema(Schema):
@@ -268,6 +275,43 @@ class ApplicationUndoSchema(Schema):
     rule_version = fields.Integer(load_default=0, validate=validate.Range(0, MAX_VERSION))
     course = fields.String(load_default="", validate=validate.Length(max=64))
     module = fields.String(load_default="", validate=validate.Length(max=64))
+    on_behalf_of = fields.String(load_default="", validate=PERSON, metadata=IN_STEAD)
+
+
+class DelegationWishSchema(Schema):
+    """Whom one lets decide in one's stead, about what, and on which days."""
+
+    to = fields.String(required=True, validate=PERSON, metadata={"description": "their user name"})
+    role = fields.String(required=True, validate=validate.OneOf(sorted(DELEGATED)))
+    departments = fields.List(
+        fields.String(validate=WORD),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=50),
+        metadata={"description": "none named: all of one's own"},
+    )
+    first = fields.Date(required=True)
+    until = fields.Date(required=True, metadata={"description": "the last day"})
+    note = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class DelegationSchema(Schema):
+    """One person's word that another decides in their stead; revoked ones stay."""
+
+    delegation = fields.String(required=True)
+    by = fields.String(required=True)
+    to = fields.String(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(sorted(DELEGATED)))
+    departments = fields.List(
+        fields.String(), required=True, allow_none=True, metadata={"description": "null: the whole college"}
+    )
+    first = fields.Date(required=True)
+    until = fields.Date(required=True)
+    note = fields.String(required=True)
+    holds_today = fields.Boolean(required=True)
+    made_at = fields.AwareDateTime(required=True)
+    revoked_by = fields.String(required=True)
+    revoked_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class ExemptionRowSchema(Schema):

@@ -252,7 +252,14 @@ def _act_link(application: str, one: Mapping[str, Any]) -> Link:
     note, at = one["note"], f"{one['at']:%Y-%m-%d %H:%M}"
     zh_note, en_note = (f"（{STEPS.get(note, note)}）", f" ({note})") if note else ("", "")
     place = f"{application}:{one['number']}"
-    return Link(Kind.ACT, place, f"{at} {one['by']} {zh}{zh_note}。", f"{at} {one['by']} {en}{en_note}.", dict(one))
+    zh_by, en_by = _by(one)
+    return Link(Kind.ACT, place, f"{at} {zh_by} {zh}{zh_note}。", f"{at} {en_by} {en}{en_note}.", dict(one))
+
+
+def _by(act: Mapping[str, Any]) -> tuple[str, str]:
+    """Who did something, and on whose behalf."""
+    by, behalf = act["by"], act["on_behalf_of"]
+    return (f"{by}（代 {behalf}）", f"{by}, on behalf of {behalf},") if behalf else (by, by)
 
 
 def credential_link(one: Mapping[str, Any]) -> Link:

@@ -158,6 +158,7 @@ def application(name: str = "a1", **more: Any) -> Doc:
         "appeal_until": None,
         "appeal": None,
         "decided_by": None,
+        "decided_on_behalf_of": None,
         "decided_at": None,
         "undo_until": None,
     } | more
