@@ -425,10 +425,8 @@ def is_repeat(one: Application, actor: Actor, state: State) -> bool:
         return False
     if actor.on_behalf_of:
         wanted = {"approved", "granted"} if state == State.GRANTED else {"refused"}
-        is_open = one.state in {state, State.REVIEW}
-        return (
-            is_open and one.decided is not None and one.decided.what in wanted and one.decided.persons == actor.persons
-        )
+        act = one.decided if one.state in {state, State.REVIEW} else None
+        return act is not None and act.what in wanted and act.persons == actor.persons
     if one.state == State.REVIEW and one.step and state == State.GRANTED:
         return actor.subject in one.reviewers and ROLES[one.step] not in actor.roles
     return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
