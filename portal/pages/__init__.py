@@ -6,6 +6,7 @@ from flask import Flask
 
 from portal.pages import (
     applying,
+    delegations,
     exports,
     frame,
     learner,
@@ -32,6 +33,7 @@ def register(app: Flask) -> None:
         applying,
         why,
         worklist,
+        delegations,
         exports,
         rules,
         proposals,

@@ -232,6 +232,29 @@ PROPOSAL: Doc = {
 EXPORT: Doc = {"number": 1, "by": "mei", "at": "2021-03-20T01:00:00+00:00", "rows": 2}
 
 
+DELEGATION: Doc = {
+    "delegation": "d1",
+    "by": "zhou",
+    "to": "dan",
+    "role": "registry",
+    "departments": ["财经学院"],
+    "first": f"{YEAR}-03-01",
+    "until": f"{YEAR}-03-20",
+    "note": "on leave",
+    "holds_today": True,
+    "made_at": f"{YEAR}-03-01T01:00:00+00:00",
+    "revoked_by": "",
+    "revoked_at": None,
+}
+
+
+FIXED: dict[str, Doc] = {  # what the bank answers to whatever is sent there
+    "/conversion-rules/": DRAFTS[0],
+    "/recognition-proposals/": PROPOSAL["simulation"],
+    "/conversion-delegations": DELEGATION,
+}
+
+
 class Bank(Workbench):
     """A credit bank with one learner's account; `refusals`: what it says to a path instead of doing it."""
 
@@ -241,6 +264,7 @@ class Bank(Workbench):
         self.refusals = refusals or {}
         self.more = {f"/{path}": answer for path, answer in more.items()}
         self.account = account()
+        self.delegations: list[Doc] = []
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         if path in self.more:
@@ -260,6 +284,7 @@ class Bank(Workbench):
             "/recognition-proposals": {"items": [PROPOSAL], "next": None},
             "/recognition-proposals/1": PROPOSAL,
             "/recognition-proposals/1/simulation.xlsx": "sheet",
+            "/conversion-delegations": {"items": list(self.delegations), "next": None},
             "/outcome-sources": {"items": [], "next": None},
             "/exemption-exports": {"items": [EXPORT], "next": None},
             "/exemption-exports/1": {"number": 1, "rows": self.exported()},
@@ -275,10 +300,8 @@ class Bank(Workbench):
         if path.endswith("/conversion-applications"):
             name = f"{body['rule']}-{body['course']}{body['module']}".lower()
             return self.applications.setdefault(name, application(name, target=target(body["course"], 400)))
-        if path.startswith("/conversion-rules/"):
-            return DRAFTS[0]
-        if path.startswith("/recognition-proposals/"):
-            return PROPOSAL["simulation"]
+        if fixed := next((answer for begin, answer in FIXED.items() if path.startswith(begin)), None):
+            return fixed
         if path == "/exemption-exports":
             return {"number": 1 if self.applications else 0, "rows": self.exported()}
         if path == "/exemption-exports/1/acknowledgement":
