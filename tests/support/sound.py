@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from chassis import clock
 from chassis.bus import outbox
 from chassis.bus.dead_letters import bury
 from chassis.database import database, run_transaction
@@ -15,6 +17,7 @@ from contracts.creditbank import ExemptionGranted
 from contracts.terms import Level, Role
 from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
+from services.creditbank.conversion.delegations import DELEGATED, MOST_DAYS
 from services.creditbank.conversion.voiding import propose_void
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
@@ -373,6 +376,24 @@ def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
 
 
+def _delegation(doors: Doors, role: Role, _application: str) -> Asked:
+    return Asked({}, {}, delegated(doors, role), "application/json")
+
+
+def delegated(doors: Doors, role: Role) -> dict[str, Any]:
+    """A word that another decides in one's stead; a TEO gives none."""
+    today = clock.today()
+    mine = role if role in DELEGATED else Role.REGISTRY
+    until = today + timedelta(days=next(TIMES) % MOST_DAYS)
+    return {"to": "qian", "role": str(mine), "first": today.isoformat(), "until": until.isoformat()}
+
+
+def _revocation(doors: Doors, role: Role, _application: str) -> Asked:
+    giver = role if role in DELEGATED else Role.REGISTRY
+    word = doors.sound(BANK, "POST", "/conversion-delegations", giver, json=delegated(doors, giver))
+    return Asked({"delegation": word["delegation"]})
+
+
 def lost(doors: Doors) -> tuple[str, str]:
     """An exemption of a learner's that the topic alone knows of, as after a set-back; the learner and its name."""
     doors.go_to(BANK)
@@ -497,6 +518,9 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/conversion-applications/{application}/appeal"): _refused,
     ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
     ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
+    ("creditbank", "POST", "/conversion-delegations"): _delegation,
+    ("creditbank", "GET", "/conversion-delegations"): _plain,
+    ("creditbank", "PUT", "/conversion-delegations/{delegation}/revocation"): _revocation,
     ("creditbank", "POST", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports/{number}"): _export,

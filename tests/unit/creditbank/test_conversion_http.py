@@ -12,6 +12,7 @@ from chassis import clock
 from chassis.database import database
 from contracts.terms import Role
 from services.creditbank.conversion.deciding import release_decisions
+from tests.support.forgetting import forget
 from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
 from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
@@ -19,6 +20,7 @@ from tests.unit.creditbank.test_http import ISSUER, answered, as_learner, as_sta
 
 __all__ = ["http", "settings"]
 RULE: dict[str, Any] = CONVERSION | {"scheme": "cloud-ops"}
+FORGOTTEN = "/accounts/mei/forgotten-exemptions"
 WISH = {"rule": "tax", "course": "KJ2105"}
 
 
@@ -234,6 +236,55 @@ def test_a_learner_appeals_once_and_another_person_at_the_registry_upholds(colle
     assert decide(college, as_person("li"), item) == [("accepted", None)]
     assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
     assert answered(college.get(path, headers=as_learner()))["state"] == "review", "not told yet"
+
+
+def granted_and_forgotten(college: FlaskClient) -> str:
+    """mei's exemption, granted, told and forgotten in a set-back."""
+    one = str(file(college)["application"])
+    item = {"application": one, "verdict": "approve"}
+    assert decide(college, as_person("zhou", Role.DEPARTMENT), item) == [("accepted", None)]
+    assert decide(college, as_person("li"), item) == [("accepted", None)]
+    database()["conversion_applications"].update_one({"_id": one}, {"$set": {"release_at": clock.now()}})
+    release_decisions()
+    assert answered(college.get(FORGOTTEN, headers=as_person("li"))) == []
+    forget(["conversion_applications"], ["ConversionDecided", "ExemptionGranted"])
+    return one
+
+
+def test_two_people_at_the_registry_void_what_a_set_back_forgot(college: FlaskClient) -> None:
+    one, place = granted_and_forgotten(college), FORGOTTEN
+    [lost] = answered(college.get(place, headers=as_person("aud", Role.AUDITOR)))
+    assert (lost["application"], lost["course"], lost["void"]) == (one, "KJ2105", None)
+    wish = {"reason": "the file is lost", "is_exported": True}
+    path, approval = f"{place}/{one}/void", f"/exemption-voids/{one}/approval"
+    for headers in (as_learner(), as_person("zhou", Role.DEPARTMENT), as_person("root", Role.OPERATOR)):
+        assert college.put(path, json=wish, headers=headers).status_code == 403
+    assert college.put(path, json=wish | {"reason": " "}, headers=as_person("li")).status_code == 422
+    proposal = answered(college.put(path, json=wish, headers=as_person("li")))
+    assert (proposal["state"], proposal["proposed_by"], proposal["revision"]) == ("proposed", "li", 1)
+    own = college.put(approval, json={"revision": 1}, headers=as_person("li"))
+    assert (own.status_code, own.json["code"]) == (409, "void_proposed_by_you")
+    done = answered(college.put(approval, json={"revision": 1}, headers=as_person("wang")))
+    assert (done["state"], done["approved_by"]) == ("voided", "wang")
+    assert answered(college.get("/exemption-voids", headers=as_person("li")))["items"] == [done]
+    assert answered(college.get(place, headers=as_person("li"))) == []
+
+
+def test_what_was_voided_is_counted_explained_and_a_case_where_it_was_exported(
+    college: FlaskClient,
+) -> None:
+    one = granted_and_forgotten(college)
+    wish = {"reason": "the file is lost", "is_exported": True}
+    answered(college.put(f"{FORGOTTEN}/{one}/void", json=wish, headers=as_person("li")))
+    answered(college.put(f"/exemption-voids/{one}/approval", json={"revision": 1}, headers=as_person("wang")))
+    figures = answered(college.get("/exemption-void-figures", headers=as_person("li")))
+    assert figures == {"proposed": 0, "voided": 1, "exported": 1}
+    cases = answered(college.get("/conversion-applications?is_case=true", headers=as_person("li")))["items"]
+    assert [(case["application"], case["state"], case["because"]["code"]) for case in cases] == [
+        (one, "fallen", "exemption_voided")
+    ]
+    why = answered(college.get(f"/accounts/mei/why?application={one}", headers=as_person("li")))
+    assert any("a set-back forgot it" in link["en"] for link in why["chain"])
 
 
 def test_a_policy_says_how_long_one_may_appeal_and_lists_no_appeal_as_a_step(bank: FlaskClient) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chassis.database import database
+from chassis.database import database, run_transaction
 from contracts.terms import Level
-from services.creditbank.conversion import applying, exporting
+from services.creditbank.conversion import applying, exporting, models
 from services.creditbank.conversion.appealing import appeal
 from services.creditbank.conversion.applications import Application, Export, State
 from services.creditbank.conversion.deciding import release_decisions
@@ -40,6 +41,7 @@ from tests.unit.creditbank.converting import (
     refused,
 )
 from tests.unit.creditbank.stories import Assessment, announced, annulled, audited, finalised, merged
+from tests.unit.creditbank.test_races import at_once, meet_at
 
 KEPT = ("accounts", "entries", "conversion_applications", "outcomes")
 TOLD = ("ConversionDecided", "AppealFiled", "ExemptionGranted", "ExemptionWithdrawn", "CreditPosted")
@@ -328,3 +330,28 @@ def test_who_approves_a_void(seen: int, by: str, code: str) -> None:
         assert refused(lambda: approved(VOID, seen, by, IN_WINDOW)) == code
     else:
         assert approved(VOID, seen, by, IN_WINDOW).approved_by == by
+
+
+@pytest.mark.thousand
+def test_a_void_races_its_exemption_that_is_filed_again(
+    college: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """Whichever comes first: one name, nothing held for it in the end unless it stands, and her way is free."""
+    learners = [f"lan-{number}" for number in range(tries)]
+    for learner in learners:
+        enrol(college, learner)
+    before = backup()
+    names = {learner: granted_and_told(file(MODULE_WISH, learner)).id for learner in learners}
+    set_back(before)
+    meet_at(monkeypatch, models, "applications_of")
+    for learner, name in names.items():
+        propose_void(learner, name, "the file is lost", False, "li")
+        failures = at_once(
+            partial(run_transaction, partial(approve_void, name, 1, "wang"), patience_seconds=30),
+            partial(run_transaction, partial(file, MODULE_WISH, learner), patience_seconds=30),
+        )
+        found = {each.id: each for each in models.applications_of([learner])}
+        held = sum(each.held for each in found.values() if each.stands)
+        assert (failures, found[name].state, lost_by(learner)) == ([], State.FALLEN, [])
+        assert (held, len(found)) in {(0, 1), (200, 2)}, "it was filed before, and ended; or after, under another name"
+        assert pockets(learner) == (400 - held, held, 0)
