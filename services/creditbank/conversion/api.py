@@ -79,6 +79,11 @@ def application_owner(application: str, **_: str) -> Mapping[str, str | None]:
     return queries.owner_of(application)
 
 
+def void_owner(application: str, **_: str) -> Mapping[str, str | None]:
+    """What is to be voided belongs to its learner: no department or organisation decides about it."""
+    return queries.owner_of_void(application)
+
+
 @blp.route("/conversion-policies/<code>", methods=["PUT"])
 @allow(Role.REGISTRY, Role.OPERATOR)
 @blp.arguments(PolicySchema)
@@ -346,7 +351,7 @@ def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:
 
 
 @blp.route("/accounts/<learner_id>/forgotten-exemptions", methods=["GET"])
-@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR, owning=account_owner)
 @blp.response(200, ForgottenExemptionSchema(many=True))
 def get_forgotten(learner_id: str) -> list[dict[str, Any]]:
     """What a learner was granted and a set-back forgot; until it is back, or voided, nothing else goes on."""
@@ -354,7 +359,7 @@ def get_forgotten(learner_id: str) -> list[dict[str, Any]]:
 
 
 @blp.route("/accounts/<learner_id>/forgotten-exemptions/<application>/void", methods=["PUT"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, owning=account_owner)
 @blp.arguments(VoidWishSchema)
 @blp.response(200, VoidSchema)
 def propose_void(given: dict[str, Any], learner_id: str, application: str) -> dict[str, Any]:
@@ -363,7 +368,7 @@ def propose_void(given: dict[str, Any], learner_id: str, application: str) -> di
 
 
 @blp.route("/exemption-voids/<application>/approval", methods=["PUT"])
-@allow(Role.REGISTRY)
+@allow(Role.REGISTRY, owning=void_owner)
 @blp.arguments(VoidApprovalSchema)
 @blp.response(200, VoidSchema)
 def approve_void(given: dict[str, int], application: str) -> dict[str, Any]:

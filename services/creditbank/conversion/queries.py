@@ -127,6 +127,12 @@ def voids_after(after: str, limit: int) -> list[dict[str, Any]]:
     return [shown_void(one) for one in models.voids_after(after, limit)]
 
 
+def owner_of_void(application_id: str) -> dict[str, str]:
+    """Whose a forgotten exemption is that is proposed to be voided; nobody's when there is none."""
+    found = models.void_of(application_id)
+    return {"learner": found.learner_id} if found else {}
+
+
 def shown_void(one: Void) -> dict[str, Any]:
     """A proposal as it is shown."""
     return asdict(one)
