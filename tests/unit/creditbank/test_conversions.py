@@ -732,6 +732,8 @@ def test_what_a_learner_waits_for_is_due_by_the_step_of_the_application_or_the_e
     assert offer
     assert next_due(["learner:twin"]) == {"learner:twin": offer.until}
     day.set(datetime(2021, 3, 12, 2, tzinfo=UTC))
+    assert next_due(["learner:twin"]) == {"learner:twin": date(2021, 3, 12)}, "the last day to appeal"
+    day.set(datetime(2021, 3, 13, 2, tzinfo=UTC))
     assert next_due(["learner:twin"]) == {}
 
 
