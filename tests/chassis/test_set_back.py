@@ -22,7 +22,8 @@ from chassis.bus.relay import Relay
 from chassis.database import database, rows_of, run_transaction
 from chassis.standing import SetBack
 from chassis.strands import Strands
-from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until, lose, on_counted, until
+from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until, lose, on_counted
+from tests.support.waiting import until
 from tests.support.words import Counted
 
 Copy = dict[str, list[dict[str, Any]]]

@@ -123,7 +123,7 @@ class Conversions:
         self.learners = OwnVoice(self.college.addresses, LEARNERS, secret)
         operator.put(BANK, f"/conversion-policies/{POLICY}", MEASURES)
         for code, rule in RULES.items():
-            until(f"the rule {code} is taken", partial(self._is_put, code, rule))
+            until(partial(self._is_put, code, rule), f"the rule {code} is taken")
 
     def _is_put(self, code: str, rule: Row) -> bool:
         body = {"policy": POLICY, "programme": self.college.programme["code"], "entry_year": 2019, **rule}
