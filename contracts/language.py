@@ -40,6 +40,7 @@ DEEDS_ZH: dict[type[Announcement], str] = {
     creditbank.CredentialIssued: "为一项已生效的通过成绩签发了凭证；credential 为其在状态列表中的位置。",
     creditbank.CredentialRevoked: "凭证已撤销；what 为使其失去依据的事件类型。",
     creditbank.ConversionDecided: "学分转换申请已办结（批准、未批准或失效）；撤销期结束后才发布。",
+    creditbank.AppealFiled: "学习者对未获批准的申请提出申诉，由另一人在 due_on 前作出决定。",
     creditbank.ConversionOffered: "为未获批准的申请提供的次优方案，在 until 当日结束前有效。",
     creditbank.DeadlineNear: "申请的某一审批环节即将到期。",
     creditbank.ExemptionGranted: "学习者获准免修课程或模块。",

@@ -6,6 +6,7 @@ from flask import Flask
 
 from portal.pages import (
     applying,
+    delegations,
     exports,
     frame,
     learner,
@@ -33,6 +34,7 @@ def register(app: Flask) -> None:
         applying,
         why,
         worklist,
+        delegations,
         exports,
         rules,
         proposals,

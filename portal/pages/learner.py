@@ -14,7 +14,7 @@ from portal.pages.speech import language
 
 pages = Blueprint("learner", __name__)
 ENTRIES_SHOWN = 50
-DONE = ("filed", "withdrawn", "accepted")  # with an application
+DONE = ("filed", "withdrawn", "accepted", "appealed")  # with an application
 APPLICATION_READERS = (Role.LEARNER, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 
 

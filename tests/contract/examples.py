@@ -381,6 +381,16 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         reason_zh="积分已被收回。",
     ),
     creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
+    creditbank.ConversionDecided(
+        **APPLICATION,
+        decision="refused",
+        code="refused_by_review",
+        reason_en="too little in common",
+        reason_zh="内容相近之处过少",
+        appeal_until=date(2021, 9, 30),
+    ),
+    creditbank.ConversionDecided(**APPLICATION, decision="granted", is_appeal=True),
+    creditbank.AppealFiled(**APPLICATION, due_on=date(2021, 10, 12)),
 )
 
 EXAMPLES: tuple[Announcement, ...] = (*OF_ENROLMENT, *OF_TRAINING, *OF_ASSESSMENT, *OF_CREDITBANK)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from chassis import clock
+from chassis.bus import outbox
 from chassis.bus.dead_letters import bury
-from chassis.database import run_transaction
+from chassis.database import database, run_transaction
 from chassis.errors import Defect
 from chassis.sheet import saving
-from contracts.terms import Role
+from contracts.creditbank import ExemptionGranted
+from contracts.terms import Level, Role
 from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
+from services.creditbank.conversion.delegations import DELEGATED, MOST_DAYS
+from services.creditbank.conversion.voiding import propose_void
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
 from services.creditbank.reconciliation.commands import compare_some
@@ -262,6 +268,7 @@ CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 
 CONVERSION |= {"targets": TARGETS}
 BANK = "creditbank"
 TIMES = count(1)
+FORGETFUL = 12  # the learner whose exemptions are forgotten; nobody files for them
 
 
 def converting(state: str) -> Recipe:
@@ -424,6 +431,12 @@ def _offered(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"application": application})
 
 
+def _refused(doors: Doors, _role: Role, _application: str) -> Asked:
+    application = filed(doors)
+    judged(doors, application, Role.DEPARTMENT, "refuse")
+    return Asked({"application": application}, {}, {"reason": "the same book"}, "application/json")
+
+
 def exported(doors: Doors) -> int:
     """An export with a row in it."""
     answer = doors.call(BANK, "GET", "/exemption-exports/1", Role.REGISTRY)
@@ -441,6 +454,69 @@ def _export(doors: Doors, _role: Role, _application: str) -> Asked:
 
 def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
+
+
+def _delegation(doors: Doors, role: Role, _application: str) -> Asked:
+    return Asked({}, {}, delegated(doors, role), "application/json")
+
+
+def delegated(doors: Doors, role: Role) -> dict[str, Any]:
+    """A word that another decides in one's stead; a TEO gives none."""
+    today = clock.today()
+    mine = role if role in DELEGATED else Role.REGISTRY
+    until = today + timedelta(days=next(TIMES) % MOST_DAYS)
+    return {"to": "qian", "role": str(mine), "first": today.isoformat(), "until": until.isoformat()}
+
+
+def _revocation(doors: Doors, role: Role, _application: str) -> Asked:
+    giver = role if role in DELEGATED else Role.REGISTRY
+    word = doors.sound(BANK, "POST", "/conversion-delegations", giver, json=delegated(doors, giver))
+    return Asked({"delegation": word["delegation"]})
+
+
+def lost(doors: Doors) -> tuple[str, str]:
+    """An exemption of a learner's that the topic alone knows of, as after a set-back; the learner and its name."""
+    doors.go_to(BANK)
+    learner_id, number = doors.college.learners[FORGETFUL], next(TIMES)
+    granted = ExemptionGranted(
+        learner_id=learner_id,
+        application_id=f"lost-{number}",
+        scheme=SCHEME,
+        level=Level(1),
+        course=f"KJ{number}",
+        credit_points=200,
+        student_number=f"2019-{FORGETFUL}",
+        programme="630302",
+        entry_year=2019,
+        term="2020-2021-2",
+        kind="course",
+    )
+    run_transaction(lambda: outbox.append(granted, cause=f"conversion:lost-{number}:1"))
+    forget_row(f"learner:{learner_id}", granted.application_id)
+    return learner_id, granted.application_id
+
+
+def forget_row(key: str, application: str) -> None:
+    """What was announced of an application is known from the topic alone."""
+    told = {"key": key, "cause": {"$regex": f"^conversion:{application}:"}}
+    database()["outbox"].update_many(told, {"$set": {"forgotten": True}, "$unset": {"due": ""}})
+    database()["strands"].update_one({"_id": key}, {"$set": {"forgotten": True}})
+
+
+def _forgotten(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"learner_id": lost(doors)[0]})
+
+
+def _to_void(doors: Doors, _role: Role, _application: str) -> Asked:
+    learner_id, application = lost(doors)
+    path = {"learner_id": learner_id, "application": application}
+    return Asked(path, {}, {"reason": "the file is lost", "is_exported": False}, "application/json")
+
+
+def _void_to_approve(doors: Doors, _role: Role, _application: str) -> Asked:
+    learner_id, application = lost(doors)
+    run_transaction(lambda: propose_void(learner_id, application, "the file is lost", False, "li"))
+    return Asked({"application": application}, {}, {"revision": 1}, "application/json")
 
 
 def reported(doors: Doors) -> int:
@@ -526,8 +602,12 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "GET", "/conversion-applications/{application}"): _filed,
     ("creditbank", "PUT", "/conversion-applications/{application}/withdrawal"): _filed,
     ("creditbank", "POST", "/conversion-applications/{application}/offer"): _offered,
+    ("creditbank", "PUT", "/conversion-applications/{application}/appeal"): _refused,
     ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
     ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
+    ("creditbank", "POST", "/conversion-delegations"): _delegation,
+    ("creditbank", "GET", "/conversion-delegations"): _plain,
+    ("creditbank", "PUT", "/conversion-delegations/{delegation}/revocation"): _revocation,
     ("creditbank", "POST", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports/{number}"): _export,
@@ -536,6 +616,11 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/accounts/{learner_id}/earlier-conversions"): lambda doors, role, name: Asked(
         _learner(doors, role, name).path, {}, {"credit_points": 200, "note": "prior courses"}, "application/json"
     ),
+    ("creditbank", "GET", "/accounts/{learner_id}/forgotten-exemptions"): _forgotten,
+    ("creditbank", "PUT", "/accounts/{learner_id}/forgotten-exemptions/{application}/void"): _to_void,
+    ("creditbank", "PUT", "/exemption-voids/{application}/approval"): _void_to_approve,
+    ("creditbank", "GET", "/exemption-voids"): _plain,
+    ("creditbank", "GET", "/exemption-void-figures"): _plain,
     ("creditbank", "GET", "/certificate-reports"): _plain,
     ("creditbank", "GET", "/certificate-reports/{number}"): _numbered(reported),
     ("creditbank", "POST", "/reconciliations"): _put({"report": None}),

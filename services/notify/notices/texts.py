@@ -78,6 +78,7 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "course": str(facts.get("course", "")),
         "term": str(facts.get("term", "")),
         "until": _day(facts.get("until"), language) or LATER[language],
+        "appeal_until": _day(facts.get("appeal_until"), language),
         "reason": str(facts.get(f"reason_{language}") or facts.get("reason", "")),
     }
 
