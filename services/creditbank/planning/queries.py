@@ -18,6 +18,7 @@ from services.creditbank.planning.planner import Candidate, Choice, Facts, case_
 from services.creditbank.planning.reading import Files, read_files
 from services.creditbank.planning.rescuing import COHORT_UNKNOWN, Rescue, behind_with, rescued, term_number
 from services.creditbank.planning.words import (
+    because_said,
     case_said,
     choice_said,
     foreclosure_said,
@@ -56,14 +57,13 @@ def answer_of(facts: Facts, spending: Spending | None, more: tuple[str, Level] |
     """The same from facts that were read."""
     found, rules = plan(facts), _rulebook(facts, more)
     names = scheme_names({scheme for scheme, _ in rules} | {one.scheme for one in facts.rules})
-    because = found.because
     return {
         "learner_id": facts.learner_id,
         "on": facts.today,
         "credit_points": found.points,
         "choices": [_choice(facts, one, rules, names) for one in found.choices],
         "left_out": [left_out_said(one) for one in found.left_out],
-        "because": {"code": because.code, **_sentences(because)} if because else None,
+        "because": because_said(found.because),
         "spend": _spend(facts, spending, rules, names) if spending else None,
         "price": price_said(price_of(facts, *more, rules), names) if more else None,
     }
@@ -134,7 +134,3 @@ def _spend(facts: Facts, spending: Spending, rules: Rulebook, names: dict[str, s
         raise NOT_FOUND(what="policy document", id=rule.policy)
     is_coming(facts.account, facts, Candidate(case, judge(case)))
     return case_said(case) | {"forecloses": _forecloses(facts, case, rules, names)}
-
-
-def _sentences(refusal: Any) -> dict[str, str]:
-    return {"zh": refusal.sentence("zh"), "en": refusal.sentence("en")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chassis.errors import Refusal
 from contracts.terms import Level, credits_of
 from services.creditbank.conversion.judging import Case
 from services.creditbank.planning.hypotheses import Foreclosure, Price
@@ -90,7 +91,7 @@ def foreclosure_said(one: Foreclosure, spending: Case, names: Names) -> Said:
     else:
         zh, en = f"{zh}：{one.refusal.sentence('zh')}", f"{en}: {one.refusal.sentence('en')}"
     facts = {"level": int(level), "lifted_points": one.lifted, "left_points": one.left, "code": one.refusal.code}
-    return case_said(one.case) | facts | {"zh": zh, "en": en}
+    return case_said(one.case) | facts | {"file_on": one.file_on, "zh": zh, "en": en}
 
 
 def price_said(one: Price, names: Names) -> Said:
@@ -102,10 +103,19 @@ def price_said(one: Price, names: Names) -> Said:
     en = f"{scheme}, {level.en}, would add {points} credits; {credits_of(more)} more could be exempted: {en_extra}."
     version = {"rule_version": one.version.version, "is_folklore_default": one.version.is_folklore_default}
     points_said = {"before_points": one.before.points, "after_points": one.after.points}
-    extra = [case_said(other.case) | {"level": int(other.standing.level)} for other in one.extra]
+    extra = [_extra_said(other, one) for other in one.extra]
     dropped = [place_said(other) for other in one.dropped]
     said = {"scheme": one.scheme, "level": int(level), "credit_points": one.credit_points}
     return said | version | points_said | {"extra": extra, "dropped": dropped, "zh": zh, "en": en}
+
+
+def _extra_said(other: Candidate, one: Price) -> Said:
+    return case_said(other.case) | {"level": int(other.standing.level), "file_on": one.days[other.case.rule.code]}
+
+
+def because_said(refusal: Refusal | None) -> Said | None:
+    """Why nothing at all can be chosen; None where something can."""
+    return {"code": refusal.code, "zh": refusal.sentence("zh"), "en": refusal.sentence("en")} if refusal else None
 
 
 def rescue_said(one: Rescue, names: Names) -> Said:
@@ -113,20 +123,28 @@ def rescue_said(one: Rescue, names: Names) -> Said:
     record, behind, choices = one.record, one.behind, [choice_said(choice, names) for choice in one.choices]
     overdue = [_overdue_said(late) for late in behind.overdue]
     zh_late, en_late = (comma.join(late["name"] for late in overdue) for comma in ("、", ", "))
-    candidates = [choice.candidate for choice in one.choices]
-    zh_saves, en_saves = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
-    zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")
-    zh = f"未修得：{zh_late}。可用未使用学分免修：{zh_saves}，{zh_end}。"
-    en = f"Behind with {en_late}. Unspent credits excuse from {en_saves}: {en_end}."
+    zh_saves, en_saves = _saves(one)
+    zh, en = f"未修得：{zh_late}。{zh_saves}", f"Behind with {en_late}. {en_saves}"
     told = ("learner_id", "student_number", "department", "class_name")
     return {name: getattr(record, name) for name in told} | {
         "overdue": overdue,
         "short_points": behind.short_points,
         "choices": choices,
         "is_saved": one.is_saved,
+        "because": because_said(one.because),
         "zh": zh,
         "en": en,
     }
+
+
+def _saves(one: Rescue) -> tuple[str, str]:
+    """What unspent credits excuse from and whether that is enough, or why nothing can be spent."""
+    if one.because:
+        return one.because.sentence("zh"), one.because.sentence("en")
+    candidates = [choice.candidate for choice in one.choices]
+    zh, en = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
+    zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")
+    return f"可用未使用学分免修：{zh}，{zh_end}。", f"Unspent credits excuse from {en}: {en_end}."
 
 
 def _overdue_said(late: Overdue) -> Said:
