@@ -81,8 +81,8 @@ PLANNING: dict[str, tuple[str, str]] = {
     "course_not_taken": ("无成绩", "no result"),
     "plan_term": ("第 {0} 学期", "term {0}"),
     "and_more": ("另有 {0} 门", "{0} more"),
-    "short_points": ("缺少积分", "Points short"),
-    "not_known": ("未知", "not known"),
+    "by_how_much": ("差多少", "By how much"),
+    "short_points": ("总积分缺 {0}", "{0} short of the total"),
     "excused_from": ("未用学分可免修", "Unspent credits excuse from"),
     "excused_from_nothing": ("无", "nothing"),
     "rescue_more": (

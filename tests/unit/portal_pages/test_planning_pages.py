@@ -233,7 +233,7 @@ def test_the_list_is_asked_for_a_cohort_and_says_how_much_and_what_saves(enter: 
     assert "税务会计 KJ2130 failed term 4 · 400 points" in told
     assert "News is held up." in told
     assert "2 more" in told
-    assert "not known" in told
+    assert "200 short of the total" in told
     figures = re.findall(r'data-figure="(\w+)"><span>[^<]*</span><strong>(\d+)', page.get_data(as_text=True))
     assert figures == [("all", "3"), ("saved", "1"), ("lost", "2")]
     (more,) = links(page, COHORT.partition("?")[0] + "?cursor=")
