@@ -62,9 +62,9 @@ def choice_said(one: Choice, names: Names) -> Said:
     return case_said(case) | {"level": int(level), "when": str(one.when), "file_on": case.filed_on, "zh": zh, "en": en}
 
 
-def left_out_said(one: LeftOut) -> Said:
+def left_out_said(one: LeftOut, names: Names) -> Said:
     """What is not chosen: the rule that refuses it, or what is chosen instead."""
-    zh, en = one.refusal.sentence("zh"), one.refusal.sentence("en")
+    zh, en = _sentences(one.refusal, names)
     if one.excluded_by:
         beside = "、".join(target_named(other.case) for other in one.excluded_by)
         zh, en = f"已选 {beside}，故未选入：{zh}", f"Not beside {beside}: {en}"
@@ -89,7 +89,8 @@ def foreclosure_said(one: Foreclosure, spending: Case, names: Names) -> Said:
         zh += f"：{scheme}届时可用 {lifted} 学分，仅余 {left}，而该项需要 {then}。"
         en += f": {scheme} would then have {lifted} to spend, {left} would be left, and it costs {then}."
     else:
-        zh, en = f"{zh}：{one.refusal.sentence('zh')}", f"{en}: {one.refusal.sentence('en')}"
+        zh_why, en_why = _sentences(one.refusal, names)
+        zh, en = f"{zh}：{zh_why}", f"{en}: {en_why}"
     facts = {"level": int(level), "lifted_points": one.lifted, "left_points": one.left, "code": one.refusal.code}
     return case_said(one.case) | facts | {"file_on": one.file_on, "zh": zh, "en": en}
 
@@ -113,9 +114,19 @@ def _extra_said(other: Candidate, one: Price) -> Said:
     return case_said(other.case) | {"level": int(other.standing.level), "file_on": one.days[other.case.rule.code]}
 
 
-def because_said(refusal: Refusal | None) -> Said | None:
+def because_said(refusal: Refusal | None, names: Names) -> Said | None:
     """Why nothing at all can be chosen; None where something can."""
-    return {"code": refusal.code, "zh": refusal.sentence("zh"), "en": refusal.sentence("en")} if refusal else None
+    if refusal is None:
+        return None
+    zh, en = _sentences(refusal, names)
+    return {"code": refusal.code, "zh": zh, "en": en}
+
+
+def _sentences(refusal: Refusal, names: Names) -> tuple[str, str]:
+    """What a refusal says, with its certificate by name."""
+    scheme = str(refusal.facts.get("scheme", ""))
+    named = Refusal(refusal.ground, refusal.facts | ({"scheme": names.get(scheme, scheme)} if scheme else {}))
+    return named.sentence("zh"), named.sentence("en")
 
 
 def rescue_said(one: Rescue, names: Names) -> Said:
@@ -123,7 +134,7 @@ def rescue_said(one: Rescue, names: Names) -> Said:
     record, behind, choices = one.record, one.behind, [choice_said(choice, names) for choice in one.choices]
     overdue = [_overdue_said(late) for late in behind.overdue]
     zh_late, en_late = (comma.join(late["name"] for late in overdue) for comma in ("、", ", "))
-    zh_saves, en_saves = _saves(one)
+    zh_saves, en_saves = _saves(one, names)
     zh, en = f"未修得：{zh_late}。{zh_saves}", f"Behind with {en_late}. {en_saves}"
     told = ("learner_id", "student_number", "department", "class_name")
     return {name: getattr(record, name) for name in told} | {
@@ -131,16 +142,16 @@ def rescue_said(one: Rescue, names: Names) -> Said:
         "short_points": behind.short_points,
         "choices": choices,
         "is_saved": one.is_saved,
-        "because": because_said(one.because),
+        "because": because_said(one.because, names),
         "zh": zh,
         "en": en,
     }
 
 
-def _saves(one: Rescue) -> tuple[str, str]:
+def _saves(one: Rescue, names: Names) -> tuple[str, str]:
     """What unspent credits excuse from and whether that is enough, or why nothing can be spent."""
     if one.because:
-        return one.because.sentence("zh"), one.because.sentence("en")
+        return _sentences(one.because, names)
     candidates = [choice.candidate for choice in one.choices]
     zh, en = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
     zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")

@@ -20,6 +20,7 @@ from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.conversion.domain import Share, Target
 from services.creditbank.ledger import commands as ledger
 from services.creditbank.ledger.commands import set_frozen
+from services.creditbank.papers.commands import name_schemes
 from services.creditbank.planning import optimum, planner
 from services.creditbank.planning.planner import plan
 from services.creditbank.planning.queries import Spending, plan_of
@@ -231,6 +232,17 @@ def test_an_account_of_which_nothing_can_be_spent_says_why(
     assert (found["choices"], found["credit_points"], found["because"]["code"]) == ([], 0, code)
     assert CHINESE.search(found["because"]["zh"])
     assert not CHINESE.search(found["because"]["en"].replace("cloud-ops", ""))
+
+
+def test_reasons_call_the_certificate_by_its_name(college: Assessment) -> None:
+    name_schemes({"cloud-ops": ("云计算平台运维与开发", "91110000000000043U")})
+    enrol(college)
+    found = planned()
+    basics = next(one for one in found["left_out"] if one["course"] == "KJ2101")
+    assert "云计算平台运维与开发 的积分 200" in basics["zh"]
+    assert "200 points of 云计算平台运维与开发" in basics["en"]
+    owe(college)
+    assert "云计算平台运维与开发 积分 200" in planned()["because"]["zh"]
 
 
 def test_a_plan_asks_nobody_to_file_while_their_news_is_held_up(college: Assessment) -> None:
