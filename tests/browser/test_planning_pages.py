@@ -119,7 +119,7 @@ def test_who_would_miss_graduation_is_counted_drawn_and_listed(visit: Visit, pla
     saved = page.locator("tr[data-saved=true]").count()
     assert figures == {"all": str(rows.count()), "saved": str(saved), "lost": str(rows.count() - saved)}
     expect(page.get_by_role("img", name="Who could be saved by credits, by class")).to_be_visible()
-    drawn = page.locator(".drawing text:not(.name)").all_inner_texts()
+    drawn = page.locator(".drawing text:not(.name)").all_text_contents()
     assert sum(map(int, drawn)) == rows.count()
     rows.first.get_by_role("link", name="Credit plan").click()
     expect(page.locator("h1")).to_contain_text("Credit plan")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chassis.errors import Refusal
 from contracts.terms import Level, credits_of
-from services.creditbank.conversion.judging import Case
+from services.creditbank.conversion.judging import ALREADY_ASKED, REPLACED_ALREADY, Case
 from services.creditbank.planning.hypotheses import Foreclosure, Price
 from services.creditbank.planning.planner import Candidate, Choice, LeftOut, When
 from services.creditbank.planning.rescuing import Overdue, Rescue
@@ -21,6 +21,11 @@ WHEN = {
         "可自 {day} 起申请，待成绩生效且证书编号登记后审批",
         "It can be filed from {day} on, and waits until the result is final and the certificate's number on record",
     ),
+}
+# What the judge says of an application that stands, said of one that is only chosen.
+BESIDE = {
+    ALREADY_ASKED.code: ("两者涉及同一内容。", "both are about the same."),
+    REPLACED_ALREADY.code: ("一门课程至多由一项证书置换。", "a course is replaced by at most one certificate."),
 }
 
 
@@ -66,6 +71,7 @@ def left_out_said(one: LeftOut, names: Names) -> Said:
     """What is not chosen: the rule that refuses it, or what is chosen instead."""
     zh, en = _sentences(one.refusal, names)
     if one.excluded_by:
+        zh, en = BESIDE.get(one.refusal.code, (zh, en))
         beside = "、".join(target_named(other.case) for other in one.excluded_by)
         zh, en = f"已选 {beside}，故未选入：{zh}", f"Not beside {beside}: {en}"
     excluded_by = [place_said(other) for other in one.excluded_by]

@@ -150,7 +150,8 @@ def test_one_course_goes_before_two_applications_and_says_what_it_replaces(colle
     assert (basics["code"], module["code"]) == ("above_balance", "exemption_already_asked")
     assert [one["course"] for one in basics["excluded_by"] + module["excluded_by"]] == ["KJ2105", "KJ2105"]
     assert basics["en"].startswith("Not beside 税务会计 KJ2105: This takes 200 points of cloud-ops; 0 are available.")
-    assert module["zh"].startswith("已选 税务会计 KJ2105，故未选入：")
+    assert module["zh"] == "已选 税务会计 KJ2105，故未选入：两者涉及同一内容。", "she asked for nothing yet"
+    assert module["en"] == "Not beside 税务会计 KJ2105: both are about the same."
 
 
 def test_the_best_is_not_what_one_would_take_first(college: Assessment) -> None:
