@@ -1,10 +1,11 @@
-"""What all tests share: one real mongod for the run, one empty database for a test that asks."""
+"""What all tests of a process share: one real mongod, one empty database for a test that asks, one stack."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import mongoengine
 import pytest
@@ -12,8 +13,28 @@ from pymongo import MongoClient
 
 from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
-from tests.support.engines import running_kafka, running_mongod
+from tests.support.engines import empty, running_kafka, running_mongod
+from tests.support.sharing import precedence
 from tests.support.stack import Stack, running_stack
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """How the tests are given to the processes that share them."""
+    from tests.support.scheduler import ByFile  # noqa: PLC0415 -- xdist is asked for where tests are shared alone
+
+    config.option.loadscopereorder = False  # in the order below
+    return ByFile(config, log)
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process is left alone with it in the end."""
+    long = {file_of(item) for item in items if item.get_closest_marker("thousand")}
+    items.sort(key=lambda item: precedence(file_of(item), long))
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +74,7 @@ def mongo(mongo_url: str, kept_database: tuple[str, set[str]]) -> Iterator[str]:
     standing.look_again()
     yield name
     connect(mongo_url, name)  # the test may have gone elsewhere
-    for collection in database().list_collection_names():
-        database()[collection].delete_many({})
+    empty(database())
     mongoengine.disconnect_all()
 
 

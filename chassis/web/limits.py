@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 
 from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits import parse
+from limits.storage import MemoryStorage
 from werkzeug.exceptions import TooManyRequests
 
 from chassis.web.access import caller_if_any
 from chassis.web.health import QUIET_ROUTES
 
 LIMITS = ("20000 per 10 second",)
-MEMORY = "memory://"
+MEMORY = "memory+one-at-a-time://"
+
+
+class OrderlyMemory(MemoryStorage):
+    """Counts in memory, one request at a time: two that find the library's expiry timer at rest would both start it,
+    and the second be told RuntimeError."""
+
+    STORAGE_SCHEME = ["memory+one-at-a-time"]
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:
+        self._counting = threading.Lock()
+        super().__init__(uri, wrap_exceptions, **options)
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        with self._counting:
+            return super().incr(key, expiry, amount)
 
 
 def who() -> str:

@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect
 from onex.demo.driver import addresses_of
 from onex.demo.stages import OPERATOR, REGISTRY, Speakers
 from tests.browser.conftest import PASSWORD, WIDE, Visit, fits_every_screen, is_accessible
-from tests.support.bus import until
 from tests.support.stack import ROOT, Stack
+from tests.support.waiting import until
 
 PHONE = {"width": 360, "height": 740}
 SCHEME, COURSE, COURSE_LEVEL, POINTS = "smart-finance", "KJ2130", 2, 400

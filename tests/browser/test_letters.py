@@ -8,8 +8,8 @@ from kafka import KafkaProducer
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit, fits_every_screen
-from tests.support.bus import until
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 HEARD_BY_NOTIFY_ALONE = "onex.creditbank.v1"
 SEND_SECONDS = 30

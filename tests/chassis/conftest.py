@@ -9,7 +9,8 @@ import pytest
 
 from chassis.bus import topics
 from chassis.bus.relay import Relay
-from tests.support.bus import SOURCES, TOPICS, until
+from tests.support.bus import SOURCES, TOPICS
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from chassis.bus.relay import Relay
 from chassis.bus.watchdog import Watchdog
 from chassis.database import database, rows_of, run_transaction
 from chassis.errors import Transient
-from tests.support.bus import DEADLINE_SECONDS, SOURCES, TOPICS, amounts, announce, consume_until, on_counted, until
+from tests.support.bus import SOURCES, TOPICS, amounts, announce, consume_until, on_counted
+from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.words import Counted, FromSouth
 
 
@@ -223,7 +224,7 @@ def test_the_first_join_has_all_partitions_even_on_fresh_topics(kafka: str, rela
     thread = threading.Thread(target=consumer.run, args=(stop, joined.set))
     thread.start()
     try:
-        assert joined.wait(DEADLINE_SECONDS)
+        assert joined.wait(PATIENCE_SECONDS)
         assert len(consumer.positions) == 6
     finally:
         stop.set()
@@ -254,8 +255,8 @@ def test_a_client_that_stays_in_the_middle_of_a_join_is_given_up(kafka: str, rel
         with pytest.raises(Transient, match="fallen silent \\(member <rebalancing>"):
             consumer.run(threading.Event())
     finally:
+        other.close(autocommit=False)  # first: the broker then answers the join that it held back
         consumer.close()
-        other.close(autocommit=False)
 
 
 def test_a_client_to_which_nothing_is_owed_is_left_alone(kafka: str, relay: Relay, group: str) -> None:

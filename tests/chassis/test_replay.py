@@ -19,7 +19,8 @@ from chassis.database import database, rows_of
 from chassis.replaying import replaying
 from chassis.web.app import create_app
 from tests.chassis.web.tokens import TestIssuer
-from tests.support.bus import TOPICS, amounts, announce, consume_until, on_counted, until
+from tests.support.bus import TOPICS, amounts, announce, consume_until, on_counted
+from tests.support.waiting import until
 from tests.support.words import Counted
 
 ISSUER = TestIssuer()

@@ -21,7 +21,8 @@ from chassis.bus.parking import Parked
 from chassis.bus.relay import Relay
 from chassis.database import database, rows_of
 from chassis.errors import Transient
-from tests.support.bus import TOPICS, amounts, announce, on_counted, until
+from tests.support.bus import TOPICS, amounts, announce, on_counted
+from tests.support.waiting import until
 from tests.support.words import Counted
 
 PARTITIONS, MORE = 3, 6

@@ -12,7 +12,8 @@ from chassis.bus import relay as relaying
 from chassis.bus.outbox import Outbox
 from chassis.bus.relay import SHARD_LEASE, Relay
 from chassis.database import database, rows_of
-from tests.support.bus import SOURCES, amounts, announce, consume_until, until
+from tests.support.bus import SOURCES, amounts, announce, consume_until
+from tests.support.waiting import until
 from tests.support.words import Counted
 
 NUMBERS = list(range(20))

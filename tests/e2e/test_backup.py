@@ -77,24 +77,24 @@ def test_a_stack_that_lived_on_is_put_back_and_nothing_is_announced_or_told_twic
         learner, result = passed["learner_id"], passed["_id"]
         before, told = college.available_points(), len(college.told(learner))
         college.correct(result)
-        until(lambda: college.available_points() < before, "the correction did not reach the bank")
-        until(lambda: len(college.told(learner)) > told, "the learner was not told")
+        until(lambda: college.available_points() < before, "the correction reaches the bank")
+        until(lambda: len(college.told(learner)) > told, "the learner is told")
         queued = client["onex_notify"]["notices"]
-        until(lambda: not queued.count_documents({"state": "queued"}), "an e-mail has not left yet")
+        until(lambda: not queued.count_documents({"state": "queued"}), "all e-mails leave")
         after, known, said, sent = college.available_points(), college.told(learner), announced(client), mails(stack)
         back = stack.onex("restore", str(taken))
         assert (back.returncode, "each service has recovered" in back.stdout) == (0, True), back.stdout + back.stderr
         assert "ResultCorrected" in stack.onex("recover", "assessment", "--forgotten").stdout
         college.correct(result)  # the exam office does again what it did since the backup
-        until(lambda: college.told(learner) == known, "the learner was not told the same")
-        until(lambda: college.available_points() == after, "the books are not where they were")
-        until(lambda: announced(client) == said, "not as many announcements as there were")
+        until(lambda: college.told(learner) == known, "the learner is told the same")
+        until(lambda: college.available_points() == after, "the books are where they were")
+        until(lambda: announced(client) == said, "as many announcements as there were")
         assert college.operator.get("creditbank", "/books")["sum"] == 0
-        until(lambda: college.operator.flow("notify")["emails_held"], "no e-mail is held")
+        until(lambda: college.operator.flow("notify")["emails_held"], "e-mails are held")
         assert mails(stack) == sent
         assert len(set(message_ids(stack))) == len(sent)
         assert stack.onex("held-mails", "drop", "--all").returncode == 0
-    until(lambda: stack.onex("status").returncode == 0, "the stack is not well")
+    until(lambda: stack.onex("status").returncode == 0, "the stack is well")
 
 
 def test_what_is_no_whole_backup_of_this_stack_is_refused_before_anything_is_touched(
@@ -136,7 +136,7 @@ def test_an_empty_second_stack_becomes_what_the_first_one_was(stack: Stack, take
         said = second.onex("restore", "--into-empty", str(taken))
         assert said.returncode == 0, said.stdout + said.stderr
         with MongoClient(second.running.variables["MONGO"]) as client:
-            until(lambda: not any(due(client).values()), "not all is published on the new topics")
+            until(lambda: not any(due(client).values()), "all is published on the new topics")
         assert bank_of(second) == BANK
         assert BANK["sum"] == 0
         assert mails(second) == []

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,18 +17,13 @@ from chassis.bus.positions import how_far
 from chassis.worker import group_of
 from onex.demo.driver import addresses_of
 from onex.demo.http import Speaker
+from tests.support import waiting
 from tests.support.stack import Stack
 
 WITHIN_SECONDS = 90.0
+until = partial(waiting.until, seconds=WITHIN_SECONDS, every_seconds=0.2)
 SET_BACK = ("assessment", "notify")
 Documents = dict[str, list[dict[str, Any]]]
-
-
-def until(true: Callable[[], Any], what: str) -> None:
-    deadline, pause = time.monotonic() + WITHIN_SECONDS, threading.Event()
-    while not true():
-        assert time.monotonic() < deadline, what
-        pause.wait(0.2)
 
 
 def copied(client: MongoClient[dict[str, Any]], name: str) -> Documents:
@@ -101,21 +94,21 @@ def test_services_that_were_set_back_are_recovered(
     copies = {name: copied(mongo_client, name) for name in SET_BACK}
     before, told = college.available_points(), len(college.told(learner))
     college.correct(passed["_id"])
-    until(lambda: college.available_points() < before, "the correction did not reach the bank")
-    until(lambda: len(college.told(learner)) > told, "the learner was not told")
+    until(lambda: college.available_points() < before, "the correction reaches the bank")
+    until(lambda: len(college.told(learner)) > told, "the learner is told")
     after, known, announced = college.available_points(), college.told(learner), outbox.count_documents({})
-    until(partial(has_told_kafka, stack, mongo_client, "notify"), "Kafka was not told how far notify is")
+    until(partial(has_told_kafka, stack, mongo_client, "notify"), "Kafka is told how far notify is")
     for name, documents in copies.items():
         put_back(stack, mongo_client, name, documents)
     recover_both(stack, college)
     college.correct(passed["_id"])  # the exam office does again what it did since the backup
-    until(lambda: college.told(learner) == known, "the learner was not told the same")
+    until(lambda: college.told(learner) == known, "the learner is told the same")
     assert outbox.count_documents({}) == announced
     assert outbox.count_documents({"forgotten": True}) == 0
     assert (college.available_points(), college.operator.get("creditbank", "/books")["sum"]) == (after, 0)
-    until(lambda: college.operator.flow("notify")["emails_held"], "no e-mail is held")
+    until(lambda: college.operator.flow("notify")["emails_held"], "e-mails are held")
     assert "will not leave" in stack.onex("held-mails", "drop", "--all").stdout
-    until(lambda: stack.onex("status").returncode == 0, "the stack is not well")
+    until(lambda: stack.onex("status").returncode == 0, "the stack is well")
 
 
 def the_only_pass_of_somebody(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:
@@ -133,7 +126,7 @@ def the_only_pass_of_somebody(client: MongoClient[dict[str, Any]]) -> dict[str, 
 def recover_both(stack: Stack, college: College) -> None:
     """Both notice by themselves, refuse changes, and are recovered at the terminal."""
     for name in SET_BACK:
-        until(partial(college.is_set_back, name), f"{name} did not notice")
+        until(partial(college.is_set_back, name), f"{name} notices")
     assert stack.onex("status").returncode == 1
     for name in SET_BACK:
         said = stack.onex("recover", name)

@@ -9,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -27,11 +26,13 @@ from onex.stack.ports import free_port
 from onex.stack.supervisor import processes_of
 from onex.stack.trouble import Trouble
 from onex.topics import grow, wanted
+from tests.support import waiting
 from tests.support.stack import free_offset
 
 # compose-go carries the schema of the compose file; go checks what it downloads against its checksum database.
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.4.9"
 WITHIN_SECONDS = 60.0
+until = partial(waiting.until, seconds=WITHIN_SECONDS)
 
 ENGINES = """
 services:
@@ -91,16 +92,6 @@ def written(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "docker-compose.yml"
     file.write_text(text)
     return file
-
-
-def until(happens: object) -> None:
-    """Wait for something another process does; a test's time-out is its limit."""
-    assert callable(happens)
-    deadline = time.monotonic() + WITHIN_SECONDS
-    pause = threading.Event()
-    while not happens():
-        assert time.monotonic() < deadline, "it never happened"
-        pause.wait(0.05)
 
 
 def free_ports() -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -15,11 +15,13 @@ from onex.demo.http import Addresses, Speaker
 from onex.demo.samples import Samples
 from onex.demo.stages import EXAM_OFFICE, OPERATOR, REGISTRY, annex_puts
 from onex.demo.uploading import EARLY_CODES
+from tests.support import waiting
 
 TRAINER = "demo-trainer"
 LEARNERS = 40
 WAIT_SECONDS = 180.0
 POLL_SECONDS = 0.2
+until = partial(waiting.until, seconds=WAIT_SECONDS, every_seconds=POLL_SECONDS)
 AT_ONCE = 500
 LEVELS = {1: "初级", 2: "中级", 3: "高级"}
 SCHEMES = ("smart-finance", "ecommerce-data")
@@ -143,7 +145,7 @@ class College:
                 body = {"scheme": scheme, "level": level, "places": LEARNERS, "class_hours": 48}
                 dates = {"starts_on": "2020-09-01", "ends_on": "2020-11-30"}
                 operator.put("training", f"/classes/F-{scheme}-{level}", body | dates)
-        until("everybody has a place", lambda: operator.flow("training")["places"] == count)
+        until(lambda: operator.flow("training")["places"] == count, "everybody has a place")
         rows = [
             {
                 **person(number),
@@ -156,7 +158,7 @@ class College:
             for number, scheme, level in wishes()
         ]
         upload(self.speaker(TRAINER), "training", "completion", rows)
-        until("everybody is entitled", lambda: operator.flow("assessment")["entitled"] == count)
+        until(lambda: operator.flow("assessment")["entitled"] == count, "everybody is entitled")
 
     def _register(self) -> None:
         rows = [
@@ -206,10 +208,10 @@ def upload(speaker: Speaker, service: str, kind: str, rows: Sequence[Row]) -> No
             speaker.delete(service, path)
             return False
         speaker.post(service, f"{path}/commit")
-        until(f"{kind} is committed", lambda: speaker.get(service, path)["state"] == "committed")
+        until(lambda: speaker.get(service, path)["state"] == "committed", f"{kind} is committed")
         return True
 
-    until(f"{kind} is taken", is_taken)
+    until(is_taken, f"{kind} is taken")
 
 
 def previewed(speaker: Speaker, service: str, kind: str, content: bytes) -> Mapping[str, Any]:
@@ -222,7 +224,7 @@ def previewed(speaker: Speaker, service: str, kind: str, content: bytes) -> Mapp
         headers={"Idempotency-Key": str(uuid.uuid4())},
     )
     path = f"/imports/{state['number']}"
-    until(f"{kind} is previewed", lambda: speaker.get(service, path)["state"] == "previewed")
+    until(lambda: speaker.get(service, path)["state"] == "previewed", f"{kind} is previewed")
     found: Mapping[str, Any] = speaker.get(service, path)
     return found
 
@@ -234,12 +236,3 @@ def sheet_of(rows: Sequence[Row]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode("utf-8-sig")
-
-
-def until(what: str, is_so: Callable[[], bool]) -> None:
-    """Wait for a condition; AssertionError when it does not come."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {WAIT_SECONDS:.0f} s: {what}")
-        time.sleep(POLL_SECONDS)

@@ -123,7 +123,7 @@ class Conversions:
         self.learners = OwnVoice(self.college.addresses, LEARNERS, secret)
         operator.put(BANK, f"/conversion-policies/{POLICY}", MEASURES)
         for code, rule in RULES.items():
-            until(f"the rule {code} is taken", partial(self._is_put, code, rule))
+            until(partial(self._is_put, code, rule), f"the rule {code} is taken")
 
     def _is_put(self, code: str, rule: Row) -> bool:
         body = {"policy": POLICY, "programme": self.college.programme["code"], "entry_year": 2019, **rule}
@@ -225,7 +225,8 @@ class Conversions:
         answer = self.learners.ask(BANK, "PUT", f"/conversion-applications/{application}/withdrawal")
         if answer is None:
             return False
-        if not self._is_refused(answer, NO_TO_LEARNERS):
+        unknown = {"outside_your_scope"} if BANK in self.was_set_back else set()  # nobody's, as far as the bank knows
+        if not self._is_refused(answer, NO_TO_LEARNERS | unknown):
             self.filed[application].is_withdrawn = True
             self.write({"fact": "withdrawal", "application": application})
         return True

@@ -21,7 +21,7 @@ from tests.faults.arena import STEPPING
 from tests.faults.breaking import KILLS, OTHERS
 from tests.faults.proxy import LOOPBACK, Gate, Mode, Network
 from tests.faults.run import KILLS_BETWEEN, plan
-from tests.support.bus import until
+from tests.support.waiting import until
 
 SILENCE_SECONDS = 0.5
 ANSWER_SECONDS = 20.0

@@ -21,7 +21,8 @@ from contracts.assessment import OfResult, ResultFinalised
 from services.creditbank.handlers import HANDLERS, on_results
 from services.creditbank.ledger.commands import open_accounts
 from tests.support.arrivals import ANNOUNCED
-from tests.support.bus import consume_until, until
+from tests.support.bus import consume_until
+from tests.support.waiting import until
 from tests.unit.creditbank.stories import annulled, audited, balances, corrected, entries, finalised, publish_annex
 
 EVENTS = 10_000

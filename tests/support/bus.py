@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,11 +18,11 @@ from chassis.bus.handlers import Handlers
 from chassis.bus.outbox import append
 from chassis.bus.unknown import Language
 from chassis.database import rows_of, run_transaction, write
+from tests.support.waiting import PATIENCE_SECONDS, until
 from tests.support.words import Counted
 
 SOURCES = ["north", "south"]
 TOPICS = topics.topics_of(SOURCES)
-DEADLINE_SECONDS = 30
 BREAKS_AT: set[int] = set()
 
 
@@ -43,22 +42,13 @@ def announce(*bodies: Any) -> None:
     run_transaction(lambda: [append(body, cause=f"test:{uuid.uuid4()}") for body in bodies])
 
 
-def until(condition: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait for a condition, by default at most half a minute."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        pause.wait(0.02)
-
-
 def consume_until(
     kafka: str,
     group: str,
     condition: Callable[[], Any],
     handlers: Handlers | None = None,
     language: Language = None,
-    seconds: float = DEADLINE_SECONDS,
+    seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Run a consumer of its own until the condition holds; of this small service, or of one with other handlers."""
     names = topics.topics_of(body.source for body in handlers) if handlers else TOPICS
@@ -75,7 +65,7 @@ def consume_until(
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(lambda: condition() or failures, seconds)
+        until(lambda: condition() or failures, seconds=seconds)
     finally:
         stop.set()
         thread.join()

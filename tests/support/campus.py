@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -26,9 +27,12 @@ from chassis.database import (
     run_transaction,
 )
 from chassis.watch import cause
+from tests.support.engines import empty
 
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
 Result = TypeVar("Result")
+SPARE: dict[str, list[str]] = defaultdict(list)  # by mongod, the prefixes of campuses that are empty and have no user
+INDEXED: dict[str, set[str]] = defaultdict(set)  # by prefix, the models whose indexes are there: making them is slow
 
 
 def is_of(document: type[mongoengine.Document], service: str) -> bool:
@@ -41,7 +45,7 @@ class Campus:
 
     def __init__(self, mongo_url: str, prefix: str) -> None:
         self.mongo_url = mongo_url
-        self.prefix = prefix
+        self.prefix = prefix = SPARE[mongo_url].pop() if SPARE[mongo_url] else prefix
         self.handlers: Mapping[str, Handlers] = {
             name: importlib.import_module(f"services.{name}.handlers").HANDLERS for name in SERVICES
         }
@@ -50,7 +54,14 @@ class Campus:
         mongoengine.connect(f"{prefix}_kept", alias=prefix, host=mongo_url, **CLIENT_OPTIONS)
         for name in SERVICES:
             with self.at(name):
-                ensure_indexes(*(one for one in all_documents() if is_of(one, name)))
+                self._make_indexes(name)
+
+    def _make_indexes(self, service: str) -> None:
+        """The indexes of the service's models that are not there yet."""
+        there = INDEXED[f"{self.prefix}_{service}"]
+        missing = [one for one in all_documents() if is_of(one, service) and str(one) not in there]
+        ensure_indexes(*missing)
+        there |= {str(one) for one in missing}
 
     @contextmanager
     def at(self, service: str) -> Iterator[None]:
@@ -85,10 +96,11 @@ class Campus:
         self.pump()
 
     def drop(self) -> None:
-        """Forget this campus."""
+        """Forget all that happened here; the next campus has its empty databases."""
         for name in SERVICES:
             with self.at(name):
-                database().client.drop_database(f"{self.prefix}_{name}")
+                empty(database())
+        SPARE[self.mongo_url].append(self.prefix)
         mongoengine.disconnect()
         mongoengine.disconnect(self.prefix)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import runpy
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -108,8 +109,9 @@ class Doors:
     """The applications by name, tokens for them, and a college behind them."""
 
     def __init__(self, mongo_url: str, prefix: str) -> None:
-        self.mongo_url, self.prefix, self._stack = mongo_url, prefix, ExitStack()
+        self.mongo_url, self._stack = mongo_url, ExitStack()
         self.campus = Campus(mongo_url, prefix)
+        self.prefix = self.campus.prefix
         self.campus.sweeps = {
             "creditbank": [lambda: waiters.sweep(OUTCOME, settle_again)],
             "assessment": [close_due_publicity],
@@ -147,7 +149,8 @@ class Doors:
             for name in SERVICES:
                 self.go_to(name)
                 environment.setenv("DATABASE", database().name)
-                made[name] = runpy.run_module(f"services.{name}.app")["app"]
+                environment.delitem(sys.modules, module := f"services.{name}.app", raising=False)  # another test's own
+                made[name] = runpy.run_module(module)["app"]
                 ensure_indexes(*(one for one in all_documents() if is_of(one, name)))
         desk = made["creditbank"].extensions[DESK]
         made["creditbank"].extensions[DESK] = replace(desk, name_of=self._name_of)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from onex.demo.http import Addresses, Speaker
 from onex.demo.trouble import Answered
 from tests.faults.college import upload
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 PATIENCE_SECONDS, LOOK_SECONDS = 120.0, 0.2
 Pockets = tuple[int, ...]
@@ -105,10 +105,13 @@ def at_work(stack: Stack) -> Iterator[Registry]:
 
 def wait_for(what: str, look: Callable[[], object], due: object) -> None:
     """Wait until something is as it must be; AssertionError when it does not come."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while (found := _looked(look)) != due:
-        assert time.monotonic() < until, f"{what}: {found}, not {due}"
-        time.sleep(LOOK_SECONDS)
+    found: list[object] = []
+
+    def is_due() -> bool:
+        found[:] = [_looked(look)]
+        return found == [due]
+
+    until(is_due, lambda: f"{what}: {found[0]}, not {due}", PATIENCE_SECONDS, LOOK_SECONDS)
 
 
 def _looked(look: Callable[[], object]) -> object:

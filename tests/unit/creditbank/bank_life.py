@@ -25,6 +25,7 @@ from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import settle_applications, settle_waiting
 from services.creditbank.ledger.commands import set_frozen
 from services.creditbank.recognition.commands import publish_rule
+from tests.support.engines import empty
 from tests.unit.creditbank import converting, proposing
 from tests.unit.creditbank.converting import INTERMEDIATE, MODULE, POLICY, TAX, Day, calendar, record
 from tests.unit.creditbank.stories import PILOT, Assessment, issued, merged, of_result, registered, revoked
@@ -103,8 +104,7 @@ def begun(first: Bank, rows: Rows) -> Bank:
 
 def put_back(rows: Rows) -> None:
     """The database as it was then."""
-    for name in database().list_collection_names():
-        database()[name].delete_many({})
+    empty(database())
     for name, kept in rows.items():
         if kept:
             database()[name].insert_many(kept)

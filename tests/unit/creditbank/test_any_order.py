@@ -21,6 +21,7 @@ from services.creditbank.handlers import HANDLERS
 from services.creditbank.jobs import settle_waiting
 from services.creditbank.ledger import queries
 from services.creditbank.recognition.commands import publish_rule
+from tests.support.engines import empty
 from tests.unit.creditbank.stories import (
     PILOT,
     audited,
@@ -129,8 +130,7 @@ papers = st.builds(
 class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        for collection in database().list_collection_names():
-            database()[collection].delete_many({})
+        empty(database())
         self.latest: dict[tuple[str, str], Happening] = {}
         self.papers: set[Paper] = set()
 

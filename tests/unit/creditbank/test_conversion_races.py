@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,11 +34,12 @@ from tests.unit.creditbank.converting import (
     open_college,
     pockets,
     publish_policy,
+    record,
     refused,
     told,
 )
-from tests.unit.creditbank.stories import Assessment, annulled, audited, entries
-from tests.unit.creditbank.test_races import at_once, handle, meet_at
+from tests.unit.creditbank.stories import Assessment, annulled, audited, entries, finalised, issued
+from tests.unit.creditbank.test_races import at_once, handle, meet_at, newcomers, parts
 
 MANY = 50
 
@@ -103,19 +104,25 @@ def approve(application_id: str) -> None:
     run_transaction(lambda: deciding.decide_one(decision, BY_REGISTRY), patience_seconds=30)
 
 
+def under_review(assessment: Assessment, name: str, tries: int) -> Iterator[Application]:
+    """An application for each try, of a learner of its own, through the department's step; prepared many together."""
+    for learners in parts(newcomers(assessment, name, tries)):
+        assessment.tell(*(record(one) for one in learners))
+        assessment.tell(*map(finalised, learners), *(issued(one, number=f"X-{one}") for one in learners))
+        filed = run_transaction(lambda learners=learners: [file(learner_id=one) for one in learners])  # type: ignore[misc]
+        judged = deciding.decide([Decision(place, one.id, True) for place, one in enumerate(filed)], BY_DEPARTMENT)
+        assert not judged.refused
+        yield from filed
+
+
 def approvals_race(assessment: Assessment, tries: int) -> int:
     """An annulment at the moment of an approval; how often it ended in silence or with points that are not there."""
     wrong = 0
-    for number in range(tries):
-        learner = f"mei-{number}"
-        enrol(assessment, learner)
-        one = file(learner_id=learner)
-        decide(one, BY_DEPARTMENT)
-        before = len(told("ConversionDecided"))
-        failures = at_once(partial(approve, one.id), partial(handle, annulled(learner)))
-        codes = [one.code for one in failures if isinstance(one, Refusal)]
-        said = len(told("ConversionDecided")) - before
-        is_sound = now(one).state == State.FALLEN and said == 1 and codes in ([], ["application_not_under_review"])
+    for one in under_review(assessment, "mei", tries):
+        failures = at_once(partial(approve, one.id), partial(handle, annulled(one.learner_id)))
+        codes = [each.code for each in failures if isinstance(each, Refusal)]
+        is_told = kinds_told(one) == ["ConversionDecided"]
+        is_sound = now(one).state == State.FALLEN and is_told and codes in ([], ["application_not_under_review"])
         wrong += not is_sound or len(codes) != len(failures)
     return wrong
 
@@ -124,6 +131,7 @@ def approvals_race(assessment: Assessment, tries: int) -> int:
 def test_an_annulment_races_an_approval(assessment: Assessment, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
     meet_at(monkeypatch, ledger.models, "find_accounts")
     assert approvals_race(assessment, tries) == 0
+    assert len(told("ConversionDecided")) == tries
     assert told("ExemptionWithdrawn") == [], "nobody had been told of an exemption"
     audited()
 
@@ -179,12 +187,8 @@ def test_an_approval_is_refused_after_an_annulment_and_withdrawn_or_a_case_befor
     publish_policy(replace(POLICY, undo_minutes=0))
     meet_at(monkeypatch, ledger.models, "find_accounts")
     ends: Counter[str] = Counter()
-    for number in range(tries):
-        learner = f"lan-{number}"
-        enrol(assessment, learner)
-        one = file(learner_id=learner)
-        decide(one, BY_DEPARTMENT)
-        failures = at_once(partial(granted_told_exported, one.id), partial(handle, annulled(learner)))
+    for one in under_review(assessment, "lan", tries):
+        failures = at_once(partial(granted_told_exported, one.id), partial(handle, annulled(one.learner_id)))
         ends[end_of(one, [each.code if isinstance(each, Refusal) else str(each) for each in failures])] += 1
     assert set(ends) <= {"refused", "fell untold", "withdrawn", "case"}, ends
     assert tries < ENOUGH or 0 < ends["refused"] < tries, "both came first at times"

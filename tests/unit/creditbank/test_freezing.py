@@ -24,6 +24,7 @@ from tests.unit.creditbank.stories import (
     publish_annex,
     registered,
 )
+from tests.unit.creditbank.test_races import newcomers, parts
 
 
 @pytest.fixture
@@ -120,9 +121,7 @@ def test_rebuilding_restores_a_freeze(assessment: Assessment, raw_mongo: Any, mo
 
 @pytest.mark.thousand
 def test_two_who_freeze_at_once_make_one_entry(assessment: Assessment, tries: int) -> None:
-    for number in range(tries):
-        learner = f"mei-{number}"
-        assessment.tell(registered(learner))
+    for learner in newcomers(assessment, "mei", tries):
         barrier = threading.Barrier(2)
         threads = [threading.Thread(target=_freeze_at, args=(barrier, learner)) for _ in range(2)]
         for thread in threads:
@@ -141,9 +140,11 @@ def _freeze_at(barrier: threading.Barrier, learner: str) -> None:
 @pytest.mark.thousand
 def test_a_spending_verb_decides_before_or_after_a_freeze(assessment: Assessment, tries: int) -> None:
     """What names the learner's strand and finds the account unfrozen, commits before the freeze does."""
-    for number in range(tries):
-        learner, order = f"mei-{number}", []
-        assessment.tell(registered(learner), finalised(learner))
+    learners = newcomers(assessment, "mei", tries)
+    for part in parts(learners):
+        assessment.tell(*map(finalised, part))
+    for learner in learners:
+        order: list[int] = []
         barrier = threading.Barrier(2)
 
         def hold_some(learner: str = learner, order: list[int] = order, barrier: threading.Barrier = barrier) -> None:

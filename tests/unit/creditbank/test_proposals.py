@@ -25,6 +25,7 @@ from services.creditbank.proposals import commands, queries
 from services.creditbank.proposals.domain import Retirement, State, VersionDraft
 from services.creditbank.recognition.commands import RERATED, Moved, move_pins, publish_decided, publish_rule
 from services.creditbank.recognition.queries import outcomes_of
+from tests.support.engines import empty
 from tests.unit.creditbank.proposing import (
     AUTHOR,
     FIRST,
@@ -289,8 +290,7 @@ DRAFTS = st.builds(
 
 def fresh(defaults: dict[int, int], said: Sequence[Said], first: VersionDraft | None = None) -> None:
     """An empty bank with these defaults (and a decided rule), told these results; one learner has no account."""
-    for collection in database().list_collection_names():
-        database()[collection].delete_many({})
+    empty(database())
     for level, points in defaults.items():
         publish_rule("cloud-ops", Level(level), points, PILOT)
     if first:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,10 +20,11 @@ from services.creditbank.ledger import commands as ledger
 from services.creditbank.recognition import commands as recognition
 from services.creditbank.recognition.commands import publish_rule
 from tests.support.arrivals import arrival
-from tests.unit.creditbank.stories import PILOT, audited, balances, finalised, publish_annex, registered
+from tests.unit.creditbank.stories import PILOT, Assessment, audited, balances, finalised, publish_annex, registered
 
 Deed = Callable[[], object]
 FEW = 10
+TOGETHER = 50  # tries that are prepared in one transaction; each then races by itself
 
 
 def handle(body: Announcement) -> None:
@@ -30,6 +32,19 @@ def handle(body: Announcement) -> None:
     event = arrival(body, 1, cause=str(body)).event
     assert event is not None
     run_transaction(lambda: HANDLERS[type(body)]([event]), patience_seconds=30)
+
+
+def parts(learners: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The learners of all tries, as many at a time as are prepared together."""
+    return (learners[start : start + TOGETHER] for start in range(0, len(learners), TOGETHER))
+
+
+def newcomers(teller: Assessment, name: str, tries: int) -> list[str]:
+    """A learner with an account for each try."""
+    learners = [f"{name}-{number}" for number in range(tries)]
+    for part in parts(learners):
+        teller.tell(*map(registered, part))
+    return learners
 
 
 def meet_at(monkeypatch: pytest.MonkeyPatch, module: Any, read: str) -> None:
@@ -80,12 +95,10 @@ def forget_strands(monkeypatch: pytest.MonkeyPatch) -> None:
 def settlements_race(tries: int) -> int:
     """Two passes of one learner at once; how often the account was wrong."""
     wrong = 0
-    for number in range(tries):
-        learner = f"mei-{number}"
-        handle(registered(learner))
+    for learner in newcomers(Assessment(), "mei", tries):
         failures = at_once(
-            lambda learner=learner: handle(finalised(learner, "0001", level=1)),
-            lambda learner=learner: handle(finalised(learner, "0002", level=3)),
+            partial(handle, finalised(learner, "0001", level=1)),
+            partial(handle, finalised(learner, "0002", level=3)),
         )
         wrong += bool(failures) or balances(learner) != (0, 600)
     return wrong
@@ -94,16 +107,18 @@ def settlements_race(tries: int) -> int:
 def rules_race(tries: int) -> int:
     """A rule published while its pass arrives; how often one sweep later the pass had not been credited."""
     wrong = 0
-    for number in range(tries):
-        learner, scheme = f"mei-{number}", f"scheme-{number}"
-        handle(registered(learner))
-        failures = at_once(
-            lambda learner=learner, scheme=scheme: handle(finalised(learner, scheme=scheme)),
-            lambda scheme=scheme: publish_rule(scheme, Level.INTERMEDIATE, 400, PILOT),
-        )
+    for part in parts(newcomers(Assessment(), "mei", tries)):
+        for learner in part:
+            scheme = f"scheme-of-{learner}"
+            arrives, publishes = partial(handle, finalised(learner, scheme=scheme)), partial(publish, scheme)
+            wrong += bool(at_once(arrives, publishes))
         settle_waiting()
-        wrong += bool(failures) or balances(learner) != (0, 400)
+        wrong += sum(balances(learner) != (0, 400) for learner in part)
     return wrong
+
+
+def publish(scheme: str) -> None:
+    publish_rule(scheme, Level.INTERMEDIATE, 400, PILOT)
 
 
 def services_race(tries: int) -> int:
@@ -111,10 +126,7 @@ def services_race(tries: int) -> int:
     wrong = 0
     for number in range(tries):
         learner = f"mei-{number}"
-        failures = at_once(
-            lambda learner=learner: handle(registered(learner)),
-            lambda learner=learner: handle(finalised(learner)),
-        )
+        failures = at_once(partial(handle, registered(learner)), partial(handle, finalised(learner)))
         wrong += bool(failures) or balances(learner) != (0, 400)
     return wrong
 
