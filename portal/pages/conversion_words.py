@@ -26,6 +26,10 @@ CONVERSION: dict[str, tuple[str, str]] = {
         "成绩生效或证书编号登记后才能审核，现在可以先提交。",
         "It waits for your final result or the certificate's number; you may apply now.",
     ),
+    "stands_short": (
+        "目前积分不足。可以先提交，成绩生效后按届时的积分审核。",
+        "Your points would not suffice by now. You may apply; it is judged by what you have once your result is final.",
+    ),
     "stands_asked": ("已经申请。", "You have applied for it."),
     "stands_points": ("可用积分不足。", "Your points do not suffice."),
     "stands_frozen": ("账户已冻结，暂不能申请。", "Your account is frozen: nothing is applied for now."),

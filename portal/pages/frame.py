@@ -36,6 +36,18 @@ TROUBLES = {
 }
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+# The menu: the word of an entry, its page, and whose it is.
+MENU: tuple[tuple[str, str, set[Role]], ...] = (
+    ("account", "learner.account", {Role.LEARNER}),
+    ("mailbox", "learner.mailbox", {Role.LEARNER}),
+    ("overview", "staff.overview", set(STAFF)),
+    ("sheets", "sheets.shelf", {Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO}),
+    ("results", "results.plans", {*STAFF, Role.TEO}),
+    ("worklist", "worklist.shelf", {Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR}),
+    ("rescues", "rescues.shelf", {Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR}),
+    ("learners", "staff.learners", {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}),
+    ("dead_letters", "letters.shelf", {Role.OPERATOR, Role.AUDITOR}),
+)
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -74,21 +86,7 @@ def menu() -> list[tuple[str, str]]:
     person = g.get("person")
     if person is None:
         return []
-    roles = set(person.roles)
-    entries = [("account", "learner.account"), ("mailbox", "learner.mailbox")] if Role.LEARNER in roles else []
-    if roles & set(STAFF):
-        entries.append(("overview", "staff.overview"))
-    if roles & {Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO}:
-        entries.append(("sheets", "sheets.shelf"))
-    if roles & {*STAFF, Role.TEO}:
-        entries.append(("results", "results.plans"))
-    if roles & {Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("worklist", "worklist.shelf"))
-    if roles & {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("learners", "staff.learners"))
-    if roles & {Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("dead_letters", "letters.shelf"))
-    return entries
+    return [(word, endpoint) for word, endpoint, roles in MENU if roles & set(person.roles)]
 
 
 def section() -> str:
@@ -97,6 +95,7 @@ def section() -> str:
     rooms |= {"applying": "learner.account", "why": "staff.learners"}
     rooms |= dict.fromkeys(("worklist", "exports", "rules", "proposals", "simulations"), "worklist.shelf")
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
+    own |= {"planning.own": "learner.account", "planning.of_learner": "rescues.shelf"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 
 

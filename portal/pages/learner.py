@@ -15,6 +15,7 @@ from portal.pages.speech import language
 pages = Blueprint("learner", __name__)
 ENTRIES_SHOWN = 50
 DONE = ("filed", "withdrawn", "accepted", "appealed")  # with an application
+PLAN_READERS = {Role.LEARNER, Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR}
 APPLICATION_READERS = (Role.LEARNER, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 
 
@@ -55,6 +56,7 @@ def account_page(learner_id: str, is_own: bool = False, **more: Any) -> str:
         schemes=scheme_names() | source_names(),
         learner_id=learner_id,
         is_own=is_own,
+        may_plan=bool(PLAN_READERS & set(g.person.roles)),
         applications=applications,
         **more,
     )

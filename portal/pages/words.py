@@ -6,6 +6,7 @@ from typing import Literal
 
 from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
+from portal.pages.planning_words import PLANNING
 from portal.pages.simulation_words import SIMULATION
 
 Language = Literal["zh", "en"]
@@ -539,6 +540,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_year": ("年份", "Year"),
     **CONVERSION,
     **SIMULATION,
+    **PLANNING,
 }
 
 

@@ -379,7 +379,7 @@ def assessment() -> Service:
     return Service(
         {
             "/results": {"items": [result(1), result(2)], "next": None},
-            "/schemes": {"items": [{"scheme": "smart-finance", "name": "智能财税"}], "next": None},
+            "/schemes": {"items": [{"scheme": "smart-finance", "name": "智能财税", "levels": [1, 2, 3]}], "next": None},
             "/certificates": {"items": [], "next": None},
         }
     )

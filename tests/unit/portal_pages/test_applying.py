@@ -74,6 +74,9 @@ def test_what_credits_buy_is_listed_with_what_is_in_the_way() -> None:
     assert standings(results=[result(2, "publicised")])["KJ2130"] == "coming"
     assert standings(account=account(200))["KJ2130"] == "points"
     assert standings(account=account(200, 200))["KJ2130"] == "coming"
+    provisional = {"results": [result(1), result(2, "publicised")], "account": account(0, 200)}
+    assert standings(**provisional)["KJ2130"] == "short", "it is filed all the same, and judged once it is final"
+    assert standings(**provisional, policy=POLICY | {"windows": []})["KJ2130"] == "closed"
     assert standings(account=account(is_frozen=True))["KJ2101"] == "frozen"
     assert standings(policy=POLICY | {"windows": []})["KJ2101"] == "closed"
     assert standings(courses=[{"course": "KJ2101", "passed": True, "is_withdrawn": False}])["KJ2101"] == "passed"
