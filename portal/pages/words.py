@@ -6,6 +6,7 @@ from typing import Literal
 
 from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
+from portal.pages.reconciliation_words import RECONCILIATION
 
 Language = Literal["zh", "en"]
 
@@ -522,6 +523,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_withdrawn": ("已撤回", "Withdrawn"),
     "fact_year": ("年份", "Year"),
     **CONVERSION,
+    **RECONCILIATION,
 }
 
 
