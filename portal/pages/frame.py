@@ -92,7 +92,9 @@ def section() -> str:
     """The entry of the menu to which this page belongs."""
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
     rooms |= {"applying": "learner.account", "why": "staff.learners"}
-    rooms |= dict.fromkeys(("worklist", "exports", "rules", "proposals"), "worklist.shelf")
+    rooms |= dict.fromkeys(
+        ("worklist", "exports", "rules", "proposals", "proposing", "drafting", "policies"), "worklist.shelf"
+    )
     rooms |= dict.fromkeys(("reconciliations", "report_columns"), "reconciliations.shelf")
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))

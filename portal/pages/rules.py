@@ -43,6 +43,7 @@ def shelf() -> Page:
         states=STATES,
         programmes=every_or_none("enrolment", "/programmes") or [],
         schemes=scheme_names(),
+        may_draft=may_decide(),
     )
 
 
@@ -77,7 +78,8 @@ def rule_page(code: str, refusal: str = "") -> str:
         code=code,
         versions=[(one, deeds_for(one)) for one in versions],
         refusal=refusal,
-        done=done if done in DEEDS else "",
+        may_draft=may_decide(),
+        done=done if done in {*DEEDS, "draft"} else "",
         version=request.args.get("version", 0, type=int),
         schemes=scheme_names(),
     )
@@ -85,11 +87,16 @@ def rule_page(code: str, refusal: str = "") -> str:
 
 def deeds_for(one: Found) -> list[str]:
     """What the person signed in may do to a version, as far as the page knows; who approved it can't approve again."""
-    if not set(DECIDERS) & set(g.person.roles):
+    if not may_decide():
         return []
     has_approved = g.person.name in one["approved_by"]
     fitting = [name for name, (state, _) in DEEDS.items() if state == one["state"]]
     return [name for name in fitting if name != "approve" or not has_approved]
+
+
+def may_decide() -> bool:
+    """Whether the person signed in drafts rules and decides about them."""
+    return bool(set(DECIDERS) & set(g.person.roles))
 
 
 def with_targets(rules: list[Found]) -> list[Found]:

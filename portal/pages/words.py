@@ -7,6 +7,7 @@ from typing import Literal
 from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
 from portal.pages.reconciliation_words import RECONCILIATION
+from portal.pages.rule_words import DRAFTING
 
 Language = Literal["zh", "en"]
 
@@ -524,6 +525,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_year": ("年份", "Year"),
     **CONVERSION,
     **RECONCILIATION,
+    **DRAFTING,
 }
 
 
