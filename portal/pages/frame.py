@@ -45,6 +45,7 @@ MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("results", "results.plans", (*STAFF, Role.TEO)),
     ("worklist", "worklist.shelf", (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
     ("reconciliation", "reconciliations.shelf", (Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("outcomes", "outcomes.shelf", (Role.REGISTRY, Role.EXAM_OFFICE, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
     ("learners", "staff.learners", (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)),
     ("dead_letters", "letters.shelf", (Role.OPERATOR, Role.AUDITOR)),
 )
@@ -96,6 +97,7 @@ def section() -> str:
         ("worklist", "exports", "rules", "proposals", "proposing", "drafting", "policies"), "worklist.shelf"
     )
     rooms |= dict.fromkeys(("reconciliations", "report_columns"), "reconciliations.shelf")
+    rooms["outcomes"] = "outcomes.shelf"
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 
