@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,13 +15,11 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
-from onex.demo.driver import addresses_of
 from onex.demo.stages import OPERATOR, REGISTRY, Speakers
-from tests.browser.conftest import NARROW, PASSWORD, WIDE, Visit, fits_every_screen, is_accessible
-from tests.support.stack import ROOT, Stack
+from tests.browser.conftest import NARROW, WIDE, Visit, fits_every_screen, is_accessible
+from tests.support.stack import ROOT
 
 SCHEME, SCHEME_NAME, TEO_NAME = "smart-finance", "智能财税", "中联集团教育科技有限公司"
-SECOND = "registry-2"
 COLUMNS = ("姓名", "证件类型", "证件号码", "证书名称", "职业技能等级", "证书编号", "发证日期")
 LEVELS = {1: "初级", 2: "中级", 3: "高级"}
 LONG_AGO = "2019-01-01"  # the report speaks for one day of long ago, so what it does not name is not missing
@@ -32,23 +29,18 @@ Cells = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Registry:
-    """Who may speak to the services, and a report whose discrepancies are known."""
+    """A report whose discrepancies are known."""
 
-    speakers: Speakers
     file: Path
     unnumbered: list[str]  # the numbers it has for passes that have none here
 
 
 @pytest.fixture(scope="module")
-def registry(stack: Stack, main_job: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    assert main_job
-    with closing(addresses_of(stack.running)) as addresses:
-        speakers = Speakers(addresses)
-        speakers[OPERATOR].put("portal", f"/users/{SECOND}", {"roles": ["registry"], "owns": {}, "password": PASSWORD})
-        rows, numbers = report_rows(speakers)
-        file = tmp_path_factory.mktemp("report") / "report.csv"
-        file.write_text(as_csv(rows), encoding="utf-8-sig")
-        yield Registry(speakers, file, numbers)
+def registry(speakers: Speakers, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    rows, numbers = report_rows(speakers)
+    file = tmp_path_factory.mktemp("report") / "report.csv"
+    file.write_text(as_csv(rows), encoding="utf-8-sig")
+    return Registry(file, numbers)
 
 
 def report_rows(speakers: Speakers) -> tuple[list[Cells], list[str]]:
@@ -154,10 +146,10 @@ def test_a_report_is_uploaded_and_compared_while_one_looks_on(
 
 
 def test_another_person_approves_one_then_several_then_all_of_a_kind(
-    visit: Visit, registry: Registry, compared: list[str]
+    visit: Visit, colleague: str, compared: list[str]
 ) -> None:
     [address] = compared
-    page = visit(SECOND)
+    page = visit(colleague)
     page.goto(address)
     recorded = group(page, "number_not_recorded")
     expect(recorded).to_contain_text("The bank puts the number on record")
@@ -180,18 +172,20 @@ def test_another_person_approves_one_then_several_then_all_of_a_kind(
     expect(page.get_by_role("status")).to_contain_text(f"Given out as tasks: {REPEATED}.")
     page.goto(f"{address}?state=mended")
     expect(page.locator("tr[data-state=mended]")).to_have_count(UNNUMBERED)
-    expect(page.locator("main")).to_contain_text(f"approved by {SECOND}")
+    expect(page.locator("main")).to_contain_text(f"approved by {colleague}")
 
 
-def test_what_was_approved_is_followed_to_the_account(visit: Visit, compared: list[str]) -> None:
-    page = visit(SECOND)
+def test_what_was_approved_is_followed_to_the_account(visit: Visit, colleague: str, compared: list[str]) -> None:
+    page = visit(colleague)
     page.goto(f"{compared[0]}?kind=number_not_recorded")
     page.locator("td.differs").first.get_by_role("link", name="Account").click()
     expect(page.locator("main")).to_contain_text("Number recorded by reconciliation")
 
 
-def test_the_next_comparison_goes_on_with_what_is_left_and_closes_the_rest(visit: Visit, compared: list[str]) -> None:
-    page = visit(SECOND)
+def test_the_next_comparison_goes_on_with_what_is_left_and_closes_the_rest(
+    visit: Visit, colleague: str, compared: list[str]
+) -> None:
+    page = visit(colleague)
     page.goto(compared[0])
     page.get_by_role("button", name="Compare again").click()
     expect(page.locator("[data-figure=discrepancies] strong")).to_have_text(str(REPEATED + 1))
@@ -268,9 +262,9 @@ def test_headings_of_an_organisation_are_entered_and_read(visit: Visit) -> None:
 # --- every page of it -----------------------------------------------------------------------------
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "phone"])
 def test_reconciliation_pages_fit_and_are_accessible(
-    visit: Visit, compared: list[str], axe: str, size: dict[str, int]
+    visit: Visit, colleague: str, compared: list[str], axe: str, size: dict[str, int]
 ) -> None:
-    page = visit(SECOND, "zh", size)
+    page = visit(colleague, "zh", size)
     page.goto("/reconciliations")
     report = page.locator("tr[data-report] a").first.get_attribute("href")
     teo = "/report-columns"
