@@ -19,7 +19,7 @@ from portal.pages.rules import DECIDERS, READERS
 pages = Blueprint("proposals", __name__)
 SHOWN = 20
 MOST_BARS = 24  # of one drawing; the table has all
-ROW, HALF = 44, 220  # of a drawing, in its own units: a row's height, the longest bar
+HALF = 220  # of a drawing, in its own units: the longest bar
 APPROVALS = 2
 STATES = ("draft", "simulating", "simulated", "approved", "under_way", "carried_out", "withdrawn")
 ROAD = ("draft", "simulated", "approved", "carried_out")  # what a proposal passes when nothing goes wrong
@@ -175,12 +175,11 @@ def drawing_of(groups: Sequence[Found]) -> dict[str, Any]:
         {
             "scheme": one["scheme"],
             "level": one["level"],
-            "top": at * ROW,
             "gained": one["gained_points"],
             "lost": one["lost_points"],
             "right": round(one["gained_points"] * HALF / most, 1),
             "left": round(one["lost_points"] * HALF / most, 1),
         }
-        for at, one in enumerate(shown)
+        for one in shown
     ]
-    return {"bars": bars, "height": len(bars) * ROW, "half": HALF, "is_cut": len(groups) > len(shown)}
+    return {"bars": bars, "half": HALF, "is_cut": len(groups) > len(shown)}

@@ -70,7 +70,9 @@ def upload(service: str, kind: str) -> Page:
 
 def options() -> dict[str, str]:
     """What the form says of the sheet as a whole: fields named `option-…` that are filled in."""
-    given = {name.removeprefix(OPTION): value.strip() for name, value in request.form.items() if OPTION in name}
+    given = {
+        name.removeprefix(OPTION): value.strip() for name, value in request.form.items() if name.startswith(OPTION)
+    }
     return {name: value for name, value in given.items() if value and name not in {"kind", "language"}}
 
 
