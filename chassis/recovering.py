@@ -4,24 +4,43 @@ what was announced and is not known any more, since outside parties have to send
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
 from marshmallow import fields, validate
+from pymongo import UpdateOne
 
 from chassis import standing
-from chassis.bus.outbox import Outbox, follows_from_event
-from chassis.database import Row, collection_of, rows_of
+from chassis.bus.outbox import MISSED, Outbox, follows_from_event
+from chassis.database import Row, collection_of, rows_of, transactional, write
+from chassis.errors import NOT_FOUND, Ground, sift
 from chassis.standing import Standing
+from chassis.strands import name_keys
 from chassis.watch import log
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import SEALED_FIELDS
 from chassis.web.paging import after, page, paged
+from chassis.web.problems import language
 from chassis.web.schemas import Schema
 
 STATES = [state.value for state in Standing]
+MOST_AT_ONCE = 200
+COMES_BY_ITSELF = Ground(
+    "announcement_comes_by_itself",
+    en="{type} follows from an event that is read again. Wait until the service has read what lies before it.",
+    zh="{type} 由会被重新读取的事件产生，请等待服务读完此前的事件。",
+    status=409,
+)
+HOLDS_UP = Ground(
+    "announcement_holds_up",
+    en="{type} can't be given up: others act on it, and {service} has to know it again. Have it done again there.",
+    zh="{type} 不能放弃：其他服务已据此处理，{service} 必须重新得知，请在该服务重新办理。",
+    status=409,
+)
 
 
 class StandingSchema(Schema):
@@ -38,6 +57,22 @@ class StandingSchema(Schema):
     again_before = fields.AwareDateTime(required=True, allow_none=True)
 
 
+class GiveUpSchema(Schema):
+    ids = fields.List(
+        fields.String(validate=validate.Length(1, 400)), required=True, validate=validate.Length(1, MOST_AT_ONCE)
+    )
+    reason = fields.String(required=True, validate=validate.Length(1, 500))
+
+
+class GivenUpSchema(Schema):
+    """What came of a word on one announcement; `accepted`: nobody waits for it any more."""
+
+    id = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
+    code = fields.String(required=True, allow_none=True)
+    detail = fields.String(required=True, allow_none=True)
+
+
 class ForgottenSchema(Schema):
     """An announcement that the topic alone knew. `comes_by_itself`: it follows from an event that is read again."""
 
@@ -51,8 +86,10 @@ class ForgottenSchema(Schema):
     event = fields.Dict(keys=fields.String(), required=True)
 
 
-def recovering(readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> Blueprint:
-    """The routes, for those who may look and those who may decide."""
+def recovering(
+    readers: Collection[StrEnum], deciders: Collection[StrEnum], holding_up: Collection[str] = ()
+) -> Blueprint:
+    """The routes, for those who may look and those who may decide; of the types `holding_up` nothing is given up."""
     blp = Blueprint("recovery", __name__, description="A database that was set back, and what it forgot.")
 
     @blp.route("/recovery")
@@ -75,12 +112,44 @@ def recovering(readers: Collection[StrEnum], deciders: Collection[StrEnum]) -> B
     @allow(*readers)
     @paged(ForgottenSchema)
     def list_forgotten(query: dict[str, Any]) -> Any:
-        """List, by key and number, what was announced and nothing here has announced anew."""
-        where = {"forgotten": True} | after(query["cursor"], "key", "seq")
+        """List, by key and number, what was announced, nothing here has announced anew, and nobody gave up."""
+        where = MISSED | after(query["cursor"], "key", "seq")
         rows = rows_of(Outbox, where, sort=[("key", 1), ("seq", 1)], limit=query["limit"] + 1)
         return page([_forgotten(row) for row in rows], query["limit"], lambda one: [one["key"], one["seq"]])
 
+    @blp.route("/recovery/forgotten/given-up", methods=["POST"])
+    @allow(*deciders)
+    @blp.arguments(GiveUpSchema)
+    @blp.response(200, GivenUpSchema(many=True))
+    def give_up(body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give announcements up that nobody will send again, for a reason, which is kept; each gets its own verdict."""
+        judged = sift(partial(_give_up, reason=body["reason"], holding_up=holding_up), body["ids"])
+        refused = dict(judged.refused)
+        return [
+            {"id": name, "status": "refused", "code": refused[name].code, "detail": refused[name].sentence(language())}
+            if name in refused
+            else {"id": name, "status": "accepted", "code": None, "detail": None}
+            for name in body["ids"]
+        ]
+
     return blp
+
+
+@transactional
+def _give_up(name: str, reason: str, holding_up: Collection[str]) -> None:
+    """Nothing announces it anew any more; should somebody send it again all the same, it is recognised still."""
+    found = rows_of(Outbox, MISSED | {"_id": name})
+    if not found:
+        raise NOT_FOUND(what="forgotten announcement", id=name[:100])
+    row = found[0]
+    if row["type"] in holding_up:
+        raise HOLDS_UP(type=row["type"], service=row["source"])
+    if follows_from_event(row["cause"]):
+        raise COMES_BY_ITSELF(type=row["type"])
+    name_keys([row["key"]])
+    word = {"by": caller().subject, "at": datetime.now(UTC), "reason": reason}
+    write(Outbox, [UpdateOne(MISSED | {"_id": name}, {"$set": {"given_up": word}})])
+    log.warning("a forgotten announcement was given up", id=name, type=row["type"], by=caller().subject)
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +159,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "witnesses": row.get("witnesses", []),
         "asked_by": row.get("asked_by"),
         "adopted": row.get("adopted", {}),
-        "forgotten": collection_of(Outbox).count_documents({"forgotten": True}),
+        "forgotten": collection_of(Outbox).count_documents(MISSED),
         "again_before": row.get("again_before"),
     }
 

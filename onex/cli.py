@@ -325,12 +325,20 @@ def list_unknown_events(services: tuple[str, ...], kind: str) -> None:
 @click.option(
     "--forgotten", is_flag=True, help="Only list what was announced and is not known to the service any more."
 )
+@click.option(
+    "--give-up", "ids", multiple=True, metavar="ID", help="Wait no more for this announcement; repeat for more."
+)
+@click.option("--reason", default="", help="Why it is given up; it is kept with your word.")
 @one_sentence
-def recover(service: str, forgotten: bool) -> None:
+def recover(service: str, forgotten: bool, ids: tuple[str, ...], reason: str) -> None:
     """Recover a service whose database was set back to an earlier state."""
     from onex.recover import Recovery  # noqa: PLC0415
 
     recovery = Recovery(Running.of(Home.from_environment()), service, say)
+    if ids:
+        if not reason:
+            raise Trouble("Say why: --reason.")
+        sys.exit(0 if recovery.give_up(ids, reason) else 1)
     if forgotten:
         recovery.list_forgotten()
     else:

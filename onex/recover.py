@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from onex.stack.trouble import Trouble
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 600.0
 SOUND = "sound"
+AT_ONCE = 200
 
 
 class Recovery:
@@ -45,6 +47,17 @@ class Recovery:
         """Print, one JSON document a line, what was announced and is not known to the service."""
         for one in self.operator.listed(self.service, "/recovery/forgotten"):
             self.console.print(json.dumps(one, ensure_ascii=False), markup=False, soft_wrap=True)
+
+    def give_up(self, ids: Sequence[str], reason: str) -> bool:
+        """Give up what nobody will send again, for a reason; whether all were accepted."""
+        accepted = True
+        for start in range(0, len(ids), AT_ONCE):
+            body = {"ids": list(ids[start : start + AT_ONCE]), "reason": reason}
+            for one in self.operator.post(self.service, "/recovery/forgotten/given-up", body):
+                accepted &= one["status"] == "accepted"
+                detail = one["detail"] or "nobody waits for it any more"
+                self.console.print(f"{one['status']} {one['id']}: {detail}", markup=False, soft_wrap=True)
+        return accepted
 
     def _standing(self) -> dict[str, Any]:
         found: dict[str, Any] = self.operator.get(self.service, "/recovery")
@@ -77,6 +90,7 @@ class Recovery:
             )
         self.console.print(table)
         self.console.print(f"Each by name: onex recover {self.service} --forgotten")
+        self.console.print(f"What nobody will send again: onex recover {self.service} --give-up ID --reason WHY")
 
 
 def must_be_patient(service: str, until: float) -> None:

@@ -14,6 +14,7 @@ from chassis.database import Row, collection_of, rows_of
 from chassis.strands import Strands
 
 PAGE_ROWS = 5_000
+STANDING: Row = {"forgotten": {"$ne": True}, "superseded": None}  # what a set-back took back is not among them
 DEAD, GAP = "dead_letter", "gap"
 Announced = dict[str, Any]
 
@@ -32,14 +33,14 @@ def on_keys(keys: Iterable[str], types: Iterable[str], since: datetime | None = 
 def stream_keys(types: Iterable[str], since: datetime | None = None) -> Iterator[list[str]]:
     """The keys on which anything of these types was announced, lately if an instant is given, page by page."""
     lately = {"time": {"$gte": since}} if since else {}
-    where = {"type": {"$in": sorted(types)}, "forgotten": {"$ne": True}} | lately
+    where = {"type": {"$in": sorted(types)}, **STANDING} | lately
     rows = collection_of(Outbox).find(where, {"_id": 0, "key": 1}, batch_size=PAGE_ROWS)
     while page := {row["key"] for row in islice(rows, PAGE_ROWS)}:
         yield sorted(page)
 
 
 def _read(where: Mapping[str, Any], types: Iterable[str]) -> list[Row]:
-    found = rows_of(Outbox, {**where, "type": {"$in": sorted(types)}, "forgotten": {"$ne": True}})
+    found = rows_of(Outbox, {**where, "type": {"$in": sorted(types)}, **STANDING})
     return [{**row, "said": _said(row)} for row in found]
 
 

@@ -18,12 +18,15 @@ from chassis.strands import name_keys, strand
 from chassis.watch import FORGOTTEN, OLDEST_UNPUBLISHED, current_cause
 
 SHARDS = 16
+MISSED = {"forgotten": True, "given_up": None}  # what the topic alone knows, and somebody waits for
 EVENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a cause that is an event's id
 
 
 class Outbox(me.Document):
     """One announcement on one key; `due` as long as Kafka has not acknowledged it; `forgotten`: the topic alone knew of
-    it after the database was set back, and nothing here has announced it anew yet."""
+    it after the database was set back, and nothing here has announced it anew yet; `given_up`: by whose word, when and
+    why nobody waits for that; `superseded`: the announcement that said it anew, otherwise, once what led to it was
+    submitted again."""
 
     meta = {
         "collection": "outbox",
@@ -48,6 +51,8 @@ class Outbox(me.Document):
     shard = me.IntField()
     due = me.BooleanField()
     forgotten = me.BooleanField()
+    given_up = me.DictField()
+    superseded = me.StringField()
 
 
 def append(body: Announcement, cause: str | None = None) -> list[str]:
@@ -75,13 +80,17 @@ def _append(transaction: Transaction, body: Announcement, payload: bytes, key: s
     held = strand(key)
     forgotten = _forgotten(transaction, key) if held.forgotten else {}
     if name := _claimed(forgotten, type_name, payload, cause):
-        forgotten.pop(name)
+        before = forgotten.pop(name)["seq"]
+        write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": "", "given_up": ""}})])
+        _supersede(forgotten, [one for one in _said_before(forgotten, type_name, cause) if one["seq"] < before], name)
         held.forgotten = bool(forgotten)
-        write(Outbox, [UpdateOne({"_id": name}, {"$unset": {"forgotten": ""}})])
         return name
     _replace(forgotten, body.replaces)
+    name = _new_name(transaction, cause, type_name, key, forgotten)
+    _supersede(forgotten, _said_before(forgotten, type_name, cause)[:1], name)
+    held.forgotten = bool(forgotten)
     row: Row = {
-        "_id": _new_name(transaction, cause, type_name, key, forgotten),
+        "_id": name,
         "key": key,
         "seq": held.take_seq(),
         "type": type_name,
@@ -124,6 +133,18 @@ def _claimed(forgotten: Mapping[str, Row], type_name: str, payload: bytes, cause
         if row["type"] == type_name and (follows_again or bytes(row["body"]) == payload):
             return name
     return ""
+
+
+def _said_before(forgotten: Mapping[str, Row], type_name: str, cause: str) -> list[Row]:
+    return [row for row in forgotten.values() if (row["type"], row["cause"]) == (type_name, cause)]
+
+
+def _supersede(forgotten: dict[str, Row], older: Collection[Row], name: str) -> None:
+    """The same was submitted again and came to something else: what was said of it then is said anew, as `name`."""
+    for row in older:
+        forgotten.pop(row["_id"])
+        change = {"$set": {"superseded": name}, "$unset": {"forgotten": "", "given_up": ""}}
+        write(Outbox, [UpdateOne({"_id": row["_id"]}, change)])
 
 
 def _replace(forgotten: Mapping[str, Row], types: Collection[str]) -> None:
@@ -175,5 +196,5 @@ def report_oldest() -> None:
 
 
 def report_forgotten() -> None:
-    """Set the metric of what was announced and is not known here any more."""
-    FORGOTTEN.set(collection_of(Outbox).count_documents({"forgotten": True}))
+    """Set the metric of what was announced, is not known here any more, and was not given up."""
+    FORGOTTEN.set(collection_of(Outbox).count_documents(MISSED))

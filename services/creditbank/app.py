@@ -12,6 +12,7 @@ from chassis.workbench import workbench
 from contracts.terms import Role
 from services.creditbank.accounts import api as accounts
 from services.creditbank.conversion import api as conversion
+from services.creditbank.conversion.forgotten import ANNOUNCED
 from services.creditbank.conversion.queries import next_due
 from services.creditbank.handlers import HANDLERS
 from services.creditbank.ledger import api as ledger
@@ -28,7 +29,7 @@ from services.creditbank.settings import settings
 from services.creditbank.sheets import sheets
 from services.creditbank.why import api as why
 
-RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
+RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), holding_up=tuple(ANNOUNCED))
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, (Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), due_of=next_due)

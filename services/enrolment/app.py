@@ -13,6 +13,7 @@ from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
 from chassis.web.app import create_app
 from chassis.workbench import workbench
+from contracts.enrolment import LearnerErased
 from contracts.terms import Role
 from services.enrolment.applications import api as applications
 from services.enrolment.applications.queries import steps
@@ -26,7 +27,9 @@ from services.enrolment.settings import EnrolmentSettings, settings
 
 BLUEPRINTS = (learners.blp, programmes.blp, calendar.blp, applications.blp)
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
-RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))
+RECOVERING = recovering(
+    readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), holding_up=(LearnerErased.__name__,)
+)
 RESENDING = resending(askers=(Role.SERVICE,))
 REPLAYING = replaying(HANDLERS, deciders=(Role.OPERATOR,))
 LETTERS = workbench(HANDLERS, readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,))

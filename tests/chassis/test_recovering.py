@@ -19,7 +19,7 @@ from chassis.web.access import allow
 from chassis.web.app import create_app
 from chassis.web.blueprint import Blueprint
 from tests.chassis.web.tokens import TestIssuer
-from tests.support.words import Counted
+from tests.support.words import Counted, Named
 
 ISSUER = TestIssuer()
 
@@ -46,7 +46,7 @@ def client(mongo: str, mongo_url: str) -> Iterator[FlaskClient]:
     settings = SimpleNamespace(
         mongo=mongo_url, database=mongo, portal_url="http://portal.test", log_level="WARNING", seal_key="s" * 43
     )
-    routes = recovering(readers=(Keeper.OPERATOR, Keeper.AUDITOR), deciders=(Keeper.OPERATOR,))
+    routes = recovering((Keeper.OPERATOR, Keeper.AUDITOR), deciders=(Keeper.OPERATOR,), holding_up=["Named"])
     app = create_app("things", settings, [things(), routes], title="Things", trust=ISSUER)
     with app.test_client() as made:
         yield made
@@ -100,3 +100,28 @@ def test_what_was_forgotten_is_listed_with_how_it_comes_back(client: FlaskClient
     assert [(one["seq"], one["comes_by_itself"]) for one in listed] == [(1, True), (2, False), (3, False)]
     assert listed[2]["event"] == {"amount": 8}  # personal fields are left out
     assert client.get("/recovery", headers=as_a("auditor")).json["forgotten"] == 3
+
+
+def test_what_nobody_sends_again_is_given_up_and_is_recognised_all_the_same(client: FlaskClient) -> None:
+    said = [Counted(name="a", amount=7), Counted(name="a", amount=8), Named(name="a"), Counted(name="a", amount=9)]
+    causes = ["sheet:7", "sheet:8", "sheet:9", "0f0e0d0c-0b0a-0908-0706-050403020100"]
+    lost, kept, grant, by_itself = run_transaction(
+        lambda: [append(*each)[0] for each in zip(said, causes, strict=True)]
+    )
+    database()["outbox"].update_many({}, {"$set": {"forgotten": True}})
+    database()["strands"].update_many({}, {"$set": {"forgotten": True}})
+    asked = {"ids": [lost, grant, by_itself, "nothing"], "reason": "the sheet is lost"}
+    path = "/recovery/forgotten/given-up"
+    assert client.post(path, json=asked, headers=as_a("auditor")).status_code == 403
+    assert client.post(path, json=asked | {"reason": ""}, headers=as_a("operator")).status_code == 422
+    verdicts = client.post(path, json=asked, headers=as_a("operator")).json
+    codes = [None, "announcement_holds_up", "announcement_comes_by_itself", "not_found"]
+    assert [one["code"] for one in verdicts] == codes
+    assert client.post(path, json=asked, headers=as_a("operator")).json[0]["code"] == "not_found"
+    assert client.get("/recovery", headers=as_a("auditor")).json["forgotten"] == 3
+    listed = client.get("/recovery/forgotten", headers=as_a("auditor")).json["items"]
+    assert [one["id"] for one in listed] == [kept, grant, by_itself]
+    word = database()["outbox"].find_one({"_id": lost})["given_up"]
+    assert (word["reason"], word["by"]) == ("the sheet is lost", "someone")
+    assert run_transaction(lambda: append(said[0], causes[0])) == [lost]
+    assert "forgotten" not in database()["outbox"].find_one({"_id": lost})

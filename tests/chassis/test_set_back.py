@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from chassis import standing
 from chassis.bus.ahead import examine, told_to_kafka
+from chassis.bus.announced import because_of
 from chassis.bus.consumer import Consumer
 from chassis.bus.event import envelope_of, headers_of
 from chassis.bus.losses import restore
@@ -116,6 +117,33 @@ def test_what_was_announced_is_neither_announced_twice_nor_its_number_given_twic
     consume_until(kafka, group, lambda: amounts() == [1, 2, 3, 4])
 
 
+def test_what_is_submitted_again_and_comes_to_something_else_takes_the_place_of_what_was_said(
+    kafka: str, relay: Relay, group: str
+) -> None:
+    publish(relay, 1)
+    copy = copied()
+    run_transaction(lambda: append(counted(2), "sheet:7"))
+    relay.publish_pending()
+    [said] = rows_of(Outbox, {"cause": "sheet:7"})
+    set_back(copy)
+    recovered(kafka, group)
+    run_transaction(lambda: append(counted(5), "sheet:7"))
+    relay.publish_pending()
+    then, now = rows_of(Outbox, {"cause": "sheet:7"}, sort=[("seq", 1)])
+    assert (then["_id"], then["superseded"], "forgotten" in then) == (said["_id"], now["_id"], False)
+    assert "forgotten" not in rows_of(Strands, {"_id": said["key"]})[0]
+    assert [one["_id"] for one in because_of(["sheet:7"], ["Counted"])] == [now["_id"]]
+
+    set_back(copy)  # once more, to before either of them
+    recovered(kafka, group)
+    assert len(rows_of(Outbox, {"forgotten": True})) == 2
+    run_transaction(lambda: append(counted(5), "sheet:7"))
+    relay.publish_pending()
+    then, again = rows_of(Outbox, {"cause": "sheet:7"}, sort=[("seq", 1)])
+    assert (then["superseded"], again["_id"]) == (now["_id"], now["_id"])
+    assert rows_of(Outbox, {"forgotten": True}) == []
+
+
 def test_of_two_records_with_one_number_the_first_is_ours(kafka: str, relay: Relay, group: str) -> None:
     publish(relay, 1)
     row = rows_of(Outbox, {})[0]
@@ -182,18 +210,6 @@ def test_what_follows_from_an_event_again_is_the_same_even_with_other_words(
     recovered(kafka, group)
     run_transaction(lambda: append(counted(11), cause=cause))
     assert rows_of(Outbox, {"due": True}) == []
-
-
-def test_what_was_submitted_with_other_words_is_announced_beside_it(kafka: str, relay: Relay, group: str) -> None:
-    copy = copied()
-    run_transaction(lambda: append(counted(1), cause="result:x"))
-    relay.publish_pending()
-    set_back(copy)
-    recovered(kafka, group)
-    run_transaction(lambda: append(counted(11), cause="result:x"))
-    relay.publish_pending()
-    assert [seq for _, seq in published(kafka)] == [1, 2]
-    assert len(rows_of(Outbox, {"forgotten": True})) == 1
 
 
 def test_a_reader_that_was_set_back_is_noticed_by_what_it_told_kafka(kafka: str, relay: Relay, group: str) -> None:

@@ -225,7 +225,8 @@ class Conversions:
         answer = self.learners.ask(BANK, "PUT", f"/conversion-applications/{application}/withdrawal")
         if answer is None:
             return False
-        if not self._is_refused(answer, NO_TO_LEARNERS):
+        unknown = {"outside_your_scope"} if BANK in self.was_set_back else set()  # nobody's, as far as the bank knows
+        if not self._is_refused(answer, NO_TO_LEARNERS | unknown):
             self.filed[application].is_withdrawn = True
             self.write({"fact": "withdrawal", "application": application})
         return True

@@ -419,6 +419,12 @@ def an_exemption_out_twice(told: Told) -> None:
     told.at("creditbank")["exemption_exports"].insert_one(row | {"_id": 2})
 
 
+def news_that_gave_way(told: Told) -> None:
+    """A row that only a bank set back may have: it was announced, and something else is said in its place."""
+    where = {"type": "CreditPosted", "key": f"learner:{told.learner_id}"}
+    told.at("creditbank")["outbox"].update_one(where, {"$set": {"superseded": "nothing"}})
+
+
 SEEDED: dict[Callable[[Told], None], str] = {
     a_double_posting: "entries because of one cause",
     a_changed_entry: "says something else than was hashed",
@@ -461,6 +467,7 @@ SEEDED: dict[Callable[[Told], None], str] = {
     one_course_twice: "is excused from KJ2101 2 times",
     an_exemption_left_behind: "is granted and told, the registry's system does not have it",
     an_exemption_out_twice: "went out 2 times",
+    news_that_gave_way: "gave way to nothing, which does not say so",
 }
 
 

@@ -411,6 +411,7 @@ COMMON: dict[tuple[str, str], Recipe] = {
     ("GET", "/recovery"): _plain,
     ("POST", "/recovery"): _plain,
     ("GET", "/recovery/forgotten"): _plain,
+    ("POST", "/recovery/forgotten/given-up"): _put({"ids": ["nothing"], "reason": "the sheet is lost"}),
     ("GET", "/sheets"): _plain,
     ("GET", "/sheets/{kind}/template.xlsx"): _template,
     ("POST", "/imports"): _upload,

@@ -32,7 +32,7 @@ from tests.unit.creditbank.converting import (
     pockets,
     refused,
 )
-from tests.unit.creditbank.stories import Assessment, announced, annulled, audited, merged
+from tests.unit.creditbank.stories import Assessment, announced, annulled, audited, finalised, merged
 
 KEPT = ("accounts", "entries", "conversion_applications", "outcomes")
 TOLD = ("ConversionDecided", "ExemptionGranted", "ExemptionWithdrawn", "CreditPosted")
@@ -154,3 +154,15 @@ def test_a_learner_of_whom_nothing_was_forgotten_goes_on(college: Assessment) ->
     granted_and_told(file(MODULE_WISH))
     set_back(before)
     assert file(BASICS_WISH, "lan").state == State.REVIEW
+
+
+def test_acts_that_come_again_at_another_place_in_the_chain_leave_nothing_forgotten(college: Assessment) -> None:
+    """The pass is annulled and given anew before the exemption comes back: its entries have other numbers now."""
+    before = backup()
+    one = granted_and_told(file(MODULE_WISH))
+    set_back(before)
+    college.tell(annulled("mei", revision=3))
+    college.tell(finalised("mei", revision=4))
+    assert "CreditPosted" in forgotten()
+    again = granted_and_told(file(MODULE_WISH))
+    assert (again.id, pockets(), forgotten()) == (one.id, (200, 0, 200), [])
