@@ -9,6 +9,8 @@ RESULTS ?= 50000
 RUNS ?= 3
 ENTRIES ?= 1000000
 LEARNERS ?= 1000
+ACCOUNTS ?= 100000
+MANY ?= 1000000
 QUICK := tests/unit tests/chassis tests/contract tests/flow
 PYTEST := $(PY) -m pytest
 # With both engines given, neither wheel is needed: OneX then runs on any platform.
@@ -17,7 +19,7 @@ ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test conform faults \
-	lock bench bench-env bench-start bench-imports bench-ledger bench-planner bench-national clean
+	lock bench bench-env bench-start bench-imports bench-ledger bench-planner bench-simulator bench-growth bench-national clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -120,6 +122,12 @@ bench-ledger: env  ## Verifying a ledger of a million entries beside reading it 
 
 bench-planner: env  ## A thousand learners' plans beside reading what they rest on (LEARNERS=1000 RUNS=3)
 	@$(PY) bench/planner.py --learners $(LEARNERS) --runs $(RUNS)
+
+bench-simulator: env  ## Simulations over all accounts beside reading what they look at (ACCOUNTS=100000 RUNS=3)
+	@$(PY) bench/simulator.py --accounts $(ACCOUNTS) --runs $(RUNS)
+
+bench-growth: env  ## What a result costs among 10,000 accounts and among a million (MANY=1000000 RUNS=3)
+	@$(PY) -m bench.growth --many $(MANY) --runs $(RUNS)
 
 bench-national: env  ## What a national deployment needs, by arithmetic and a queue model (seconds, no engine)
 	@$(PY) bench/national.py

@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 
 from chassis.errors import Ground
 from chassis.sheet.cells import Cell, shown
-from chassis.sheet.write import LIKE_A_FORMULA, Styles, buffered, cell_xml, fill, plain_frame, text_xml
+from chassis.sheet.write import LIKE_A_FORMULA, Leaf, Styles, buffered, cell_xml, fill, plain_frame, text_xml
 
 MOST_LINES = 1_000_000  # a workbook's sheet has 1,048,576 rows; packed, this many are some 40 MB
 TOO_LONG_TO_SAVE = Ground(
@@ -22,10 +22,12 @@ TOO_LONG_TO_SAVE = Ground(
 )
 
 
-def table_file(headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]]) -> IO[bytes]:
-    """A workbook of a heading and lines; Refusal when it has too many."""
+def table_file(
+    headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]], leaves: Sequence[Leaf] = ()
+) -> IO[bytes]:
+    """A workbook of a heading and lines, with small sheets behind it; Refusal when it has too many lines."""
     check_length(count)
-    frame, styles = plain_frame(len(headings), count + 1)
+    frame, styles = plain_frame(len(headings), count + 1, leaves=leaves)
     content = io.BytesIO()
     fill(frame, content, buffered(_rows(headings, lines, styles)))
     content.seek(0)

@@ -298,4 +298,6 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "drawing_cut": ("图中仅列变动最大的项目，全部见下表。", "Only the largest are drawn; the table has all."),
     "nobody_changes": ("没有账户会变动。", "No account would change."),
     "simulation_sheet": ("下载逐户明细（XLSX）", "Sheet of every holding (XLSX)"),
+    "simulate": ("测算……", "Simulate …"),
+    "simulate_now": ("开始测算", "Simulate it"),
 }

@@ -13,7 +13,7 @@ from portal.pages.asking import NOT_FOUND, address, ask, every, found_or_none
 from portal.pages.conversions import BANK, Found
 from portal.pages.forms import ANYWHERE, at_fields, attempt, whole
 from portal.pages.frame import Page, signed_in
-from portal.pages.rules import DECIDERS, READERS
+from portal.pages.rules import DECIDERS, READERS, is_finished, looked_at, simulated
 from portal.pages.speech import say
 
 pages = Blueprint("policies", __name__)
@@ -41,7 +41,7 @@ MOST_ROWS = {"share": 20, "window": 100}
 ROWS = {"share": ("category", "percent", "departments"), "window": ("term", "opens_on", "closes_on")}
 # What is done to a version in which state.
 DEEDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "approve": ("draft", lambda path: ask(BANK).put(f"{path}/approval", None)),
+    "approve": ("draft", lambda path: ask(BANK).put(f"{path}/approval{looked_at()}", None)),
     "publish": ("approved", lambda path: ask(BANK).put(f"{path}/publication", None)),
 }
 Form = MultiDict[str, str]
@@ -77,10 +77,11 @@ def take_on(code: str, version: int, deed: str) -> Page:
 def policy_page(code: str, refusal: str = "") -> str:
     """The page of one document."""
     done = request.args.get("done", "")
+    versions = simulated("policy", versions_of(code))
     return render_template(
         "policy.html",
         code=code,
-        versions=[(one, deeds_for(one)) for one in versions_of(code)],
+        versions=[(one, deeds_for(one, simulation), simulation) for one, simulation in versions],
         may_draft=may_decide(),
         refusal=refusal,
         done=done if done in {*DEEDS, "draft"} else "",
@@ -101,10 +102,11 @@ def may_decide() -> bool:
     return bool(set(DECIDERS) & set(g.person.roles))
 
 
-def deeds_for(one: Found) -> list[str]:
-    """What the person signed in may do to a version; who approved it can't approve again."""
+def deeds_for(one: Found, simulation: Found | None) -> list[str]:
+    """What the person signed in may do to a version: a draft is approved once it was simulated, by two people."""
     fitting = [name for name, (state, _) in DEEDS.items() if state == one["state"]] if may_decide() else []
-    return [name for name in fitting if name != "approve" or g.person.name not in one["approved_by"]]
+    may_approve = is_finished(simulation) and g.person.name not in one["approved_by"]
+    return [name for name in fitting if name != "approve" or may_approve]
 
 
 # --- the form -----------------------------------------------------------------------------------------------------

@@ -125,7 +125,6 @@ DRAFTING: dict[str, tuple[str, str]] = {
         "该年级的培养方案尚未录入，请填写“课程/模块”代码和积分。",
         "There is no curriculum of this entry year yet: write course/module codes, and points.",
     ),
-    "course_or_module": ("课程或模块", "Course or module"),
     "valid_from": ("有效期起", "Holds from"),
     "valid_until": ("有效期止", "… until, that day included"),
     "save_draft": ("保存草案", "Save the draft"),
@@ -136,6 +135,11 @@ DRAFTING: dict[str, tuple[str, str]] = {
     "rule_done_draft": (
         "第 {0} 版草案已保存，等待两人审批。",
         "Version {0} is drafted. Two people have to approve it.",
+    ),
+    "simulate_first": ("审批前须先测算。", "It has to be, before anybody approves it."),
+    "draft_found": (
+        "已测算：涉及学生 {0} 人，新增可办理 {1} 人，失去可办理项 {2} 人。",
+        "Simulated: {0} students were looked at; {1} gain, {2} lose.",
     ),
     "policies": ("管理办法", "Policy documents"),
     "policies_lead": (

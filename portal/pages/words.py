@@ -8,6 +8,7 @@ from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
 from portal.pages.reconciliation_words import RECONCILIATION
 from portal.pages.rule_words import DRAFTING
+from portal.pages.simulation_words import SIMULATION
 
 Language = Literal["zh", "en"]
 
@@ -526,6 +527,7 @@ WORDS: dict[str, tuple[str, str]] = {
     **CONVERSION,
     **RECONCILIATION,
     **DRAFTING,
+    **SIMULATION,
 }
 
 

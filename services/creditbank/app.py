@@ -27,6 +27,7 @@ from services.creditbank.reconciliation import api as reconciliation
 from services.creditbank.reconciliation.queries import steps_by_cause
 from services.creditbank.settings import settings
 from services.creditbank.sheets import sheets
+from services.creditbank.simulations import api as simulations
 from services.creditbank.why import api as why
 
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), holding_up=tuple(ANNOUNCED))
@@ -39,6 +40,7 @@ BLUEPRINTS = [
     recognition.blp,
     proposals.blp,
     conversion.blp,
+    simulations.blp,
     papers.blp,
     outcomes.blp,
     why.blp,

@@ -20,6 +20,7 @@ from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.creditbank.reconciliation import commands as reconciliation
+from services.creditbank.simulations import commands as simulations
 
 
 def settle_waiting() -> bool:
@@ -76,6 +77,7 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int, old_outcome_days: int) ->
         Job("release_decisions", release_decisions, every_seconds=5.0),
         Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
+        Job("simulate_conversions", simulations.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
         Job("credit_trainings", partial(credit_trainings, old_outcome_days), every_seconds=5.0),
         Job("tell_digests", tell_digests, every_seconds=60.0),

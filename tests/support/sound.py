@@ -16,6 +16,7 @@ from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
 from services.creditbank.reconciliation.commands import compare_some
+from services.creditbank.simulations.commands import simulate_some as simulate_conversions
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -269,12 +270,13 @@ def converting(state: str) -> Recipe:
         path = f"/conversion-rules/{code}"
         version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
         at = f"{path}/versions/{version}"
+        simulation = tried(doors, rule={"code": code, "version": version})
         if state != "draft":
             for approver in (Role.OPERATOR, Role.REGISTRY):
                 doors.sound("creditbank", "PUT", f"{at}/approval", approver)
         if state == "published":
             doors.sound("creditbank", "PUT", f"{at}/publication", Role.OPERATOR)
-        return Asked({"code": code, "version": version})
+        return Asked({"code": code, "version": version}, {"simulation": simulation} if state == "draft" else {})
 
     return recipe
 
@@ -286,12 +288,32 @@ def ruling(state: str) -> Recipe:
         path = f"/conversion-policies/{state}-{role}".replace("_", "-")
         body = POLICY | {"title": f"asked the {next(TIMES)}. time"}  # another version each time
         kept = doors.sound(BANK, "PUT", path, Role.OPERATOR, json=body)
+        simulation = tried(doors, policy={"code": kept["code"], "version": kept["version"]})
         if state == "approved":
             for approver in (Role.OPERATOR, Role.REGISTRY):
                 doors.sound(BANK, "PUT", f"{path}/versions/{kept['version']}/approval", approver)
-        return Asked({"code": kept["code"], "version": kept["version"]})
+        path_values = {"code": kept["code"], "version": kept["version"]}
+        return Asked(path_values, {"simulation": simulation} if state == "draft" else {})
 
     return recipe
+
+
+def tried(doors: Doors, **draft: Any) -> int:
+    """A draft that has been simulated; the simulation's number."""
+    number = doors.sound(BANK, "POST", "/conversion-simulations", Role.REGISTRY, json=draft)["number"]
+    doors.go_to(BANK)
+    while simulate_conversions():
+        pass
+    return int(number)
+
+
+def _drafted(doors: Doors, role: Role, application: str) -> Asked:
+    draft = dict(converting("draft")(doors, role, application).path)
+    return Asked(body={"rule": draft}, media_type="application/json")
+
+
+def _tried(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"number": converting("draft")(doors, role, application).query["simulation"]})
 
 
 def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
@@ -434,6 +456,11 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"): converting("draft"),
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"): converting("approved"),
     ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"): converting("published"),
+    ("creditbank", "POST", "/conversion-simulations"): _drafted,
+    ("creditbank", "GET", "/conversion-simulations"): _plain,
+    ("creditbank", "GET", "/conversion-simulations/{number}"): _tried,
+    ("creditbank", "GET", "/conversion-simulations/{number}/exemptions"): _tried,
+    ("creditbank", "GET", "/conversion-simulations/{number}/exemptions.xlsx"): _tried,
     ("creditbank", "POST", "/accounts/{learner_id}/conversion-applications"): _wish,
     ("creditbank", "GET", "/conversion-applications"): _plain,
     ("creditbank", "GET", "/conversion-applications/{application}"): _filed,

@@ -84,22 +84,6 @@ def list_policies(args: dict[str, Any]) -> dict[str, Any]:
     return page(found, args["limit"], key=_place)
 
 
-@blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
-@blp.response(200, KeptPolicySchema)
-def approve_policy(code: str, version: int) -> dict[str, Any]:
-    """Approve a draft of a policy document; it is approved when two people have."""
-    return queries.shown(commands.approve_policy(code, version, caller().subject))
-
-
-@blp.route("/conversion-policies/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
-@blp.response(200, KeptPolicySchema)
-def publish_policy(code: str, version: int) -> dict[str, Any]:
-    """Publish an approved version; on its days it holds in the place of those before it."""
-    return queries.shown(commands.publish_policy(code, version))
-
-
 @blp.route("/conversion-rules/<code>", methods=["PUT"])
 @allow(Role.REGISTRY, Role.OPERATOR)
 @blp.arguments(ConversionRuleSchema)
@@ -129,22 +113,6 @@ def list_rules(args: dict[str, Any]) -> dict[str, Any]:
     where = {name: args[name] for name in names if args[name] is not None}
     found = queries.rules_after(where, _after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
-
-
-@blp.route("/conversion-rules/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
-@blp.response(200, KeptRuleSchema)
-def approve_rule(code: str, version: int) -> dict[str, Any]:
-    """Approve a draft; it is approved when two people have."""
-    return queries.shown(commands.approve_rule(code, version, caller().subject))
-
-
-@blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR)
-@blp.response(200, KeptRuleSchema)
-def publish_rule(code: str, version: int) -> dict[str, Any]:
-    """Publish an approved version; the one before it is retired."""
-    return queries.shown(commands.publish_rule(code, version))
 
 
 @blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["DELETE"])

@@ -438,6 +438,13 @@ def approved(one: Version, by: str) -> Version:
     )
 
 
+def unapproved(one: Version) -> Version:
+    """The version that is not published yet, without the approvals it has: a draft again."""
+    if one.state != RuleState.APPROVED:
+        _check_state(one, RuleState.DRAFT)
+    return replace(one, approved_by=(), state=RuleState.DRAFT)
+
+
 def published(one: Version, at: datetime) -> Version:
     """The approved version as it is published."""
     _check_state(one, RuleState.APPROVED)

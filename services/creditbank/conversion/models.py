@@ -159,6 +159,12 @@ def rules_published(programme: str, entry_year: int) -> list[ConversionRule]:
     return [_rule(row) for row in rows_of(ConversionRules, where, sort=[("_id", 1)])]
 
 
+def rules_resting_on(policy: str) -> list[ConversionRule]:
+    """The published rules that rest on a policy document."""
+    where = {"policy": policy, "state": RuleState.PUBLISHED.value}
+    return [_rule(row) for row in rows_of(ConversionRules, where, sort=[("_id", 1)])]
+
+
 def rules_after(where: Mapping[str, Any], after: str, limit: int) -> list[ConversionRule]:
     """Versions of rules in the order of their places, after one of them."""
     found = rows_of(ConversionRules, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
@@ -279,6 +285,13 @@ def days_due(learner_ids: Collection[str]) -> Iterator[tuple[str, date]]:
     where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered]}
     for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer.until"]):
         yield row["learner_id"], date.fromisoformat(row.get("due_on") or row["offer"]["until"])
+
+
+def with_open_offers(learner_ids: Collection[str]) -> list[Application]:
+    """Of these learners the applications whose offer nobody took, and whose last day is not over."""
+    until = [{"offer.until": None}, {"offer.until": {"$gte": clock.today().isoformat()}}]
+    where = {"learner_id": {"$in": sorted(learner_ids)}, "is_released": True, "offer.is_taken": False, "$or": until}
+    return [_application(row) for row in rows_of(ConversionApplications, where, sort=[("_id", 1)])]
 
 
 def undated(limit: int) -> list[str]:

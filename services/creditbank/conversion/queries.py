@@ -97,6 +97,29 @@ def rules_published(programme: str, entry_year: int) -> list[ConversionRule]:
     return models.rules_published(programme, entry_year)
 
 
+def versions_of_rule(code: str) -> list[ConversionRule]:
+    """A rule's versions, drafts among them, oldest first."""
+    return models.rules_of(code)
+
+
+def drafts_of_policy(code: str) -> list[Policy]:
+    """A policy document's versions, drafts among them, oldest first."""
+    return models.policies_of(code)
+
+
+def rules_resting_on(policy: str) -> list[ConversionRule]:
+    """The published rules of every programme that rest on a policy document, by code."""
+    return models.rules_resting_on(policy)
+
+
+def open_offers_to(learner_ids: Collection[str]) -> dict[str, list[Application]]:
+    """By learner, the refused applications whose offer can still be taken."""
+    found: dict[str, list[Application]] = {}
+    for one in models.with_open_offers(learner_ids):
+        found.setdefault(one.learner_id, []).append(one)
+    return found
+
+
 def versions_of_policy(code: str) -> list[Policy]:
     """Every published version of a policy document, oldest first."""
     return [one for one in models.policies_of(code) if one.state == RuleState.PUBLISHED]

@@ -15,7 +15,7 @@ from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.problems import language
 from contracts.terms import Role
 from services.creditbank.proposals import commands, queries
-from services.creditbank.proposals.listing import HEADINGS, lines_of
+from services.creditbank.proposals.listing import HEADINGS, leaves_of, lines_of
 from services.creditbank.proposals.schemas import (
     ApproveSchema,
     ChangeSchema,
@@ -129,9 +129,10 @@ def _place(cursor: Key | None) -> str:
 @blp.arguments(DirectionArgs, location="query")
 @blp.response(200, BINARY, content_type=XLSX)
 def get_sheet(args: dict[str, Any], number: int) -> Response:
-    """The same as a sheet."""
+    """The same as a sheet, with the totals by programme and by scheme behind it."""
     count, rows = queries.shifts_to_save(number, args["direction"])
-    content = table_file(HEADINGS[language()], count, lines_of(rows))
+    leaves = leaves_of(queries.simulation_of(number), language())
+    content = table_file(HEADINGS[language()], count, lines_of(rows), leaves)
     return send_file(content, mimetype=XLSX, as_attachment=True, download_name=f"simulation-{number}.xlsx", max_age=0)
 
 

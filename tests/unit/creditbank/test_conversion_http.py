@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from openpyxl import load_workbook
 
 from contracts.terms import Role
+from services.creditbank.simulations.commands import simulate_some
 from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
 from tests.unit.creditbank.converting import IN_WINDOW, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
@@ -30,6 +33,16 @@ def bank(http: FlaskClient) -> FlaskClient:
     return http
 
 
+def simulated(http: FlaskClient, **draft: Any) -> dict[str, Any]:
+    """A draft that has been simulated, and what that found."""
+    asked = http.post("/conversion-simulations", json=draft, headers=as_person("li"))
+    assert (asked.status_code, asked.json["state"]) == (202, "running"), asked.json
+    while simulate_some():
+        pass
+    found: dict[str, Any] = answered(http.get(asked.headers["Location"], headers=as_person("li")))
+    return found
+
+
 def test_a_policy_is_read_as_it_was_written(bank: FlaskClient) -> None:
     (kept,) = answered(bank.get("/conversion-policies/measures", headers=as_learner()))
     assert (kept["version"], kept["most_points_per_certificate"], kept["undo_minutes"]) == (1, 800, 0)
@@ -42,6 +55,9 @@ def test_a_policy_is_changed_by_two_people(bank: FlaskClient) -> None:
     draft = answered(bank.put(place, json=POLICY | {"undo_minutes": 5}, headers=as_person("li")))
     assert (draft["version"], draft["state"], draft["drafted_by"]) == (2, "draft", "li")
     approval, publication = f"{place}/versions/2/approval", f"{place}/versions/2/publication"
+    early = bank.put(approval, headers=as_person("li"))
+    assert (early.status_code, early.json["code"]) == (409, "conversion_not_simulated")
+    simulated(bank, policy={"code": "measures", "version": 2})
     answered(bank.put(approval, headers=as_person("li")))
     for path, code in (
         (approval, "conversion_policy_approved_by_you"),
@@ -59,7 +75,10 @@ def test_a_rule_is_published_by_two_people(bank: FlaskClient) -> None:
     place = "/conversion-rules/basics"
     draft = answered(bank.put(place, json=RULE, headers=as_person("li")))
     assert (draft["state"], draft["drafted_by"], draft["levels"]) == ("draft", "li", [1])
-    answered(bank.put(f"{place}/versions/1/approval", headers=as_person("li")))
+    number = simulated(bank, rule={"code": "basics", "version": 1})["number"]
+    unseen = bank.put(f"{place}/versions/1/approval?simulation={number + 1}", headers=as_person("li"))
+    assert (unseen.status_code, unseen.json["code"]) == (409, "conversion_simulation_is_another")
+    answered(bank.put(f"{place}/versions/1/approval?simulation={number}", headers=as_person("li")))
     again = bank.put(f"{place}/versions/1/approval", headers=as_person("li"))
     assert (again.status_code, again.json["code"]) == (409, "conversion_rule_approved_by_you")
     early = bank.put(f"{place}/versions/1/publication", headers=as_person("li"))
@@ -194,6 +213,52 @@ def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:
     assert answered(college.put(f"{path}/withdrawal", headers=as_learner()))["state"] == "withdrawn"
     closed = college.post(f"{path}/offer", headers=as_learner())
     assert (closed.status_code, closed.json["code"]) == (409, "offer_over")
+
+
+def test_a_simulation_is_read_as_a_table_and_saved_as_a_sheet(college: FlaskClient) -> None:
+    body = RULE | {"valid_until": "2023-12-31", "levels": [2]}
+    body |= {"targets": [{"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]}
+    answered(college.put("/conversion-rules/tax", json=body, headers=as_person("li")))
+    found = simulated(college, rule={"code": "tax", "version": 2})
+    assert (found["state"], found["losers"], found["totals"]["taken_points"]) == ("finished", 2, 800)
+    place = f"/conversion-simulations/{found['number']}"
+    first = answered(college.get(f"{place}/exemptions?limit=1", headers=as_person("liu", Role.AUDITOR)))
+    rest = answered(college.get(f"{place}/exemptions?limit=1&cursor={first['next']}", headers=as_person("li")))
+    assert [one["learner_id"] for one in first["items"] + rest["items"]] == ["lan", "mei"]
+    assert rest["next"] is None
+    assert answered(college.get(f"{place}/exemptions?effect=allowed", headers=as_person("li")))["items"] == []
+    sheet = college.get(f"{place}/exemptions.xlsx", headers=as_person("li") | {"Accept-Language": "zh"})
+    book = load_workbook(io.BytesIO(sheet.data))
+    lines, *totals = (list(one.iter_rows(values_only=True)) for one in book.worksheets)
+    assert [line[1:12] for line in lines[1:]] == [
+        (f"2019-{one}", "630302", 2019, "cloud-ops", "tax", "KJ2105", None, "不再可办理", 400, 0, None)
+        for one in ("lan", "mei")
+    ]
+    assert book.sheetnames[1:] == ["按专业合计", "按证书合计", "按课程合计"]
+    assert [one[1] for one in totals] == [
+        ("630302", 0, 0, 2, 800, 0, 0, 0, 0),
+        ("cloud-ops", 0, 0, 2, 800, 0, 0, 0, 0),
+        ("630302", "KJ2105", 0, 0, 2, 800, 0, 0, 0, 0),
+    ]
+    listed = "/conversion-simulations?subject=rule&code=tax&version="
+    assert [answered(college.get(f"{listed}{one}", headers=as_person("li")))["items"] for one in (1, 2)] == [
+        [],
+        [found],
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"rule": {"code": "a", "version": 1}, "policy": {"code": "a", "version": 1}}])
+def test_a_simulation_is_of_one_draft(bank: FlaskClient, given: dict[str, Any]) -> None:
+    refused = bank.post("/conversion-simulations", json=given, headers=as_person("li"))
+    assert (refused.status_code, refused.json["code"]) == (422, "simulation_of_one_draft")
+
+
+def test_who_has_no_say_asks_for_no_simulation(bank: FlaskClient) -> None:
+    draft = {"policy": {"code": "measures", "version": 1}}
+    for role in (Role.AUDITOR, Role.DEPARTMENT, Role.LEARNER, Role.TEO):
+        assert bank.post("/conversion-simulations", json=draft, headers=as_person("x", role)).status_code == 403
+    for role in (Role.DEPARTMENT, Role.LEARNER, Role.TEO):
+        assert bank.get("/conversion-simulations", headers=as_person("x", role)).status_code == 403
 
 
 def test_a_learner_changes_no_rules(bank: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from chassis.web.tokens import Tokens
 from contracts.terms import Role
 from services.creditbank.jobs import rerate_some
 from tests.chassis.web.tokens import TestIssuer
+from tests.unit.creditbank.converting import record
 from tests.unit.creditbank.proposing import simulate
 from tests.unit.creditbank.stories import Assessment, balances, finalised, publish_annex, registered
 
@@ -38,7 +39,7 @@ def http(mongo: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
     app.extensions["onex.tokens"] = Tokens("creditbank", ISSUER)
     publish_annex()
     teller = Assessment()
-    teller.tell(registered("mei"), registered("lan"), finalised("mei"), finalised("lan", "0002"))
+    teller.tell(registered("mei"), registered("lan"), record("mei"), finalised("mei"), finalised("lan", "0002"))
     client: FlaskClient = app.test_client()
     return client
 
@@ -168,9 +169,16 @@ def test_a_simulation_is_saved_as_a_sheet(http: FlaskClient) -> None:
     simulated(http, number)
     answer = http.get(f"{PLACE}/{number}/simulation.xlsx", headers=by() | {"Accept-Language": "zh"})
     assert answer.status_code == 200
-    lines = list(load_workbook(io.BytesIO(answer.data)).active.iter_rows(values_only=True))  # type: ignore[union-attr]
-    assert lines[0][:3] == ("学习者", "证书", "等级")
-    assert lines[1:] == [(one, "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100) for one in ("lan", "mei")]
+    book = load_workbook(io.BytesIO(answer.data))
+    lines, *totals = (list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets)
+    assert lines[0][:4] == ("学习者", "专业", "证书", "等级")
+    assert lines[1:] == [
+        ("lan", None, "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100),
+        ("mei", "630302", "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100),
+    ]
+    assert book.sheetnames[1:] == ["按专业合计", "按证书合计"]
+    assert [line[:4] for line in totals[0][1:]] == [(None, 1, 1, 100), ("630302", 1, 1, 100)]
+    assert [line[:4] for line in totals[1][1:]] == [("cloud-ops", 2, 2, 200)]
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,11 @@ def group(scheme: str, level: int, gained: int, lost: int) -> Doc:
     }  # fmt: skip
 
 
+def bare(one: Doc) -> Doc:
+    """The figures of a group alone."""
+    return {name: value for name, value in one.items() if name not in {"scheme", "level"}}
+
+
 GROUPS = [group("smart-finance", 1, 100, 0), group("smart-finance", 2, 400, 200)]
 PROPOSAL: Doc = {
     "number": 1,
@@ -216,8 +221,13 @@ PROPOSAL: Doc = {
         "finished_at": "2021-03-01T01:00:09+00:00",
         "seen": 300,
         "outcomes": 300,
-        "totals": {name: value for name, value in group("", 0, 500, 200).items() if name not in {"scheme", "level"}},
+        "totals": bare(group("", 0, 500, 200)),
         "groups": GROUPS,
+        "schemes": [bare(group("", 0, 500, 200)) | {"scheme": "smart-finance"}],
+        "programmes": [
+            bare(group("", 0, 500, 0)) | {"programme": "630302"},
+            bare(group("", 0, 0, 200)) | {"programme": ""},
+        ],
     },
     "approvals": [],
     "enactment": None,
@@ -250,6 +260,7 @@ class Bank(Workbench):
             "/conversion-policies/measures": [POLICY],
             "/conversion-rules": {"items": RULES, "next": None},
             "/conversion-rules/smart-finance-2": DRAFTS,
+            "/conversion-simulations": {"items": [], "next": None},
             "/recognition-proposals": {"items": [PROPOSAL], "next": None},
             "/recognition-proposals/1": PROPOSAL,
             "/recognition-proposals/1/simulation.xlsx": "sheet",

@@ -24,6 +24,7 @@ from services.creditbank.proposals.schemas import ChangeSchema, ProposalSchema
 from services.creditbank.recognition.schemas import PublishedRuleSchema
 from tests.unit.portal_pages.colleges import DRAFTS, POLICY, PROPOSAL, Bank, Doc, Service, assessment
 from tests.unit.portal_pages.conftest import Enter, csrf_of, text_of
+from tests.unit.portal_pages.test_simulations import SIMULATION
 
 PLACE = "smart-finance:2"
 VERSION: Doc = {
@@ -341,6 +342,20 @@ def test_without_a_curriculum_codes_and_points_are_written(enter: Enter) -> None
     }  # fmt: skip
 
 
+def test_a_draft_is_approved_once_it_was_simulated_by_whoever_looked_at_that(enter: Enter) -> None:
+    bank = DraftingBank()
+    bank.more["/conversion-rules/smart-finance-2"] = [DRAFTS[0] | {"approved_by": []}, *DRAFTS[1:]]
+    browser = opened(enter, bank)
+    approving = "/rules/smart-finance-2/versions/3/approve"
+    for state, is_offered in (("running", False), ("void", False), ("finished", True)):
+        bank.more["/conversion-simulations"] = {"items": [SIMULATION | {"state": state}], "next": None}
+        page = browser.get("/rules/smart-finance-2").get_data(as_text=True)
+        assert (f'action="{approving}"' in page) == is_offered, state
+        assert 'href="/simulations/rule/smart-finance-2/3"' in page
+    sent(browser, approving, "/rules/smart-finance-2", {"simulation": "7"})
+    assert bank.sent[-1] == ("/conversion-rules/smart-finance-2/versions/3/approval?simulation=7", None)
+
+
 # --- policy documents -----------------------------------------------------------------------------
 DOCUMENT = [
     ("code", "new-measures"), ("title", "管理办法"), ("number", ""), ("issued_on", "2026-01-01"),
@@ -370,13 +385,18 @@ def test_a_document_shows_its_versions_and_what_may_be_done_next(enter: Enter) -
     bank.more["/conversion-policies/measures"] = [drafted, POLICY]
     browser = opened(enter, bank)
     assert "学分转换管理办法" in text_of(browser.get("/policies"))
+    bare = browser.get("/policies/measures")
+    assert 'action="/policies/' not in bare.get_data(as_text=True), "what was not simulated is not approved"
+    assert "It was not simulated yet." in text_of(bare)
+    bank.more["/conversion-simulations"] = {"items": [SIMULATION], "next": None}
     page = browser.get("/policies/measures")
     assert re.findall(r'action="(/policies/[^"]+)"', page.get_data(as_text=True)) == [
         "/policies/measures/versions/2/approve"
     ]
-    done = sent(browser, "/policies/measures/versions/2/approve", "/policies/measures", {})
+    assert 'name="simulation" value="7"' in page.get_data(as_text=True)
+    done = sent(browser, "/policies/measures/versions/2/approve", "/policies/measures", {"simulation": "7"})
     assert done.headers["Location"] == "/policies/measures?done=approve&version=2"
-    assert bank.sent[-1] == ("/conversion-policies/measures/versions/2/approval", None)
+    assert bank.sent[-1] == ("/conversion-policies/measures/versions/2/approval?simulation=7", None)
     bank.refusals["/conversion-policies/measures/versions/2/publication"] = refused(
         "conversion_policy_not_in_state", 409
     )
