@@ -18,6 +18,7 @@ pages = Blueprint("simulations", __name__)
 READERS = (Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 DECIDERS = (Role.REGISTRY, Role.OPERATOR)
 SUBJECTS = ("rule", "policy")
+RUNNING = "running"
 FORBIDDEN = 403
 SHOWN = 50
 MOST_BARS = 24  # of one drawing; the table has all
@@ -34,8 +35,11 @@ def simulation(subject: str, code: str, version: int) -> Page:
 @pages.route("/simulations/<subject>/<code>/<int:version>/live")
 @signed_in(*READERS)
 def simulation_live(subject: str, code: str, version: int) -> Page:
-    """How far it is, which refreshes itself."""
-    return render_template("simulation_live.html", found=latest(subject, code, version))
+    """How far it is, which refreshes itself; once it is through, the page as it is then."""
+    found = latest(subject, code, version)
+    if found is None or found["state"] != RUNNING:
+        return redirect(url_for("simulations.simulation", subject=subject, code=code, version=version))
+    return render_template("simulation_live.html", found=found)
 
 
 @pages.route("/simulations/<subject>/<code>/<int:version>", methods=["POST"])

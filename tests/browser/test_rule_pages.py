@@ -162,6 +162,8 @@ def test_a_rule_is_approved_by_two_published_found_and_retired(
 ) -> None:
     page, other = visit("registry"), visit(colleague)
     page.goto(f"/rules/{RULE}")
+    expect(page.locator("form[action$='/approve']")).to_have_count(0)
+    simulated(page)
     approved_by(page, "approve")
     expect(page.get_by_role("status")).to_contain_text("Your approval of version 1 is noted.")
     expect(page.locator("form[action$='/approve']")).to_have_count(0)
@@ -177,6 +179,17 @@ def test_a_rule_is_approved_by_two_published_found_and_retired(
     [kept] = speakers[REGISTRY].get("creditbank", f"/conversion-rules/{RULE}")
     assert (kept["state"], kept["approved_by"]) == ("retired", ["registry", colleague])
     assert [one["course"] for one in kept["targets"]] == [COURSE]
+
+
+def simulated(page: Page) -> None:
+    """Have the draft simulated, look at what was found, and go back to it."""
+    back = page.url
+    page.get_by_role("link", name="See its simulation").click()
+    page.get_by_text("Simulate …").click()
+    page.get_by_role("button", name="Simulate it").click()
+    expect(page.locator("[data-figure=gainers]")).to_be_visible()
+    page.goto(back)
+    expect(page.locator("main")).to_contain_text("students were looked at")
 
 
 def approved_by(page: Page, deed: str) -> None:
@@ -222,6 +235,7 @@ def test_a_document_is_drafted_approved_by_two_and_published(visit: Visit, colle
     is_accessible(page, axe)
     page.locator("input[name=step-registry]").fill("5")
     page.get_by_role("button", name="Save the draft").click()
+    simulated(page)
     approved_by(page, "approve")
     other = visit(colleague)
     other.goto(f"/policies/{DOCUMENT}")
