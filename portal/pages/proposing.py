@@ -143,9 +143,10 @@ def place_of(rule: Mapping[str, Any]) -> str:
 
 
 def title_of(place: str, names: Mapping[str, str]) -> str:
-    """What a scheme and level are called."""
+    """What a scheme and level are called; of what has one level alone, the scheme."""
     scheme, _, at = place.rpartition(":")
-    return f"{names.get(scheme, scheme)} {level(whole(at) if at.isdecimal() else None, scheme)}"
+    word = level(int(at), scheme) if at.isdecimal() else ""
+    return " ".join(filter(None, (names.get(scheme, scheme), word.strip("—"))))
 
 
 def places(chosen: str, names: Mapping[str, str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
