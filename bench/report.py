@@ -223,7 +223,8 @@ def write(file: Path) -> None:
 
 def page(said: Row) -> str:
     machine, found = said["machine"], lines(said)
-    missed = [line for line in found if line.verdict.endswith("missed")]
+    others = [line for name, figures in BESIDE.items() if (more := beside(name)) for line in figures(more)]
+    missed = [line for line in [*found, *others] if line.verdict.endswith("missed")]
     told = [f"- {line.name}: {shown(line.median, line.unit)}, where the aim is {line.verdict[:-8]}." for line in missed]
     head = (ROOT / "bench" / "benchmarks.head.md").read_text()
     filled = {
@@ -236,14 +237,14 @@ def page(said: Row) -> str:
         "why": why(said),
         "absent": said["runs"][-1]["celery"].get("absent", ""),
         "profile": profile_text(said),
-        "planner": section("planner", planner_lines, "learners"),
-        "simulator": section("simulator", simulator_lines, "accounts"),
-        "ledger": section("ledger", ledger_lines, "entries"),
-        "growth": section("growth", growth_lines, "results"),
+        **{name: section(name, figures, COUNTED_IN[name]) for name, figures in BESIDE.items()},
     }  # fmt: skip
     for name, text in filled.items():
         head = head.replace(f"{{{name}}}", text)
     return head
+
+
+DRAWN = ("simulator", "ledger", "growth")
 
 
 def beside(name: str) -> Row | None:
@@ -261,7 +262,8 @@ def section(name: str, figures: Callable[[Row], list[Line]], counted: str) -> st
     machine = said["machine"]
     told = f"{len(said['runs'])} runs of {said[counted]:,} {counted} each"
     told += f", {machine['at']}; {machine['load']} processes wanted the {machine['cpus']} processors."
-    return f"{told}\n\n{markdown(figures(said), ('figure', 'median', 'least', 'greatest', 'aim'))}"
+    drawn = f"\n\n![{name}](benchmarks/{name}.svg)" if name in DRAWN else ""
+    return f"{told}\n\n{markdown(figures(said), ('figure', 'median', 'least', 'greatest', 'aim'))}{drawn}"
 
 
 def planner_lines(said: Row) -> list[Line]:
@@ -321,6 +323,10 @@ def growth_lines(said: Row) -> list[Line]:
         found.append(Line(f"{word}: many of few", "×", tuple(run["many"][name] / run["few"][name] for run in runs)))
     rates = tuple(run["many"]["per_second"] / run["few"]["per_second"] for run in runs)
     return [*found, Line("results a second: many of few", "%", rates, GROWTH_RATE)]
+
+
+BESIDE = {"planner": planner_lines, "simulator": simulator_lines, "ledger": ledger_lines, "growth": growth_lines}
+COUNTED_IN = {"planner": "learners", "simulator": "accounts", "ledger": "entries", "growth": "results"}
 
 
 def why(said: Row) -> str:

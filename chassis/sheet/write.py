@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import IO, Any
 from xml.sax.saxutils import escape
 
@@ -84,6 +85,12 @@ def workbook_back(table: Table, judged: Judged, language: Language) -> IO[bytes]
 
 def fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
     """The frame's package again, with these rows in its sheet."""
+    for _ in filling(frame, content, texts):
+        pass
+
+
+def filling(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> Iterator[int]:
+    """The same in steps, a text at a time; the package is whole when there is no further one."""
     with (
         zipfile.ZipFile(frame) as source,
         zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
@@ -91,9 +98,8 @@ def fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
         _copy_others(source, target)
         before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), maxsplit=1)
         with target.open(FRAME_SHEET, "w", force_zip64=True) as sheet:
-            sheet.write(DIMENSION.sub(b"", before) + b"<sheetData>")
-            sheet.writelines(text.encode() for text in texts)
-            sheet.write(b"</sheetData>" + after)
+            around = DIMENSION.sub(b"", before) + b"<sheetData>", b"</sheetData>" + after
+            yield from map(sheet.write, chain(around[:1], (text.encode() for text in texts), around[1:]))
 
 
 def _copy_others(source: zipfile.ZipFile, target: zipfile.ZipFile) -> None:

@@ -9,6 +9,7 @@ from chassis.database import transactional
 from chassis.errors import Busy
 from chassis.sheet.imports import Sheets
 from chassis.sheet.jobs import sheet_jobs
+from chassis.sheet.saving import table_jobs
 from chassis.worker import Job
 from services.creditbank.conversion.applying import APPLICATION, retry_waiting, review_touched
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
@@ -21,6 +22,7 @@ from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.creditbank.reconciliation import commands as reconciliation
 from services.creditbank.simulations import commands as simulations
+from services.creditbank.tables import TABLES
 
 
 def settle_waiting() -> bool:
@@ -84,5 +86,6 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int, old_outcome_days: int) ->
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
         Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),
         Job("reconcile", reconciliation.compare_some, every_seconds=1.0),
+        *(Job(name, verb, seconds) for name, verb, seconds in table_jobs(TABLES)),
         *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

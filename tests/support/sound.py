@@ -10,6 +10,7 @@ from typing import Any
 from chassis.bus.dead_letters import bury
 from chassis.database import run_transaction
 from chassis.errors import Defect
+from chassis.sheet import saving
 from contracts.terms import Role
 from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
@@ -17,6 +18,7 @@ from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
 from services.creditbank.reconciliation.commands import compare_some
 from services.creditbank.simulations.commands import simulate_some as simulate_conversions
+from services.creditbank.tables import TABLES
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -307,6 +309,30 @@ def tried(doors: Doors, **draft: Any) -> int:
     return int(number)
 
 
+def saved(doors: Doors, role: Role) -> int:
+    """A long table that the caller asked for, ready."""
+    number = simulated(doors)
+    doors.go_to(BANK)
+    usual, saving.AT_ONCE_LINES = saving.AT_ONCE_LINES, -1
+    try:
+        place = f"/recognition-proposals/{number}/simulation.xlsx" if role != Role.TEO else _workbook_of_teo(doors)
+        answer = doors.call(BANK, "GET", place, role)
+    finally:
+        saving.AT_ONCE_LINES = usual
+    scribe = saving.Scribe(TABLES)
+    while scribe():
+        pass
+    return int(answer.json["number"])
+
+
+def _workbook_of_teo(doors: Doors) -> str:
+    return f"/reconciliations/{reconciled(doors)}/discrepancies.xlsx"
+
+
+def _saved(doors: Doors, role: Role, _application: str) -> Asked:
+    return Asked({"number": saved(doors, role)})
+
+
 def _drafted(doors: Doors, role: Role, application: str) -> Asked:
     draft = dict(converting("draft")(doors, role, application).path)
     return Asked(body={"rule": draft}, media_type="application/json")
@@ -456,6 +482,8 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"): converting("draft"),
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"): converting("approved"),
     ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"): converting("published"),
+    ("creditbank", "GET", "/saved-tables/{number}"): _saved,
+    ("creditbank", "GET", "/saved-tables/{number}/file.xlsx"): _saved,
     ("creditbank", "POST", "/conversion-simulations"): _drafted,
     ("creditbank", "GET", "/conversion-simulations"): _plain,
     ("creditbank", "GET", "/conversion-simulations/{number}"): _tried,

@@ -8,8 +8,12 @@ from typing import Any
 from chassis.database import Row
 from chassis.errors import Language
 from chassis.sheet.cells import Cell
+from chassis.sheet.export import Table
+from chassis.sheet.saved import Values
+from chassis.sheet.saving import TableKind
 from chassis.sheet.write import Leaf
-from contracts.terms import level_words
+from contracts.terms import Role, level_words
+from services.creditbank.proposals import queries
 
 FIGURES = (
     "before_provisional",
@@ -67,6 +71,16 @@ def leaves_of(simulation: Mapping[str, Any], language: Language) -> list[Leaf]:
         lines = [[one[key], *(one[figure] for figure in TALLY)] for one in simulation[name]]
         leaves.append(Leaf(title, (heading, *TALLY_HEADINGS[language]), lines))
     return leaves
+
+
+def read_shifts(values: Values, language: Language) -> Table:
+    """Every holding that a proposal would change, with the totals; Refusal when nobody asked for a simulation."""
+    count, rows = queries.shifts_to_save(values["number"], values["direction"])
+    leaves = leaves_of(queries.simulation_of(values["number"]), language)
+    return Table(HEADINGS[language], count, lines_of(rows), leaves)
+
+
+SHIFTS = TableKind("recognition-simulation", (Role.REGISTRY, Role.OPERATOR, Role.AUDITOR), read_shifts)
 
 
 def lines_of(rows: Iterable[Row]) -> Iterator[Sequence[Cell]]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response
 
-from chassis.sheet.export import table_file
+from chassis.sheet.saving import SavedTableSchema, answered
 from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
-from chassis.web.problems import language
 from contracts.terms import Role
 from services.creditbank.conversion.queries import shown as shown_version
 from services.creditbank.conversion.schemas import KeptPolicySchema, KeptRuleSchema
 from services.creditbank.simulations import commands, queries
 from services.creditbank.simulations.domain import Draft, Subject
-from services.creditbank.simulations.listing import HEADINGS, leaves_of, lines_of
+from services.creditbank.simulations.listing import CHANGES
 from services.creditbank.simulations.schemas import (
     ApprovalArgs,
     AskedSimulationSchema,
@@ -80,13 +79,10 @@ def list_changes(args: dict[str, Any], number: int) -> dict[str, Any]:
 @allow(*READERS)
 @blp.arguments(EffectArgs, location="query")
 @blp.response(200, BINARY, content_type=XLSX)
+@blp.alt_response(202, schema=SavedTableSchema)
 def get_sheet(args: dict[str, Any], number: int) -> Response:
-    """The same as a sheet, with the totals behind it."""
-    count, rows = queries.changes_to_save(number, args["effect"])
-    leaves = leaves_of(queries.simulation_of(number), language())
-    content = table_file(HEADINGS[language()], count, lines_of(rows, language()), leaves)
-    name = f"conversion-simulation-{number}.xlsx"
-    return send_file(content, mimetype=XLSX, as_attachment=True, download_name=name, max_age=0)
+    """The same as a sheet, with the totals behind it; a long one in the background."""
+    return answered(CHANGES, {"number": number, **args}, f"conversion-simulation-{number}.xlsx")
 
 
 @blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])

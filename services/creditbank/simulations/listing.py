@@ -8,7 +8,12 @@ from typing import Any
 from chassis.database import Row
 from chassis.errors import Language
 from chassis.sheet.cells import Cell
+from chassis.sheet.export import Table
+from chassis.sheet.saved import Values
+from chassis.sheet.saving import TableKind
 from chassis.sheet.write import Leaf
+from contracts.terms import Role
+from services.creditbank.simulations import queries
 from services.creditbank.simulations.domain import Effect
 
 EFFECTS: dict[Language, dict[str, str]] = {
@@ -55,6 +60,16 @@ LEAVES: Mapping[str, dict[Language, tuple[str, ...]]] = {
     "courses": {"zh": ("按课程合计", "专业", "课程"), "en": ("By course", "Programme", "Course")},
 }
 KEYS = {"programmes": ("programme",), "schemes": ("scheme",), "courses": ("programme", "course")}
+
+
+def read_changes(values: Values, language: Language) -> Table:
+    """Every exemption that a draft would change, with the totals; Refusal when there is no such simulation."""
+    count, rows = queries.changes_to_save(values["number"], values["effect"])
+    leaves = leaves_of(queries.simulation_of(values["number"]), language)
+    return Table(HEADINGS[language], count, lines_of(rows, language), leaves)
+
+
+CHANGES = TableKind("conversion-simulation", (Role.REGISTRY, Role.OPERATOR, Role.AUDITOR), read_changes)
 
 
 def lines_of(rows: Iterable[Row], language: Language) -> Iterator[Sequence[Cell]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
+from chassis import clock
 from contracts.terms import StudyStatus
 from services.creditbank.conversion import queries as conversion
 from services.creditbank.conversion.applications import Application, State
@@ -71,5 +72,6 @@ def asked_about(
             continue
         rule = next(each for each in rules(code) if each.version == version)
         policy = next(each for each in policies(one.policy) if each.version == one.policy_version)
-        held = one.held + one.spent if effect == Effect.APPLICATION else 0
-        yield Flight(effect, one.id, rule, policy, target, held)
+        is_filed = effect == Effect.APPLICATION
+        filed_on, held = (one.filed_on, one.held + one.spent) if is_filed else (clock.today(), 0)
+        yield Flight(effect, one.id, rule, policy, target, filed_on, held)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from chassis.errors import Refusal
@@ -24,13 +25,14 @@ from services.creditbank.simulations.domain import Change, Effect, Subject
 
 @dataclass(frozen=True)
 class Flight:
-    """An application that is open, or an offer: what it is about, and the versions that it names."""
+    """An application that is open, or an offer: what it is about, the day that counts for it, the versions it names."""
 
     effect: Effect
     application: str
     rule: ConversionRule
     policy: Policy
     target: Target
+    filed_on: date
     held: int = 0
 
 
@@ -47,7 +49,7 @@ def changes_for(student: Student, comparison: Comparison) -> Iterator[Change]:
     """Every exemption of a student that a draft allows, takes or prices otherwise; what is open that would fall."""
     yield from _filings(student, comparison)
     for flight in student.flights:
-        if _falls(student, flight, flight.rule, flight.policy, comparison) is None:
+        if _falls(student, flight, flight.rule, flight.policy, flight.filed_on) is None:
             yield from _fallen(student, flight, comparison)
 
 
@@ -94,40 +96,38 @@ def _fallen(student: Student, flight: Flight, comparison: Comparison) -> Iterato
         rule = comparison.after.rules[0]
     else:
         policy = comparison.after.policies[comparison.draft.code][-1]
-    refusal = _falls(student, flight, rule, policy, comparison)
+    refusal = _falls(student, flight, rule, policy, comparison.on)
     if refusal is not None:
         place = rule.code, flight.target.course, flight.target.module
         said = _said(student, place, flight.rule.scheme) | _why(refusal)
         yield Change(flight.effect, **said, before_points=flight.target.credit_points, application=flight.application)
 
 
-def _falls(
-    student: Student, flight: Flight, rule: ConversionRule, policy: Policy, comparison: Comparison
-) -> Refusal | None:
-    """What speaks against it by these versions; its window is past and not asked for again."""
+def _falls(student: Student, flight: Flight, rule: ConversionRule, policy: Policy, day: date) -> Refusal | None:
+    """What speaks against it by these versions on a day; its window is past and not asked for again."""
     facts = student.facts
     claims = list(facts.claims)
     own = Claim(flight.rule.scheme, flight.target)
     if flight.effect == Effect.APPLICATION and own in claims:
         claims.remove(own)
-    facts = replace(facts, claims=tuple(claims), policies={rule.policy: (policy,)}, today=comparison.on, any_day=True)
+    facts = replace(facts, claims=tuple(claims), policies={rule.policy: (policy,)}, today=day, any_day=True)
     try:
         target = target_in(rule, flight.target.course, flight.target.module)
         if case := case_for(facts, rule, target):
             judge(case)
-        _check_points(facts, flight, target)
+        _check_points(facts, flight, rule, target)
     except Refusal as refusal:
         return refusal
     return None
 
 
-def _check_points(facts: Facts, flight: Flight, target: Target) -> None:
+def _check_points(facts: Facts, flight: Flight, rule: ConversionRule, target: Target) -> None:
     """Refuse what costs more than is held for it, there, or still to be final."""
-    scheme = flight.rule.scheme
-    holding = facts.holding(scheme)
-    have = flight.held + holding.available + holding.provisional
+    holding = facts.holding(rule.scheme)
+    held = flight.held if rule.scheme == flight.rule.scheme else 0
+    have = held + holding.available + holding.provisional
     if target.credit_points > have:
-        raise ABOVE_BALANCE(wanted=target.credit_points, scheme=scheme, available=have)
+        raise ABOVE_BALANCE(wanted=target.credit_points, scheme=rule.scheme, available=have)
 
 
 def _not_in(place: Place, comparison: Comparison) -> Refusal:

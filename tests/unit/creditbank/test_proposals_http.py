@@ -10,9 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
+from chassis.sheet import saving
 from chassis.web.tokens import Tokens
 from contracts.terms import Role
 from services.creditbank.jobs import rerate_some
+from services.creditbank.tables import TABLES
 from tests.chassis.web.tokens import TestIssuer
 from tests.unit.creditbank.converting import record
 from tests.unit.creditbank.proposing import simulate
@@ -179,6 +181,33 @@ def test_a_simulation_is_saved_as_a_sheet(http: FlaskClient) -> None:
     assert book.sheetnames[1:] == ["按专业合计", "按证书合计"]
     assert [line[:4] for line in totals[0][1:]] == [(None, 1, 1, 100), ("630302", 1, 1, 100)]
     assert [line[:4] for line in totals[1][1:]] == [("cloud-ops", 2, 2, 200)]
+
+
+def test_a_long_simulation_is_saved_in_the_background(http: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = proposed(http)
+    simulated(http, number)
+    place, headers = f"{PLACE}/{number}/simulation.xlsx", by() | {"Accept-Language": "zh"}
+    at_once = http.get(place, headers=headers)
+    monkeypatch.setattr(saving, "AT_ONCE_LINES", 1)
+    asked = http.get(place, headers=headers)
+    assert said(asked, 202) | {"asked_at": None} == {
+        "number": 1, "state": "waiting", "lines": 2, "done": 0, "file": None, "asked_at": None, "ended_at": None,
+        "code": None, "detail": None,
+    }  # fmt: skip
+    early = http.get(f"{asked.headers['Location']}/file.xlsx", headers=headers)
+    assert (early.status_code, early.json["code"]) == (409, "table_not_ready")
+    scribe = saving.Scribe(TABLES)
+    while scribe():
+        pass
+    told = said(http.get(asked.headers["Location"], headers=headers))
+    assert (told["state"], told["done"]) == ("ready", 2)
+    sheets = [load_workbook(io.BytesIO(http.get(one, headers=headers).data)) for one in (told["file"],)]
+    sheets.append(load_workbook(io.BytesIO(at_once.data)))
+    lines = [[list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets] for book in sheets]
+    assert lines[0] == lines[1]
+    for stranger in (by("zhao"), by("zhao", Role.AUDITOR)):
+        assert http.get(told["file"], headers=stranger).status_code == 404
+    assert http.get(told["file"], headers=by(role=Role.LEARNER)).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ from tests.unit.creditbank.converting import (
     record,
     refused,
 )
-from tests.unit.creditbank.stories import Assessment, audited, entries
+from tests.unit.creditbank.stories import Assessment, audited, entries, finalised, issued, registered
 
 MODULE_ALONE, TAX_ALONE = replace(INTERMEDIATE, targets=(MODULE,)), replace(INTERMEDIATE, targets=(TAX,))
 
@@ -146,6 +146,14 @@ def test_an_application_that_falls_anyway_is_not_the_drafts_doing(assessment: As
     assert changes(simulated(drafted(MODULE_ALONE))) == []
 
 
+def test_an_application_filed_under_a_rule_that_ends_before_the_draft_begins_counts(assessment: Assessment) -> None:
+    publish(replace(INTERMEDIATE, valid_until=date(2021, 6, 30)))
+    one = file(TAX_WISH)
+    number = simulated(drafted(replace(MODULE_ALONE, valid_from=date(2021, 7, 1))))
+    assert queries.simulation_of(number)["on"] == date(2021, 7, 1)
+    assert [(each["effect"], each["application"]) for each in changes(number)] == [("application", one.id)]
+
+
 def test_what_is_granted_and_told_is_nobodys_concern(assessment: Assessment, day: Day) -> None:
     one = grant(file(TAX_WISH))
     number = simulated(drafted(MODULE_ALONE))
@@ -228,7 +236,7 @@ def can_file(learner_id: str, wish: Wish) -> bool:
     raise AssertionError
 
 
-LEARNERS = ("mei", "lan", "xin", "abe")
+LEARNERS = ("mei", "lan", "xin", "abe", "kai")
 WISHES = (BASICS_WISH, TAX_WISH, MODULE_WISH)
 DRAFTS: tuple[ConversionRule | Policy, ...] = (
     MODULE_ALONE,
@@ -236,7 +244,7 @@ DRAFTS: tuple[ConversionRule | Policy, ...] = (
     replace(INTERMEDIATE, levels=(Level(1),)),
     replace(ELEMENTARY, levels=(Level(3),)),
     replace(POLICY, most_points_per_certificate=200),
-    replace(POLICY, shares=(Share("学生", 3),)),
+    replace(POLICY, shares=(Share("学生", 2),)),
     replace(POLICY, windows=()),
     replace(POLICY, never_exempt_kinds=(CourseKind.CORE,)),
     replace(POLICY, credit_years=1),
@@ -250,6 +258,8 @@ def test_what_is_simulated_is_what_can_be_filed_after_publication(
     enrol(assessment, "xin", level=3)
     enrol(assessment, "abe", level=2)
     assessment.tell(course_passed("xin", "KJ2101"))
+    assessment.tell(registered("kai"), record("kai"), finalised("kai", session_date=date(2019, 6, 1)))
+    assessment.tell(issued("kai", number="X-kai"))
     file(BASICS_WISH, "abe")
     before = {(one, wish) for one in LEARNERS for wish in WISHES if can_file(one, wish)}
     version = publish_policy if isinstance(draft, Policy) else publish
@@ -263,6 +273,7 @@ def test_what_is_simulated_is_what_can_be_filed_after_publication(
         for effect in (Effect.ALLOWED, Effect.TAKEN)
     }
     assert found == {Effect.ALLOWED: after - before, Effect.TAKEN: before - after}
+    assert before != after
     audited()
 
 
