@@ -117,6 +117,13 @@ def facts_of(kind: str, items: Sequence[str]) -> dict[str, Row]:
     return {row["item"]: row for row in rows}
 
 
+def waiting_within(kind: str, facts: Sequence[tuple[str, str]], behind: Row, limit: int) -> list[Row]:
+    """What waits for facts in some ranges, the first included and the last not, by fact and name, behind a place."""
+    ranges = [{"fact": {"$gte": low, "$lt": high}} for low, high in facts]
+    where = {"$and": [{"kind": kind}, {"$or": ranges}, behind]}
+    return rows_of(Waiters, where, ["item", "fact"], sort=[("fact", 1), ("_id", 1)], limit=limit) if ranges else []
+
+
 def wake(fact: str) -> None:
     """The fact has arrived: have everything that waits for it tried soon, 500 a transaction, by the sweep."""
     wake_all([fact])

@@ -359,9 +359,5 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "nobody_changes": ("没有账户会变动。", "No account would change."),
     "simulation_sheet": ("下载逐户明细（XLSX）", "Sheet of every holding (XLSX)"),
     "simulate": ("测算……", "Simulate …"),
-    "simulate_hint": (
-        "在后台对全部账户测算；此前的审批随之失效。",
-        "Runs over every account in the background. Earlier approvals are void then.",
-    ),
     "simulate_now": ("开始测算", "Simulate it"),
 }

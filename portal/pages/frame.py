@@ -36,17 +36,19 @@ TROUBLES = {
 }
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
-# The menu: the word of an entry, its page, and whose it is.
-MENU: tuple[tuple[str, str, set[Role]], ...] = (
-    ("account", "learner.account", {Role.LEARNER}),
-    ("mailbox", "learner.mailbox", {Role.LEARNER}),
-    ("overview", "staff.overview", set(STAFF)),
-    ("sheets", "sheets.shelf", {Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO}),
-    ("results", "results.plans", {*STAFF, Role.TEO}),
-    ("worklist", "worklist.shelf", {Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR}),
-    ("rescues", "rescues.shelf", {Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR}),
-    ("learners", "staff.learners", {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}),
-    ("dead_letters", "letters.shelf", {Role.OPERATOR, Role.AUDITOR}),
+# The menu: word, endpoint, and whose it is.
+MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("account", "learner.account", (Role.LEARNER,)),
+    ("mailbox", "learner.mailbox", (Role.LEARNER,)),
+    ("overview", "staff.overview", STAFF),
+    ("sheets", "sheets.shelf", (Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO)),
+    ("results", "results.plans", (*STAFF, Role.TEO)),
+    ("worklist", "worklist.shelf", (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("rescues", "rescues.shelf", (Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR)),
+    ("reconciliation", "reconciliations.shelf", (Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("outcomes", "outcomes.shelf", (Role.REGISTRY, Role.EXAM_OFFICE, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("learners", "staff.learners", (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)),
+    ("dead_letters", "letters.shelf", (Role.OPERATOR, Role.AUDITOR)),
 )
 POLICY = "; ".join(
     [
@@ -84,16 +86,20 @@ def dress(app: Flask) -> None:
 def menu() -> list[tuple[str, str]]:
     """The pages of the person signed in: (word, endpoint)."""
     person = g.get("person")
-    if person is None:
-        return []
-    return [(word, endpoint) for word, endpoint, roles in MENU if roles & set(person.roles)]
+    held = set(person.roles) if person else set()
+    return [(name, endpoint) for name, endpoint, roles in MENU if held & set(roles)]
 
 
 def section() -> str:
     """The entry of the menu to which this page belongs."""
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
     rooms |= {"applying": "learner.account", "why": "staff.learners"}
-    rooms |= dict.fromkeys(("worklist", "exports", "rules", "proposals", "simulations"), "worklist.shelf")
+    rooms |= dict.fromkeys(
+        ("worklist", "exports", "rules", "proposals", "proposing", "drafting", "policies", "simulations"),
+        "worklist.shelf",
+    )
+    rooms |= dict.fromkeys(("reconciliations", "report_columns"), "reconciliations.shelf")
+    rooms["outcomes"] = "outcomes.shelf"
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
     own |= {"planning.own": "learner.account", "planning.of_learner": "rescues.shelf"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))

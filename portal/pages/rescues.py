@@ -15,7 +15,7 @@ from contracts.terms import Role
 from portal.pages.asking import FILE_SECONDS, ask, every_or_none, scheme_names
 from portal.pages.conversions import BANK, Found
 from portal.pages.frame import Page, signed_in
-from portal.pages.proposals import HALF, MOST_BARS, ROW
+from portal.pages.proposals import HALF, MOST_BARS
 
 pages = Blueprint("rescues", __name__)
 READERS = (Role.REGISTRY, Role.DEPARTMENT, Role.OPERATOR)
@@ -75,12 +75,11 @@ def drawing_of(found: Sequence[Found]) -> dict[str, Any]:
     bars = [
         {
             "class_name": name,
-            "top": at * ROW,
             "saved": counted[name, True],
             "lost": counted[name, False],
             "right": round(counted[name, True] * HALF / most, 1),
             "left": round(counted[name, False] * HALF / most, 1),
         }
-        for at, name in enumerate(classes[:MOST_BARS])
+        for name in classes[:MOST_BARS]
     ]
-    return {"bars": bars, "height": len(bars) * ROW, "is_cut": len(classes) > len(bars)}
+    return {"bars": bars, "half": HALF, "is_cut": len(classes) > len(bars)}

@@ -18,10 +18,11 @@ pages = Blueprint("simulations", __name__)
 READERS = (Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 DECIDERS = (Role.REGISTRY, Role.OPERATOR)
 SUBJECTS = ("rule", "policy")
+RUNNING = "running"
 FORBIDDEN = 403
 SHOWN = 50
 MOST_BARS = 24  # of one drawing; the table has all
-ROW, HALF = 44, 220  # of a drawing, in its own units: a row's height, the longest bar
+HALF = 220  # of a drawing, in its own units: the longest bar
 
 
 @pages.route("/simulations/<subject>/<code>/<int:version>")
@@ -34,8 +35,11 @@ def simulation(subject: str, code: str, version: int) -> Page:
 @pages.route("/simulations/<subject>/<code>/<int:version>/live")
 @signed_in(*READERS)
 def simulation_live(subject: str, code: str, version: int) -> Page:
-    """How far it is, which refreshes itself."""
-    return render_template("simulation_live.html", found=latest(subject, code, version))
+    """How far it is, which refreshes itself; once it is through, the page as it is then."""
+    found = latest(subject, code, version)
+    if found is None or found["state"] != RUNNING:
+        return redirect(url_for("simulations.simulation", subject=subject, code=code, version=version))
+    return render_template("simulation_live.html", found=found)
 
 
 @pages.route("/simulations/<subject>/<code>/<int:version>", methods=["POST"])
@@ -105,13 +109,12 @@ def drawing_of(courses: Sequence[Found]) -> dict[str, Any]:
         {
             "programme": one["programme"],
             "course": one["course"],
-            "top": at * ROW,
             "allowed": one["allowed"],
             "taken": one["taken"],
             "right": round(one["allowed"] * HALF / most, 1),
             "left": round(one["taken"] * HALF / most, 1),
         }
-        for at, one in enumerate(shown)
+        for one in shown
         if one["allowed"] or one["taken"]
     ]
-    return {"bars": bars, "height": len(bars) * ROW, "is_cut": len(courses) > len(shown)}
+    return {"bars": bars, "half": HALF, "is_cut": len(courses) > len(shown)}

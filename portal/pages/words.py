@@ -7,6 +7,8 @@ from typing import Literal
 from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
 from portal.pages.planning_words import PLANNING
+from portal.pages.reconciliation_words import RECONCILIATION
+from portal.pages.rule_words import DRAFTING
 from portal.pages.simulation_words import SIMULATION
 
 Language = Literal["zh", "en"]
@@ -539,6 +541,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_withdrawn": ("已撤回", "Withdrawn"),
     "fact_year": ("年份", "Year"),
     **CONVERSION,
+    **RECONCILIATION,
+    **DRAFTING,
     **SIMULATION,
     **PLANNING,
 }

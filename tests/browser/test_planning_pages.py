@@ -118,9 +118,9 @@ def test_who_would_miss_graduation_is_counted_drawn_and_listed(visit: Visit, pla
     figures = {name: page.locator(f"[data-figure={name}] strong").inner_text() for name in ("all", "saved", "lost")}
     saved = page.locator("tr[data-saved=true]").count()
     assert figures == {"all": str(rows.count()), "saved": str(saved), "lost": str(rows.count() - saved)}
-    expect(page.get_by_role("img", name="Who could be saved by credits, by class")).to_be_visible()
-    drawn = page.locator(".drawing text:not(.name)").all_text_contents()
-    assert sum(map(int, drawn)) == rows.count()
+    expect(page.get_by_role("figure", name="Who could be saved by credits, by class")).to_be_visible()
+    drawn = page.locator(".drawing .num").all_text_contents()
+    assert sum(int(one) for one in drawn if one) == rows.count()
     rows.first.get_by_role("link", name="Credit plan").click()
     expect(page.locator("h1")).to_contain_text("Credit plan")
     expect(page.locator("a[href*='/account/apply']")).to_have_count(0)

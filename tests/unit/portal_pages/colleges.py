@@ -291,6 +291,7 @@ class Bank(Workbench):
             "/conversion-policies/measures": [POLICY],
             "/conversion-rules": {"items": RULES, "next": None},
             "/conversion-rules/smart-finance-2": DRAFTS,
+            "/conversion-simulations": {"items": [], "next": None},
             "/recognition-proposals": {"items": [PROPOSAL], "next": None},
             "/recognition-proposals/1": PROPOSAL,
             "/recognition-proposals/1/simulation.xlsx": "sheet",

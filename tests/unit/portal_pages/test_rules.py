@@ -90,5 +90,5 @@ def test_a_proposal_is_simulated_on_demand(enter: Enter) -> None:
     bank = Bank()
     browser = enter("mei", bank)
     done = browser.post("/proposals/1/simulations", data={"csrf_token": csrf_of(browser.get("/proposals/1"))})
-    assert done.headers["Location"] == "/proposals/1"
+    assert done.headers["Location"] == "/proposals/1?done=simulation"
     assert bank.sent[-1][0] == "/recognition-proposals/1/simulations"
