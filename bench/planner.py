@@ -37,7 +37,7 @@ from contracts.terms import CourseKind, Level, StudyStatus, Verdict
 from onex.stack.engines import start_mongod
 from onex.stack.ports import free_port
 from services.creditbank.conversion.applying import Wish, apply
-from services.creditbank.conversion.commands import draft_rule, keep_policy, keep_schemes
+from services.creditbank.conversion.commands import draft_policy, draft_rule, keep_schemes
 from services.creditbank.conversion.domain import ConversionRule, Policy, SchemeLevels, Share, Target, Window
 from services.creditbank.curricula.commands import keep_course_results, keep_curricula, keep_student_records
 from services.creditbank.curricula.domain import Course, CourseModule, CourseResult, Curriculum, StudentRecord
@@ -154,7 +154,7 @@ class College:
                 publish_rule(code, level, credit_points=200 * level, sessions_from=date(2019, 4, 1))
         keep_curricula(self.curricula)
         for code, most, percent in (("loose", 1_200, None), ("narrow", 800, 12)):
-            keep_policy(self.policy(code, most, percent))
+            draft_policy(self.policy(code, most, percent), "bench")
         for curriculum in self.curricula:
             self.publish(curriculum)
         for start in range(0, learners, CHUNK):
@@ -163,7 +163,8 @@ class College:
     def policy(self, code: str, most: int, percent: int | None) -> Policy:
         shares = (Share("学生", percent),) if percent else ()
         windows = (Window("2020-2021-2", self.first, self.last),)
-        return Policy(code, 0, "学分转换办法", "", self.first, self.first, self.last, most, shares, windows=windows)
+        days = self.first, self.first, self.last
+        return Policy(code, 0, "学分转换办法", "", *days, most, shares, windows=windows, is_folklore_default=True)
 
     def publish(self, curriculum: Curriculum) -> None:
         """Twelve rules, but those that would overlap another."""

@@ -123,6 +123,12 @@ def processor_seconds(pid: int) -> float:
     return own + sum(sum(child.cpu_times()[:2]) for child in children)
 
 
+def most_memory_mb() -> float:
+    """The most memory this process ever had in megabytes, without what its parent had."""
+    line = next(one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM"))
+    return int(line.split()[1]) * 1_024 / 1_000_000
+
+
 def documents_written(bench: Bench) -> int:
     """How many documents the bench's MongoDB has inserted, changed or deleted since it started."""
     with MongoClient[dict[str, Any]](bench.mongo) as client:

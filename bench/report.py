@@ -16,7 +16,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
-PLANNER = ROOT / "bench" / "results" / "planner.json"
+MEASURED = ROOT / "bench" / "results"
 TOP = 12
 LEAST_SHARE = 0.02  # threads that took less of a profile are left out
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ def shown(value: float, unit: str) -> str:
     """A number with its unit, as short as it may be."""
     if unit == "%":
         return f"{100 * value:.0f} %"
-    digits = 2 if unit == "×" else 1 if unit in ("ms", "") else 0
+    digits = 2 if unit in ("×", "s") else 1 if unit in ("ms", "") else 0
     return f"{value:,.{digits}f} {unit}".rstrip()
 
 
@@ -223,7 +223,8 @@ def write(file: Path) -> None:
 
 def page(said: Row) -> str:
     machine, found = said["machine"], lines(said)
-    missed = [line for line in found if line.verdict.endswith("missed")]
+    others = [line for name, figures in BESIDE.items() if (more := beside(name)) for line in figures(more)]
+    missed = [line for line in [*found, *others] if line.verdict.endswith("missed")]
     told = [f"- {line.name}: {shown(line.median, line.unit)}, where the aim is {line.verdict[:-8]}." for line in missed]
     head = (ROOT / "bench" / "benchmarks.head.md").read_text()
     filled = {
@@ -236,22 +237,96 @@ def page(said: Row) -> str:
         "why": why(said),
         "absent": said["runs"][-1]["celery"].get("absent", ""),
         "profile": profile_text(said),
-        "planner": planner(),
+        **{name: section(name, figures, COUNTED_IN[name]) for name, figures in BESIDE.items()},
     }  # fmt: skip
     for name, text in filled.items():
         head = head.replace(f"{{{name}}}", text)
     return head
 
 
-def planner() -> str:
-    """What `make bench-planner` has written down, as a table under its own circumstances."""
-    said = json.loads(PLANNER.read_text())
-    machine, runs = said["machine"], said["runs"]
+DRAWN = ("simulator", "ledger", "growth")
+
+
+def beside(name: str) -> Row | None:
+    """What another benchmark has written down; None where it was not run."""
+    file = MEASURED / f"{name}.json"
+    found: Row | None = json.loads(file.read_text()) if file.exists() else None
+    return found
+
+
+def section(name: str, figures: Callable[[Row], list[Line]], counted: str) -> str:
+    """What `make bench-<name>` has written down, as a table under its own circumstances."""
+    said = beside(name)
+    if said is None:
+        return f"Not measured yet: `make bench-{name}`."
+    machine = said["machine"]
+    told = f"{len(said['runs'])} runs of {said[counted]:,} {counted} each"
+    told += f", {machine['at']}; {machine['load']} processes wanted the {machine['cpus']} processors."
+    drawn = f"\n\n![{name}](benchmarks/{name}.svg)" if name in DRAWN else ""
+    return f"{told}\n\n{markdown(figures(said), ('figure', 'median', 'least', 'greatest', 'aim'))}{drawn}"
+
+
+def planner_lines(said: Row) -> list[Line]:
+    """A learner's plan beside reading what it rests on."""
+    runs = said["runs"]
     units = {name: "×" if " / " in name else "" if name == "choices" else "ms" for name in runs[0]}
-    found = [Line(name, unit, tuple(run[name] for run in runs)) for name, unit in units.items()]
-    told = f"{len(runs)} runs of {said['learners']:,} learners each, {machine['at']}; "
-    told += f"{machine['load']} processes wanted the {machine['cpus']} processors."
-    return f"{told}\n\n{markdown(found, ('figure', 'median', 'least', 'greatest', ''))}"
+    return [Line(name, unit, tuple(run[name] for run in runs)) for name, unit in units.items()]
+
+
+def ledger_lines(said: Row) -> list[Line]:
+    """Verifying the ledger beside reading it."""
+    found = _deeds(said["runs"], ("read", "verify", "root", "rebuild"))
+    found += [_beside(said["runs"], "verify", "read", aim=3, at_most=True)]
+    return found + [_beside(said["runs"], deed, "read") for deed in ("root", "rebuild")]
+
+
+def simulator_lines(said: Row) -> list[Line]:
+    """Simulations beside reading what they look at."""
+    found = _deeds(said["runs"], ("read", "recognition", "facts", "conversion"))
+    return [*found, _beside(said["runs"], "recognition", "read"), _beside(said["runs"], "conversion", "facts")]
+
+
+def _deeds(runs: list[Row], deeds: Iterable[str]) -> list[Line]:
+    """Seconds and memory of deeds, each a process of its own."""
+    found: list[Line] = []
+    for deed in deeds:
+        for what, unit in (("wall", "s"), ("processor", "s"), ("memory", "MB")):
+            found.append(Line(f"{deed}: {what}", unit, tuple(run[deed][what] for run in runs)))
+    return found
+
+
+def _beside(runs: list[Row], deed: str, other: str, **aim: Any) -> Line:
+    return Line(f"{deed} of {other}", "×", tuple(run[deed]["wall"] / run[other]["wall"] for run in runs), **aim)
+
+
+GROWTH_DRIFT, GROWTH_RATE = 0.05, 0.9  # DESIGN.md section 9
+COUNTED = {"examined": "documents examined", "keys": "keys examined", "written": "documents written"}
+WEIGHED = {"journal": "bytes of the journal", "disk": "bytes written to disk"}
+
+
+def growth_lines(said: Row) -> list[Line]:
+    """A result among few accounts and among many."""
+    runs, few, many = said["runs"], f"{said['few']:,} accounts", f"{said['many']:,} accounts"
+    found: list[Line] = []
+    for name, word in {**COUNTED, **WEIGHED, "per_second": "results"}.items():
+        unit = "/s" if name == "per_second" else ""
+        for size, accounts in (("few", few), ("many", many)):
+            figure = f"{word} a second" if unit else f"{word} a result"
+            found.append(Line(f"{figure}, {accounts}", unit, tuple(run[size][name] for run in runs)))
+    for name in ("examined", "journal"):
+        drift = tuple(abs(run["many"][name] / run["few"][name] - 1) for run in runs)
+        found.append(
+            Line(f"{COUNTED.get(name) or WEIGHED[name]}: how far apart", "%", drift, GROWTH_DRIFT, at_most=True)
+        )
+    for name in ("keys", "written", "disk"):
+        word = COUNTED.get(name) or WEIGHED[name]
+        found.append(Line(f"{word}: many of few", "×", tuple(run["many"][name] / run["few"][name] for run in runs)))
+    rates = tuple(run["many"]["per_second"] / run["few"]["per_second"] for run in runs)
+    return [*found, Line("results a second: many of few", "%", rates, GROWTH_RATE)]
+
+
+BESIDE = {"planner": planner_lines, "simulator": simulator_lines, "ledger": ledger_lines, "growth": growth_lines}
+COUNTED_IN = {"planner": "learners", "simulator": "accounts", "ledger": "entries", "growth": "results"}
 
 
 def why(said: Row) -> str:
@@ -309,6 +384,24 @@ def plots(said: Row) -> None:
     _bars(plt, bars, "milliseconds, pass → credit, at 30 % of the single rate", PLOTS / "latency.svg", log=True)
     used = {line.name: line for line in processor(said) if not line.name.endswith(": all")}
     _bars(plt, used, "processor µs a result", PLOTS / "processor.svg")
+    for name, bars, title in plotted():
+        _bars(plt, bars, title, PLOTS / f"{name}.svg")
+
+
+def plotted() -> list[tuple[str, dict[str, Line], str]]:
+    """The pictures of the benchmarks beside the road that were run: name, bars, and what their length is."""
+    found = []
+    for name, figures in (("ledger", ledger_lines), ("simulator", simulator_lines)):
+        if said := beside(name):
+            bars = {line.name.removesuffix(": wall"): line for line in figures(said) if line.name.endswith(": wall")}
+            found.append((name, bars, "seconds"))
+    if said := beside("growth"):
+        ratios = {
+            word: Line(word, "%", tuple(run["many"][name] / run["few"][name] for run in said["runs"]))
+            for name, word in {**COUNTED, **WEIGHED, "per_second": "results a second"}.items()
+        }
+        found.append(("growth", ratios, f"with {said['many']:,} accounts, of the same with {said['few']:,}"))
+    return found
 
 
 def _bars(plt: Any, bars: Mapping[str, Line], title: str, file: Path, log: bool = False) -> None:

@@ -51,8 +51,17 @@ class Phase:
     publicity_days: int = 5
 
 
+_apart = 1  # how far the numbers of two learners lie apart
+
+
+def spread(apart: int) -> None:
+    """Leave room between learners, for others whose names lie between theirs."""
+    global _apart  # noqa: PLW0603 -- one process prepares one college
+    _apart = apart
+
+
 def learner(number: int) -> str:
-    return f"L{number:08d}"
+    return f"L{number * _apart:08d}"
 
 
 def prepare(mongo: str, prefix: str, phases: list[Phase]) -> None:
@@ -79,6 +88,11 @@ def prepare(mongo: str, prefix: str, phases: list[Phase]) -> None:
     with_database(mongo, prefix, "notify")
     run_transaction(lambda: name_schemes({SCHEME: "智能财税"}))
     _in_chunks(ends, lambda ids: keep_contacts([Contact(one, one) for one in ids]))
+
+
+def apart() -> int:
+    """How far the numbers of two learners lie apart."""
+    return _apart
 
 
 def with_database(mongo: str, prefix: str, service: str) -> None:
@@ -118,7 +132,7 @@ def _chunks(first: int, end: int) -> Iterator[range]:
 
 
 def admission_number(number: int) -> str:
-    return f"ZK{number:08d}"
+    return f"ZK{number * _apart:08d}"
 
 
 def main() -> None:
@@ -130,7 +144,9 @@ def main() -> None:
     parser.add_argument("--results", type=int, required=True)
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--apart", type=int, default=1)
     given = parser.parse_args()
+    spread(given.apart)
     connect(os.environ["MONGO"], given.database)
     print("ready", flush=True)
     sys.stdin.readline()

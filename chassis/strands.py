@@ -7,7 +7,7 @@ Of two transactions that share a key the second then gets a write conflict and r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import mongoengine as me
@@ -106,6 +106,20 @@ def is_parked(key: str) -> bool:
             return True
         merged = [row["_id"] for row in rows]
     return False
+
+
+def parked_among(keys: Collection[str]) -> set[str]:
+    """Of these keys, each a survivor's, those of which, or of one merged into which, an event waits or is dead.
+
+    It asks as often for many keys as for one, and needs no transaction: for readers, who decide nothing.
+    """
+    whose, found, names = {key: key for key in keys}, set(), ["now", "parked", "dead"]
+    rows = rows_of(Strands, {"_id": {"$in": sorted(whose)}}, names)
+    while rows:
+        found |= {whose[row["_id"]] for row in rows if row.get("parked") or row.get("dead")}
+        rows = rows_of(Strands, {"now": {"$in": [row["_id"] for row in rows]}}, names)
+        whose |= {row["_id"]: whose[row["now"]] for row in rows}
+    return found
 
 
 def write_back(strands: Iterable[Strand]) -> None:

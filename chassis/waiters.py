@@ -73,6 +73,33 @@ def wait_all(kind: str, waiting: Sequence[tuple[str, str, str]]) -> None:
     )  # fmt: skip
 
 
+def due_all(kind: str, due: Sequence[tuple[str, str]]) -> None:
+    """Have many tried soon, whatever they wait for: (item, cause) each. Of one that waits already the first cause
+    stays.
+
+    It always writes, so that it conflicts with a sweep under way.
+    """
+    now = datetime.now(UTC)
+    write(
+        Waiters,
+        [
+            UpdateOne(
+                {"_id": f"{kind}:{item}"},
+                {
+                    "$set": {"woken": True},
+                    "$inc": {"wakes": 1},
+                    "$setOnInsert": {
+                        "kind": kind, "item": item, "fact": "", "cause": cause or current_cause(), "since": now,
+                        "next_try": now, "tries": 0,
+                    },
+                },
+                upsert=True,
+            )
+            for item, cause in due
+        ],
+    )  # fmt: skip
+
+
 def done(kind: str, items: Sequence[str]) -> None:
     """They wait no more."""
     if items:
@@ -85,9 +112,16 @@ def waiting(kind: str, fact: str | None = None) -> int:
 
 
 def facts_of(kind: str, items: Sequence[str]) -> dict[str, Row]:
-    """By item, what each of these waits for, and since when."""
-    rows = rows_of(Waiters, {"_id": {"$in": [f"{kind}:{item}" for item in items]}}, ["item", "fact", "since"])
+    """By item, what each of these waits for, since when and because of what."""
+    rows = rows_of(Waiters, {"_id": {"$in": [f"{kind}:{item}" for item in items]}}, ["item", "fact", "since", "cause"])
     return {row["item"]: row for row in rows}
+
+
+def waiting_within(kind: str, facts: Sequence[tuple[str, str]], behind: Row, limit: int) -> list[Row]:
+    """What waits for facts in some ranges, the first included and the last not, by fact and name, behind a place."""
+    ranges = [{"fact": {"$gte": low, "$lt": high}} for low, high in facts]
+    where = {"$and": [{"kind": kind}, {"$or": ranges}, behind]}
+    return rows_of(Waiters, where, ["item", "fact"], sort=[("fact", 1), ("_id", 1)], limit=limit) if ranges else []
 
 
 def wake(fact: str) -> None:

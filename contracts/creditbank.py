@@ -131,13 +131,23 @@ class OfApplication(OfLearner, frozen=True, kw_only=True):
 class ConversionDecided(OfApplication, frozen=True, kw_only=True):
     """An application ended: `decision` is granted, refused or fallen. Told once the decision can't be undone any more.
 
-    `code` and the two sentences say why, where it was not granted.
+    `code` and the two sentences say why, where it was not granted. A refusal may be appealed until the end of
+    `appeal_until`; `is_appeal`: it was, and this is what came of it.
     """
 
     decision: str
     code: str = ""
     reason_en: str = ""
     reason_zh: str = ""
+    appeal_until: date | None = None
+    is_appeal: bool = False
+
+
+class AppealFiled(OfApplication, frozen=True, kw_only=True):
+    """A learner appealed against a refusal: it is decided by another person, until the end of `due_on`; none while it
+    waits for its points, or no calendar reaches that far."""
+
+    due_on: date | None = None
 
 
 class ConversionOffered(OfApplication, frozen=True, kw_only=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import mongoengine
@@ -14,8 +16,10 @@ from pymongo import MongoClient
 from chassis import standing
 from chassis.database import all_documents, connect, database, ensure_indexes
 from tests.support.engines import empty, running_kafka, running_mongod
-from tests.support.sharing import precedence
+from tests.support.sharing import SHARED, precedence, together_of
 from tests.support.stack import Stack, running_stack
+
+SHARED_STACK = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,8 +37,19 @@ def file_of(item: pytest.Item) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process is left alone with it in the end."""
+    stacks = {file_of(item) for item in items if "stack" in getattr(item, "fixturenames", ())}
+    if strays := sorted(file for file in stacks if together_of(file) == file):
+        raise pytest.UsageError(f"{strays} start a stack, which tests/support/sharing.py does not know")
     long = {file_of(item) for item in items if item.get_closest_marker("thousand")}
     items.sort(key=lambda item: precedence(file_of(item), long))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The shared stack ends with the last of its tests, and does not idle beside all the others."""
+    yield
+    if nextitem is None or together_of(file_of(nextitem)) != SHARED:
+        item.session.stash.get(SHARED_STACK, ExitStack()).close()
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +73,12 @@ def kafka() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kept_database() -> tuple[str, set[str]]:
+def kept_database(mongo_url: str) -> Iterator[tuple[str, set[str]]]:
     """The database that tests share one after the other, with the models whose indexes it has (making them is slow)."""
-    return f"test_{uuid.uuid4().hex[:12]}", set()
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield name, set()
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(name)
 
 
 @pytest.fixture
@@ -92,10 +110,20 @@ def tries() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack that the tests of a run share; it starts with nothing in it."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as started:
-        yield started
+    with ExitStack() as lifetime:
+        request.session.stash[SHARED_STACK] = lifetime
+        yield lifetime.enter_context(running_stack(tmp_path_factory.mktemp("stack")))
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the processes that share the tests, no other breaks a stack meanwhile."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with (tmp_path_factory.getbasetemp().parent / f"alone-{run}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

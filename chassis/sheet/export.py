@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
@@ -12,7 +13,7 @@ from openpyxl.utils import get_column_letter
 
 from chassis.errors import Ground
 from chassis.sheet.cells import Cell, shown
-from chassis.sheet.write import LIKE_A_FORMULA, Styles, buffered, cell_xml, fill, plain_frame, text_xml
+from chassis.sheet.write import LIKE_A_FORMULA, Leaf, Styles, buffered, cell_xml, filling, plain_frame, text_xml
 
 MOST_LINES = 1_000_000  # a workbook's sheet has 1,048,576 rows; packed, this many are some 40 MB
 TOO_LONG_TO_SAVE = Ground(
@@ -22,14 +23,32 @@ TOO_LONG_TO_SAVE = Ground(
 )
 
 
-def table_file(headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]]) -> IO[bytes]:
-    """A workbook of a heading and lines; Refusal when it has too many."""
-    check_length(count)
-    frame, styles = plain_frame(len(headings), count + 1)
+@dataclass(frozen=True)
+class Table:
+    """A heading, so many lines, streamed, and small sheets behind them."""
+
+    headings: Sequence[str]
+    count: int
+    lines: Iterable[Sequence[Cell]]
+    leaves: Sequence[Leaf] = ()
+
+
+def table_file(
+    headings: Sequence[str], count: int, lines: Iterable[Sequence[Cell]], leaves: Sequence[Leaf] = ()
+) -> IO[bytes]:
+    """A workbook of a heading and lines, with small sheets behind it; Refusal when it has too many lines."""
     content = io.BytesIO()
-    fill(frame, content, buffered(_rows(headings, lines, styles)))
+    for _ in writing(Table(headings, count, lines, leaves), content):
+        pass
     content.seek(0)
     return content
+
+
+def writing(table: Table, content: IO[bytes]) -> Iterator[int]:
+    """The same into a file, some lines at a time; it is whole when there is no further step."""
+    check_length(table.count)
+    frame, styles = plain_frame(len(table.headings), table.count + 1, leaves=table.leaves)
+    yield from filling(frame, content, buffered(_rows(table.headings, table.lines, styles)))
 
 
 def check_length(count: int) -> None:

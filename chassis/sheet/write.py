@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import IO, Any
 from xml.sax.saxutils import escape
 
@@ -50,6 +51,15 @@ Judged = Iterator[tuple[int, Judgement]]
 
 
 @dataclass(frozen=True)
+class Leaf:
+    """A further sheet of a workbook, small enough to be written cell by cell: totals, notes."""
+
+    title: str
+    headings: Sequence[str]
+    lines: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where things go in the workbook back. `dropped`: columns of ours from an earlier time."""
 
@@ -75,6 +85,12 @@ def workbook_back(table: Table, judged: Judged, language: Language) -> IO[bytes]
 
 def fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
     """The frame's package again, with these rows in its sheet."""
+    for _ in filling(frame, content, texts):
+        pass
+
+
+def filling(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> Iterator[int]:
+    """The same in steps, a text at a time; the package is whole when there is no further one."""
     with (
         zipfile.ZipFile(frame) as source,
         zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
@@ -82,9 +98,8 @@ def fill(frame: IO[bytes], content: IO[bytes], texts: Iterator[str]) -> None:
         _copy_others(source, target)
         before, after = ROWS_GO_HERE.split(source.read(FRAME_SHEET), maxsplit=1)
         with target.open(FRAME_SHEET, "w", force_zip64=True) as sheet:
-            sheet.write(DIMENSION.sub(b"", before) + b"<sheetData>")
-            sheet.writelines(text.encode() for text in texts)
-            sheet.write(b"</sheetData>" + after)
+            around = DIMENSION.sub(b"", before) + b"<sheetData>", b"</sheetData>" + after
+            yield from map(sheet.write, chain(around[:1], (text.encode() for text in texts), around[1:]))
 
 
 def _copy_others(source: zipfile.ZipFile, target: zipfile.ZipFile) -> None:
@@ -99,7 +114,7 @@ def _frame(table: Table, width: int) -> tuple[IO[bytes], Styles]:
 
 
 def plain_frame(
-    width: int, last_line: int, header_line: int = 1, further: Sequence[int] = ()
+    width: int, last_line: int, header_line: int = 1, further: Sequence[int] = (), leaves: Sequence[Leaf] = ()
 ) -> tuple[IO[bytes], Styles]:
     """A workbook with everything but the rows, and the numbers of its styles; `further` columns have these widths."""
     book = Workbook()
@@ -110,7 +125,28 @@ def plain_frame(
         sheet.column_dimensions[get_column_letter(place)].width = wide
     sheet.freeze_panes = f"A{header_line + 1}"
     sheet.auto_filter.ref = f"A{header_line}:{get_column_letter(len(widths))}{last_line}"
+    for leaf in leaves:
+        _write_leaf(book.create_sheet(leaf.title), leaf)
     return _saved(book), styles
+
+
+def _write_leaf(sheet: Any, leaf: Leaf) -> None:
+    """A further sheet, whose texts stay the texts they are."""
+    for number, line in enumerate((leaf.headings, *leaf.lines), 1):
+        for place, value in enumerate(line, 1):
+            _fill_cell(sheet.cell(number, place), value, is_heading=number == 1)
+    for place in range(1, len(leaf.headings) + 1):
+        sheet.column_dimensions[get_column_letter(place)].width = USUAL_WIDTH
+    sheet.freeze_panes = "A2"
+
+
+def _fill_cell(cell: XlsxCell, value: Cell, is_heading: bool) -> None:
+    cell.font = Font(bold=is_heading)
+    if isinstance(value, str):
+        cell.value, cell.data_type = ILLEGAL_IN_XML.sub("", value), "s"
+        cell.quotePrefix = value.startswith(LIKE_A_FORMULA)
+    else:
+        cell.value = value
 
 
 def _styles(sheet: Any) -> dict[str, int]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -17,6 +18,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 30.0
 TRIES = 4
 PATIENCE_SECONDS = 40.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
+MADE_PAUSE_SECONDS = 0.3  # between two looks at a file that is being made
 RENEW_BEFORE_SECONDS = 30.0
 RETRIED = {429, 500, 502, 503, 504}
 
@@ -98,6 +100,7 @@ class Client:
             trust_env=False,
         )
         self._base_url = base_url.rstrip("/")
+        self._answer_seconds = answer_seconds
         self._token = token or ClientToken(self._http, portal_url, audience, client_id, client_secret)
 
     def get(self, path: str, **query: Any) -> Any:
@@ -125,8 +128,20 @@ class Client:
         return self._json("POST", path, params=_given(query), headers=_keyed(idempotency_key), files=files)
 
     def download(self, path: str, **query: Any) -> bytes:
-        """A file's content."""
-        return self._ask("GET", path, params=_given(query)).content
+        """A file's content. One that is made in the background is waited for as long as an answer is; Transient then:
+        asked for again, it is further."""
+        answer = self._ask("GET", path, params=_given(query))
+        until = time.monotonic() + self._answer_seconds
+        while answer.status_code == httpx.codes.ACCEPTED:
+            progress = self.get(urlsplit(answer.headers["Location"]).path)
+            if progress["file"]:
+                return self._ask("GET", progress["file"]).content
+            if progress["code"]:
+                raise Answered(httpx.codes.CONFLICT, progress)
+            if time.monotonic() > until:
+                raise Transient("a file is still being made")
+            time.sleep(MADE_PAUSE_SECONDS)
+        return answer.content
 
     def close(self) -> None:
         self._http.close()

@@ -105,7 +105,12 @@ def curriculum_puts(samples: Samples) -> Iterator[Put]:
 
 def load_conversion(demo: Demo, bar: Bar) -> None:
     """Load the policy and the conversion rules, as defaults; what the bank has yet to hear of is waited for."""
-    left = list(conversion_puts(demo.samples))
+    put_when_known(demo, conversion_puts(demo.samples), bar, "rules of certificates that the bank knows")
+
+
+def put_when_known(demo: Demo, puts: Iterable[Put], bar: Bar, what: str) -> None:
+    """Put resources one after the other; whatever names a certificate that its service has yet to hear of waits."""
+    left = list(puts)
     total = len(left)
 
     def put_some() -> Progress:
@@ -113,11 +118,11 @@ def load_conversion(demo: Demo, bar: Bar) -> None:
             left.pop(0)
         return total - len(left), total
 
-    wait_for(bar, "rules of certificates that the bank knows", put_some, demo.patience())
+    wait_for(bar, what, put_some, demo.patience())
 
 
 def is_put(demo: Demo, put: Put) -> bool:
-    """Put a rule; False while the bank has not heard of its certificate."""
+    """Put one; False while its service has not heard of its certificate."""
     try:
         demo.operator.put(*put)
     except Answered as refused:
@@ -143,6 +148,13 @@ def conversion_puts(samples: Samples) -> Iterator[Put]:
             }
             code = f"{row['scheme']}-{row['level']}-{row['programme']}-{year}"
             yield "creditbank", f"/conversion-rules/{code}", body | lasting
+
+
+def module_puts(samples: Samples) -> Iterator[Put]:
+    """The modules of some trainings."""
+    for one in samples.annex("training_modules"):
+        path = f"/training-modules/{one['scheme']}/{one['level']}/{one['code']}"
+        yield "training", path, picked(one, "name class_hours")
 
 
 def plan_puts(samples: Samples) -> Iterator[Put]:
@@ -207,7 +219,7 @@ def learner_of(speaker: Speaker, student_number: str) -> str:
 
 
 def give_places(demo: Demo, bar: Bar) -> None:
-    """Open the classes; everybody who is approved gets a place, who came first waited."""
+    """Enter modules and open the classes; everybody who is approved gets a place, who came first waited."""
 
     def all_known() -> tuple[int, int]:
         flow = demo.operator.flow("training")
@@ -217,6 +229,7 @@ def give_places(demo: Demo, bar: Bar) -> None:
         return demo.operator.flow("training")["places"], demo.operator.flow("enrolment")["approved"]
 
     wait_for(bar, "approvals known to training", all_known)
+    put_when_known(demo, module_puts(demo.samples), bar, "modules of certificates that training knows")
     classes = demo.samples.listed("classes")
     put_all(demo, [("training", f"/classes/{one['code']}", without(one, "code")) for one in classes], bar)
     wait_for(bar, "places", all_seated)

@@ -51,6 +51,15 @@ def accept(application: str) -> Page:
     return back("accepted", lambda: ask(BANK).post(path), own_page)
 
 
+@pages.route("/account/applications/<application>/appeal", methods=["POST"])
+@signed_in(Role.LEARNER)
+def appeal(application: str) -> Page:
+    """Appeal against a refusal, with a reason; sent twice, it is one."""
+    path = address("conversion-applications", application, "appeal")
+    wish = {"reason": request.form.get("reason", "").strip()}
+    return back("appealed", lambda: ask(BANK).put(path, wish), own_page)
+
+
 def back(done: str, deed: Callable[[], Any], page: Callable[[str], str]) -> Page:
     """Do it and go to the account, where it is said; what the bank refuses is said on the page it was asked from."""
     try:

@@ -26,6 +26,10 @@ CONVERSION: dict[str, tuple[str, str]] = {
         "成绩生效或证书编号登记后才能审核，现在可以先提交。",
         "It waits for your final result or the certificate's number; you may apply now.",
     ),
+    "stands_short": (
+        "目前积分不足。可以先提交，成绩生效后按届时的积分审核。",
+        "Your points would not suffice by now. You may apply; it is judged by what you have once your result is final.",
+    ),
     "stands_asked": ("已经申请。", "You have applied for it."),
     "stands_points": ("可用积分不足。", "Your points do not suffice."),
     "stands_frozen": ("账户已冻结，暂不能申请。", "Your account is frozen: nothing is applied for now."),
@@ -56,6 +60,10 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "not_now": ("暂不申请", "Not now"),
     "done_filed": ("申请已提交。", "Your application is filed."),
     "done_withdrawn": ("申请已撤回，积分已退回。", "Your application is withdrawn; its points are available again."),
+    "done_appealed": (
+        "申诉已提交，将由另一人作出决定。",
+        "Your appeal is filed; another person decides about it.",
+    ),
     "done_accepted": ("已接受该方案，申请进入审核。", "You took the offer; it is under review."),
     # how an application stands
     "conversion_waiting": ("等待成绩生效", "waiting for final"),
@@ -75,6 +83,11 @@ CONVERSION: dict[str, tuple[str, str]] = {
         "Granted: your points are spent and the registry records it.",
     ),
     "told_refused": ("未获批准，积分已退回。", "Refused; your points are available again."),
+    "told_appeal": (
+        "正在由教务另一人复核申诉，最迟 {0}。",
+        "Your appeal is with another person at the registry, until {0} at the latest.",
+    ),
+    "told_appeal_undated": ("正在由教务另一人复核申诉。", "Your appeal is with another person at the registry."),
     "told_withdrawn": ("您已撤回，积分已退回。", "You withdrew it; its points are available again."),
     "told_fallen": ("所依据的积分已被收回。", "The credit it stood on was taken back."),
     "is_case_told": (
@@ -86,6 +99,22 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "offer_taken": ("您已接受。", "You took it."),
     "offer_over": ("已过期。", "It is over."),
     "accept_offer": ("接受该方案", "Accept the offer"),
+    "appeal": ("申诉", "Appeal"),
+    "appeal_by": ("可在 {0} 前（含当日）申诉一次。", "You may appeal once, until {0}, that day included."),
+    "appeal_undated": ("可申诉一次。", "You may appeal once."),
+    "appeal_hint": (
+        "由另一人复核。申诉期间积分重新占用，随原决定提供的方案失效；请勿填写证件号码等个人信息。",
+        "Another person decides. Points are held meanwhile; an offer made with the refusal ends. Write no ID numbers.",
+    ),
+    "appeal_reason": ("申诉理由", "Reason"),
+    "appeal_now": ("提交申诉", "File the appeal"),
+    "appeal_said": ("申诉理由：{0}", "Appealed: {0}"),
+    "appeal_against": ("原决定：{0}", "The refusal: {0}"),
+    "appeals": ("申诉复核", "Appeals"),
+    "appeal_decide_hint": (
+        "对申诉批准即支持申诉并批准该申请，不批准即驳回；申诉前作出决定的人不得处理。",
+        "Approving what was appealed upholds its appeal, refusing dismisses it. Who decided before it does not decide.",
+    ),
     "withdraw": ("撤回", "Withdraw"),
     "withdraw_hint": (
         "撤回后积分立即退回，可在申请时段内重新申请。",
@@ -95,6 +124,7 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "step_department": ("院系", "department"),
     "step_registry": ("教务", "registry"),
     "step_teo": ("培训评价组织", "training and assessment organisation"),
+    "step_appeal": ("教务（申诉复核）", "registry, on appeal"),
     "step_bank": ("学分银行", "credit bank"),
     # entries of the account
     "hold": ("申请占用积分", "Points held by an application"),
@@ -186,6 +216,36 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "verdict_of_undo": ("已撤销", "undone"),
     "verdict_of_unchanged": ("未变", "unchanged"),
     "verdict_of_refused": ("未能处理", "not done"),
+    "on_behalf": ("以谁的名义处理", "Decide"),
+    "in_own_right": ("本人名义", "in my own right"),
+    "on_behalf_of": ("代 {0}", "on behalf of {0}"),
+    "decided_on_behalf": ("由 {0} 代 {1} 审批", "decided by {0} on behalf of {1}"),
+    # delegations
+    "delegations": ("审批委托", "Delegations"),
+    "delegations_lead": (
+        "可将本人的审批在一段时间内委托给另一人；决定会同时记载两人姓名，两人都不得再审批同一申请的其他环节。",
+        "Let another decide in your stead for some days. Decisions name you both, and neither takes another step then.",
+    ),
+    "delegate_to_another": ("委托他人", "Delegate"),
+    "delegate": ("受托人（登录名）", "To (sign-in name)"),
+    "delegated_by": ("委托人", "By"),
+    "delegate_role": ("审批环节", "Decides as"),
+    "delegate_departments": ("院系（不选即全部）", "Departments (none chosen: all of yours)"),
+    "delegate_everything": ("全校", "the whole college"),
+    "delegate_first": ("起始日", "First day"),
+    "delegate_until": ("截止日（含当日）", "Last day, included"),
+    "delegate_days": ("期限", "Days"),
+    "delegate_note": ("说明（可不填）", "Note (may be empty)"),
+    "delegate_now": ("确认委托", "Delegate"),
+    "delegate_revoke": ("撤销委托", "Revoke"),
+    "delegate_unknown": (
+        "没有可受托的这位工作人员：须为可登录的院系或教务人员。",
+        "Nobody of that name can decide in your stead: it takes staff of a department or the registry.",
+    ),
+    "delegation_holds": ("有效", "in force"),
+    "delegation_rests": ("未生效或已过期", "not in force"),
+    "delegation_revoked": ("已撤销", "revoked"),
+    "no_delegations": ("还没有委托。", "There is no delegation."),
     # exports
     "exports": ("免修导出", "Exports of exemptions"),
     "exports_lead": (
@@ -299,9 +359,5 @@ CONVERSION: dict[str, tuple[str, str]] = {
     "nobody_changes": ("没有账户会变动。", "No account would change."),
     "simulation_sheet": ("下载逐户明细（XLSX）", "Sheet of every holding (XLSX)"),
     "simulate": ("测算……", "Simulate …"),
-    "simulate_hint": (
-        "在后台对全部账户测算；此前的审批随之失效。",
-        "Runs over every account in the background. Earlier approvals are void then.",
-    ),
     "simulate_now": ("开始测算", "Simulate it"),
 }

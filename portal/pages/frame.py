@@ -36,6 +36,20 @@ TROUBLES = {
 }
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
+# The menu: word, endpoint, and whose it is.
+MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("account", "learner.account", (Role.LEARNER,)),
+    ("mailbox", "learner.mailbox", (Role.LEARNER,)),
+    ("overview", "staff.overview", STAFF),
+    ("sheets", "sheets.shelf", (Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO)),
+    ("results", "results.plans", (*STAFF, Role.TEO)),
+    ("worklist", "worklist.shelf", (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("rescues", "rescues.shelf", (Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR)),
+    ("reconciliation", "reconciliations.shelf", (Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("outcomes", "outcomes.shelf", (Role.REGISTRY, Role.EXAM_OFFICE, Role.TEO, Role.OPERATOR, Role.AUDITOR)),
+    ("learners", "staff.learners", (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)),
+    ("dead_letters", "letters.shelf", (Role.OPERATOR, Role.AUDITOR)),
+)
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -72,31 +86,22 @@ def dress(app: Flask) -> None:
 def menu() -> list[tuple[str, str]]:
     """The pages of the person signed in: (word, endpoint)."""
     person = g.get("person")
-    if person is None:
-        return []
-    roles = set(person.roles)
-    entries = [("account", "learner.account"), ("mailbox", "learner.mailbox")] if Role.LEARNER in roles else []
-    if roles & set(STAFF):
-        entries.append(("overview", "staff.overview"))
-    if roles & {Role.REGISTRY, Role.TRAINER, Role.EXAM_OFFICE, Role.TEO}:
-        entries.append(("sheets", "sheets.shelf"))
-    if roles & {*STAFF, Role.TEO}:
-        entries.append(("results", "results.plans"))
-    if roles & {Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("worklist", "worklist.shelf"))
-    if roles & {Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("learners", "staff.learners"))
-    if roles & {Role.OPERATOR, Role.AUDITOR}:
-        entries.append(("dead_letters", "letters.shelf"))
-    return entries
+    held = set(person.roles) if person else set()
+    return [(name, endpoint) for name, endpoint, roles in MENU if held & set(roles)]
 
 
 def section() -> str:
     """The entry of the menu to which this page belongs."""
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
     rooms |= {"applying": "learner.account", "why": "staff.learners"}
-    rooms |= dict.fromkeys(("worklist", "exports", "rules", "proposals"), "worklist.shelf")
+    rooms |= dict.fromkeys(
+        ("worklist", "exports", "rules", "proposals", "proposing", "drafting", "policies", "simulations"),
+        "worklist.shelf",
+    )
+    rooms |= dict.fromkeys(("reconciliations", "report_columns"), "reconciliations.shelf")
+    rooms["outcomes"] = "outcomes.shelf"
     own = {"learner.account_of": "staff.learners", "why.own": "learner.account"}
+    own |= {"planning.own": "learner.account", "planning.of_learner": "rescues.shelf"}
     return own.get(request.endpoint or "", rooms.get(request.blueprint or "", request.endpoint or ""))
 
 

@@ -14,7 +14,8 @@ from portal.pages.speech import language
 
 pages = Blueprint("learner", __name__)
 ENTRIES_SHOWN = 50
-DONE = ("filed", "withdrawn", "accepted")  # with an application
+DONE = ("filed", "withdrawn", "accepted", "appealed")  # with an application
+PLAN_READERS = {Role.LEARNER, Role.DEPARTMENT, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR}
 APPLICATION_READERS = (Role.LEARNER, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
 
 
@@ -50,10 +51,12 @@ def account_page(learner_id: str, is_own: bool = False, **more: Any) -> str:
         "account.html",
         account=found,
         entries=entries_of(learner_id) if found else None,
+        training_excuses=every_or_none("training", address("learners", learner_id, "training-excuses")),
         certificates=every_or_none("assessment", "/certificates", learner_id=learner_id),
         schemes=scheme_names() | source_names(),
         learner_id=learner_id,
         is_own=is_own,
+        may_plan=bool(PLAN_READERS & set(g.person.roles)),
         applications=applications,
         **more,
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 Row = Mapping[str, Any]
 STANDING = ("waiting", "review", "granted")
-OPEN, COMING = "open", "coming"
+OPEN, COMING, SHORT = "open", "coming", "short"
 # In which order options are listed, by what is in the way.
-ORDER = (OPEN, COMING, "asked", "points", "frozen", "closed", "level", "passed")
-MAY_ASK = (OPEN, COMING)
+ORDER = (OPEN, COMING, SHORT, "asked", "points", "frozen", "closed", "level", "passed")
+MAY_ASK = (OPEN, COMING, SHORT)
 
 
 @dataclass(frozen=True)
@@ -104,21 +104,27 @@ def _of_rule(
 
 
 def _standing(rule: Row, target: Row, window: Window | None, facts: Facts) -> str:
-    """The first thing in the way, else whether it can be asked for now or waits for what is to come."""
+    """The first thing in the way, else whether it can be asked for now or waits for what is to come.
+
+    What waits for a final result is filed whatever the points are by now: they are counted once it is final.
+    """
     wanted = {(rule["scheme"], level) for level in rule["levels"]}
     holding = facts.holdings.get(rule["scheme"], {})
+    is_final, points = bool(wanted & set(facts.final)), target["credit_points"]
+    is_short = holding.get("available_points", 0) + holding.get("provisional_points", 0) < points
     if target["course"] in facts.passed_courses:
         return "passed"
     if not wanted & {*facts.final, *facts.coming}:
         return "level"
-    if holding.get("available_points", 0) + holding.get("provisional_points", 0) < target["credit_points"]:
+    if is_final and is_short:
         return "points"
     if facts.is_frozen:
         return "frozen"
     if window is None or not window.is_open:
         return "closed"
-    is_final = wanted & set(facts.final) and holding["available_points"] >= target["credit_points"]
-    return OPEN if is_final and not holding["unnumbered"] else COMING
+    if is_short:
+        return SHORT
+    return OPEN if is_final and holding["available_points"] >= points and not holding["unnumbered"] else COMING
 
 
 def _meets(application: Row, target: Row) -> bool:

@@ -2,54 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
 from chassis.sheet.write import XLSX
-from contracts.terms import Role
-from portal.pages.asking import FILE_SECONDS, address, ask, scheme_names
+from chassis.web.client import Answered
+from portal.pages.asking import FILE_SECONDS, address, ask, scheme_names, source_names
 from portal.pages.conversions import BANK, Found
+from portal.pages.forms import attempt
 from portal.pages.frame import Page, signed_in
 from portal.pages.rules import DECIDERS, READERS
 
 pages = Blueprint("proposals", __name__)
 SHOWN = 20
 MOST_BARS = 24  # of one drawing; the table has all
-ROW, HALF = 44, 220  # of a drawing, in its own units: a row's height, the longest bar
+HALF = 220  # of a drawing, in its own units: the longest bar
+APPROVALS = 2
+STATES = ("draft", "simulating", "simulated", "approved", "under_way", "carried_out", "withdrawn")
+ROAD = ("draft", "simulated", "approved", "carried_out")  # what a proposal passes when nothing goes wrong
+ON_THE_WAY = {"simulating": "draft", "under_way": "approved"}  # to which of these it has come meanwhile
+BUSY = ("simulating", "under_way")
+# What a proposal in a state leaves to be done, by people.
+DEEDS: dict[str, tuple[str, ...]] = {
+    "draft": ("simulation", "edit", "withdrawal"),
+    "simulating": ("edit", "withdrawal"),
+    "simulated": ("approval", "simulation", "edit", "withdrawal"),
+    "approved": ("enactment", "simulation", "edit", "withdrawal"),
+}
+TOLD = ("made", "edited", "simulation", "approval", "enactment", "withdrawal")
 
 
 @pages.route("/proposals")
 @signed_in(*READERS)
 def shelf() -> Page:
-    """All proposals, the newest first."""
-    page = ask(BANK).get("/recognition-proposals", cursor=request.args.get("cursor"), limit=SHOWN)
-    return render_template("proposals.html", page=page, schemes=scheme_names())
+    """All proposals, the newest first, or those in a state."""
+    state = request.args.get("state")
+    state = state if state in STATES else None
+    page = ask(BANK).get("/recognition-proposals", cursor=request.args.get("cursor"), limit=SHOWN, state=state)
+    return render_template(
+        "proposals.html", page=page, schemes=titles(), states=STATES, state=state, may_draft=may_decide()
+    )
 
 
 @pages.route("/proposals/<int:number>")
 @signed_in(*READERS)
 def proposal(number: int) -> Page:
-    """A proposal and what its latest simulation found."""
-    found = ask(BANK).get(address("recognition-proposals", str(number)))
-    simulation = found["simulation"]
-    return render_template(
-        "proposal.html",
-        one=found,
-        simulation=simulation,
-        drawing=drawing_of(simulation["groups"]) if simulation else None,
-        may_ask=bool(set(DECIDERS) & set(g.person.roles)) and found["state"] in {"draft", "simulated", "approved"},
-        schemes=scheme_names(),
-    )
+    """A proposal, what its latest simulation found, and what may be done next."""
+    return proposal_page(number)
+
+
+@pages.route("/proposals/<int:number>/live")
+@signed_in(*READERS)
+def proposal_live(number: int) -> Page:
+    """The part that refreshes itself while it is simulated or carried out; afterwards, the page as it is then."""
+    one = proposal_at(number)
+    if one["state"] not in BUSY:
+        return redirect(url_for("proposals.proposal", number=number))
+    return render_template("proposal_live.html", one=one)
 
 
 @pages.route("/proposals/<int:number>/simulations", methods=["POST"])
-@signed_in(Role.REGISTRY, Role.OPERATOR)
+@signed_in(*DECIDERS)
 def simulate(number: int) -> Page:
     """Have it simulated for every account, in the background."""
-    ask(BANK).post(address("recognition-proposals", str(number), "simulations"))
-    return redirect(url_for("proposals.proposal", number=number))
+    return taken_on(number, "simulation", lambda path: ask(BANK).post(f"{path}/simulations"))
+
+
+@pages.route("/proposals/<int:number>/approvals", methods=["POST"])
+@signed_in(*DECIDERS)
+def approve(number: int) -> Page:
+    """Approve it, having looked at the simulation that the form names."""
+    body = {"simulation": request.form.get("simulation", 0, type=int)}
+    return taken_on(number, "approval", lambda path: ask(BANK).post(f"{path}/approvals", body))
+
+
+@pages.route("/proposals/<int:number>/enactment", methods=["POST"])
+@signed_in(*DECIDERS)
+def enact(number: int) -> Page:
+    """Carry out what two people approved."""
+    return taken_on(number, "enactment", lambda path: ask(BANK).post(f"{path}/enactment"))
+
+
+@pages.route("/proposals/<int:number>/withdrawal", methods=["POST"])
+@signed_in(*DECIDERS)
+def withdraw(number: int) -> Page:
+    """Take it back."""
+    return taken_on(number, "withdrawal", lambda path: ask(BANK).delete(path))
+
+
+def taken_on(number: int, deed: str, ask_for: Callable[[str], Any]) -> Page:
+    """Move a proposal on; what the bank refuses is said on its page."""
+    told = attempt(lambda: ask_for(address("recognition-proposals", str(number))))
+    if isinstance(told, Answered):
+        return proposal_page(number, told.detail), HTTPStatus(told.status)
+    return redirect(url_for("proposals.proposal", number=number, done=deed))
+
+
+def proposal_page(number: int, refusal: str = "") -> str:
+    """The page of one proposal."""
+    one, done = proposal_at(number), request.args.get("done", "")
+    simulation = one["simulation"]
+    return render_template(
+        "proposal.html",
+        one=one,
+        simulation=simulation,
+        drawing=drawing_of(simulation["groups"]) if simulation else None,
+        deeds=deeds_for(one),
+        may_decide=may_decide(),
+        has_approved=has_approved(one),
+        needed=APPROVALS,
+        road=ROAD,
+        at=place_on_road(one["state"]),
+        is_busy=one["state"] in BUSY,
+        schemes=titles(),
+        refusal=refusal,
+        done=done if done in TOLD else "",
+    )
+
+
+def proposal_at(number: int) -> Found:
+    """A proposal as the bank has it."""
+    found: Found = ask(BANK).get(address("recognition-proposals", str(number)))
+    return found
+
+
+def titles() -> dict[str, str]:
+    """What certificates and other sources are called, by code."""
+    return scheme_names() | source_names()
+
+
+def may_decide() -> bool:
+    """Whether the person signed in makes proposals and decides about them."""
+    return bool(set(DECIDERS) & set(g.person.roles))
+
+
+def has_approved(one: Found) -> bool:
+    """Whether the person signed in has approved it as it stands."""
+    return g.person.name in {each["by"] for each in one["approvals"]}
+
+
+def deeds_for(one: Found) -> list[str]:
+    """What the person signed in may do to a proposal next; who has approved it leaves that to another."""
+    if not may_decide():
+        return []
+    return [deed for deed in DEEDS.get(one["state"], ()) if deed != "approval" or not has_approved(one)]
+
+
+def place_on_road(state: str) -> int:
+    """How far a proposal has come; nowhere when it was taken back."""
+    reached = ON_THE_WAY.get(state, state)
+    return ROAD.index(reached) if reached in ROAD else -1
 
 
 @pages.route("/proposals/<int:number>/simulation.xlsx")
@@ -70,12 +175,11 @@ def drawing_of(groups: Sequence[Found]) -> dict[str, Any]:
         {
             "scheme": one["scheme"],
             "level": one["level"],
-            "top": at * ROW,
             "gained": one["gained_points"],
             "lost": one["lost_points"],
             "right": round(one["gained_points"] * HALF / most, 1),
             "left": round(one["lost_points"] * HALF / most, 1),
         }
-        for at, one in enumerate(shown)
+        for one in shown
     ]
-    return {"bars": bars, "height": len(bars) * ROW, "half": HALF, "is_cut": len(groups) > len(shown)}
+    return {"bars": bars, "half": HALF, "is_cut": len(groups) > len(shown)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -13,6 +13,7 @@ from portal.pages.asking import NOT_FOUND, address, ask, every_or_none, scheme_n
 from portal.pages.conversions import BANK, Found, curricula_of
 from portal.pages.frame import Page, signed_in
 from portal.pages.options import names_of
+from portal.pages.simulations import latest
 
 pages = Blueprint("rules", __name__)
 READERS = (Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
@@ -23,7 +24,7 @@ SHOWN = 50
 FORBIDDEN = 403
 # What is done to a version in which state, and how the bank is asked for it.
 DEEDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "approve": ("draft", lambda path: ask(BANK).put(f"{path}/approval", None)),
+    "approve": ("draft", lambda path: ask(BANK).put(f"{path}/approval{looked_at()}", None)),
     "publish": ("approved", lambda path: ask(BANK).put(f"{path}/publication", None)),
     "retire": ("published", lambda path: ask(BANK).delete(f"{path}/publication")),
 }
@@ -43,6 +44,7 @@ def shelf() -> Page:
         states=STATES,
         programmes=every_or_none("enrolment", "/programmes") or [],
         schemes=scheme_names(),
+        may_draft=may_decide(),
     )
 
 
@@ -75,21 +77,45 @@ def rule_page(code: str, refusal: str = "") -> str:
     return render_template(
         "rule.html",
         code=code,
-        versions=[(one, deeds_for(one)) for one in versions],
+        versions=[(one, deeds_for(one, simulation), simulation) for one, simulation in simulated("rule", versions)],
         refusal=refusal,
-        done=done if done in DEEDS else "",
+        may_draft=may_decide(),
+        done=done if done in {*DEEDS, "draft"} else "",
         version=request.args.get("version", 0, type=int),
         schemes=scheme_names(),
     )
 
 
-def deeds_for(one: Found) -> list[str]:
-    """What the person signed in may do to a version, as far as the page knows; who approved it can't approve again."""
-    if not set(DECIDERS) & set(g.person.roles):
+def simulated(subject: str, versions: Iterable[Found]) -> Iterator[tuple[Found, Found | None]]:
+    """Versions, the drafts among them with their latest simulation."""
+    for one in versions:
+        yield one, latest(subject, one["code"], one["version"]) if one["state"] == "draft" else None
+
+
+def looked_at() -> str:
+    """The simulation that the form says was looked at, as the bank takes it."""
+    number = request.form.get("simulation", type=int)
+    return f"?simulation={number}" if number else ""
+
+
+def deeds_for(one: Found, simulation: Found | None) -> list[str]:
+    """What the person signed in may do to a version, as far as the page knows: a draft is approved once it was
+    simulated, and who approved it can't approve again."""
+    if not may_decide():
         return []
-    has_approved = g.person.name in one["approved_by"]
+    may_approve = is_finished(simulation) and g.person.name not in one["approved_by"]
     fitting = [name for name, (state, _) in DEEDS.items() if state == one["state"]]
-    return [name for name in fitting if name != "approve" or not has_approved]
+    return [name for name in fitting if name != "approve" or may_approve]
+
+
+def is_finished(simulation: Found | None) -> bool:
+    """Whether a simulation is through and was not overtaken."""
+    return simulation is not None and simulation["state"] == "finished"
+
+
+def may_decide() -> bool:
+    """Whether the person signed in drafts rules and decides about them."""
+    return bool(set(DECIDERS) & set(g.person.roles))
 
 
 def with_targets(rules: list[Found]) -> list[Found]:

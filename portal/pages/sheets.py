@@ -9,7 +9,7 @@ from flask import Blueprint, g, redirect, render_template, request, send_file, u
 
 from chassis.web.client import Answered, Client
 from contracts.terms import Role
-from portal.pages.asking import FILE_SECONDS, address, ask, request_key, together
+from portal.pages.asking import FILE_SECONDS, address, ask, every_or_none, request_key, together
 from portal.pages.frame import Page, signed_in, trouble
 from portal.pages.lives import READERS
 from portal.pages.speech import language
@@ -22,6 +22,8 @@ ROWS_SHOWN = 50
 IMPORTS_SHOWN = 20
 STATUSES = ("new", "changed", "unchanged", "refused")
 FORBIDDEN = 403
+OPTION = "option-"
+DAYS = {"issued_from", "issued_until"}  # options that are days
 
 
 @pages.route("/sheets")
@@ -36,6 +38,9 @@ def shelf() -> Page:
         kinds=[(service, kind) for service, (kinds, _) in answers.items() for kind in kinds],
         recent=sorted(recent, key=lambda pair: str(pair[1]["uploaded_at"]), reverse=True),
         silent=sorted(set(found) - set(answers)),
+        teos=every_or_none("assessment", "/teos") or [],
+        days=DAYS,
+        is_teo=Role.TEO in g.person.roles,
     )
 
 
@@ -57,10 +62,18 @@ def upload(service: str, kind: str) -> Page:
     file = request.files.get("file")
     if service not in SERVICES_WITH_SHEETS or file is None or not file.filename:
         return trouble("choose_file", 422)
-    given = ask(service, FILE_SECONDS).upload(
-        "/imports", file.filename, file.read(), idempotency_key=request_key(), kind=kind, language=language()
-    )
+    about = {"kind": kind, "language": language(), **options()}
+    sending = ask(service, FILE_SECONDS)
+    given = sending.upload("/imports", file.filename, file.read(), idempotency_key=request_key(), **about)
     return redirect(url_for("sheets.shown", service=service, number=given["number"]))
+
+
+def options() -> dict[str, str]:
+    """What the form says of the sheet as a whole: fields named `option-…` that are filled in."""
+    given = {
+        name.removeprefix(OPTION): value.strip() for name, value in request.form.items() if name.startswith(OPTION)
+    }
+    return {name: value for name, value in given.items() if value and name not in {"kind", "language"}}
 
 
 @pages.route("/sheets/<service>/<kind>/template.xlsx")

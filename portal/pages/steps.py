@@ -13,7 +13,7 @@ Step = dict[str, Any]
 Wave = dict[str, Any]
 
 APART_SECONDS = 1.0  # a longer pause between two steps begins a new wave
-KINDS = ("verdict", "state", "status", "sheet")  # kinds of words that a value may be
+KINDS = ("verdict", "state", "status", "sheet", "discrepancy", "discrepancy_is")  # kinds of words that a value may be
 WORDED = ("verdict", "state", "status", "kind", "event", "what")
 
 

@@ -6,6 +6,10 @@ from typing import Literal
 
 from contracts.terms import level_words
 from portal.pages.conversion_words import CONVERSION
+from portal.pages.planning_words import PLANNING
+from portal.pages.reconciliation_words import RECONCILIATION
+from portal.pages.rule_words import DRAFTING
+from portal.pages.simulation_words import SIMULATION
 
 Language = Literal["zh", "en"]
 
@@ -36,6 +40,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "available": ("可用", "Available"),
     "provisional": ("公示中（暂计）", "Provisional"),
     "provisional_hint": ("成绩公示结束后转为可用", "becomes available when the result is final"),
+    "training_excuses": ("培训免训", "Excused from training"),
+    "training_module": ("培训模块", "Training module"),
+    "excused": ("已免训", "excused"),
+    "excused_no_more": ("已撤回", "taken back"),
     "holdings": ("证书积分", "Holdings"),
     "scheme": ("证书", "Certificate"),
     "level": ("等级", "Level"),
@@ -117,6 +125,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage_approved": ("已批准", "approved"),
     "stage_places": ("入班", "class places"),
     "stage_waiting_for_class": ("待开班", "waiting for a class"),
+    "stage_modules_excused": ("免训模块", "modules excused"),
     "stage_completed": ("完成培训", "completed"),
     "stage_entitled": ("可报考", "entitled"),
     "stage_candidates": ("考生", "candidates"),
@@ -376,6 +385,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "certificate": ("登记证书", "Certificate recorded"),
     "training passed": ("记录培训合格", "Training recorded as passed"),
     "training failed": ("记录培训不合格", "Training recorded as failed"),
+    "module excused": ("因课程免训模块", "Module excused because of a course"),
+    "excuse withdrawn": ("撤回免训", "Excuse taken back"),
     "place held": ("安排入班", "Class place given"),
     "place waiting": ("等待开班", "Waits for a class"),
     "place completed": ("完成班级学习", "Class completed"),
@@ -393,6 +404,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "FeeSettled": ("费用结清", "Fee settled"),
     "ProgrammePublished": ("专业发布", "Programme published"),
     "CalendarPublished": ("工作日历发布", "Calendar published"),
+    "TrainingModuleExcused": ("培训模块免训", "Training module excused"),
+    "TrainingExcuseWithdrawn": ("免训已撤回", "Training excuse withdrawn"),
     "TrainingCompleted": ("培训完成", "Training completed"),
     "CourseResultFinalised": ("课程成绩生效", "Course result final"),
     "SchemePublished": ("证书标准发布", "Certificate scheme published"),
@@ -406,6 +419,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "CredentialIssued": ("电子凭证已签发", "Credential issued"),
     "CredentialRevoked": ("电子凭证已撤销", "Credential revoked"),
     "ConversionDecided": ("学分转换已办结", "Conversion decided"),
+    "AppealFiled": ("申诉已提交", "Appeal filed"),
     "ConversionOffered": ("提供了其他免修方案", "Another exemption offered"),
     "DeadlineNear": ("审批即将到期", "Deadline near"),
     "ExemptionGranted": ("获准免修", "Exemption granted"),
@@ -463,16 +477,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_courses": ("课程表", "Courses"),
     "fact_curriculum_revision": ("课程表版次", "Curriculum revision"),
     "fact_grade": ("等级制成绩", "Grade"),
+    "fact_is_appeal": ("申诉结果", "On appeal"),
     "fact_is_withdrawn": ("已撤回", "Withdrawn"),
     "fact_credit_points": ("积分", "Credit points"),
     "fact_credit_points_total": ("总积分", "Credit points in all"),
     "fact_decision": ("结论", "Decision"),
+    "fact_appeal_until": ("申诉期限", "Appeal until"),
     "fact_department": ("院系", "Department"),
     "fact_credential": ("电子凭证", "Credential"),
     "fact_due_on": ("截止日期", "Due on"),
     "fact_entry_hash": ("明细哈希", "Entry hash"),
     "fact_entry_number": ("明细序号", "Entry"),
     "fact_entry_year": ("年级", "Entry year"),
+    "fact_excused_hours": ("免训学时", "Excused hours"),
+    "fact_module_name": ("培训模块", "Training module"),
+    "fact_rule": ("规则", "Rule"),
     "fact_event": ("通知事项", "Told of"),
     "fact_final": ("已生效", "Final"),
     "fact_holidays": ("放假日", "Holidays"),
@@ -522,6 +541,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "fact_withdrawn": ("已撤回", "Withdrawn"),
     "fact_year": ("年份", "Year"),
     **CONVERSION,
+    **RECONCILIATION,
+    **DRAFTING,
+    **SIMULATION,
+    **PLANNING,
 }
 
 

@@ -7,6 +7,7 @@ from chassis.replaying import replaying
 from chassis.resending import resending
 from chassis.sheet.lives import submitted_rows
 from chassis.sheet.routes import sheets_blueprint
+from chassis.sheet.saving import tables_blueprint
 from chassis.web.app import create_app
 from chassis.workbench import workbench
 from contracts.terms import Role
@@ -27,6 +28,8 @@ from services.creditbank.reconciliation import api as reconciliation
 from services.creditbank.reconciliation.queries import steps_by_cause
 from services.creditbank.settings import settings
 from services.creditbank.sheets import sheets
+from services.creditbank.simulations import api as simulations
+from services.creditbank.tables import TABLES
 from services.creditbank.why import api as why
 
 RECOVERING = recovering(readers=(Role.OPERATOR, Role.AUDITOR), deciders=(Role.OPERATOR,), holding_up=tuple(ANNOUNCED))
@@ -39,6 +42,7 @@ BLUEPRINTS = [
     recognition.blp,
     proposals.blp,
     conversion.blp,
+    simulations.blp,
     papers.blp,
     outcomes.blp,
     why.blp,
@@ -57,7 +61,7 @@ taken = sheets(given.directory(), given.master(), given.old_outcome_days)
 app = create_app(
     "creditbank",
     given,
-    [*BLUEPRINTS, sheets_blueprint(taken)],
+    [*BLUEPRINTS, tables_blueprint(TABLES), sheets_blueprint(taken)],
     title="OneX credit bank",
     lives=[submitted_rows(taken), outcomes.life, life_of, steps_by_cause],
     lives_for=LIFE_READERS,

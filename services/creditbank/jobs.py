@@ -9,6 +9,7 @@ from chassis.database import transactional
 from chassis.errors import Busy
 from chassis.sheet.imports import Sheets
 from chassis.sheet.jobs import sheet_jobs
+from chassis.sheet.saving import table_jobs
 from chassis.worker import Job
 from services.creditbank.conversion.applying import APPLICATION, retry_waiting, review_touched
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
@@ -20,6 +21,8 @@ from services.creditbank.papers.commands import review_credentials
 from services.creditbank.proposals import commands as proposals
 from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.creditbank.reconciliation import commands as reconciliation
+from services.creditbank.simulations import commands as simulations
+from services.creditbank.tables import TABLES
 
 
 def settle_waiting() -> bool:
@@ -76,11 +79,13 @@ def jobs(roots: Roots, sheets: Sheets, keep_days: int, old_outcome_days: int) ->
         Job("release_decisions", release_decisions, every_seconds=5.0),
         Job("watch_deadlines", watch_deadlines, every_seconds=60.0),
         Job("simulate_proposals", proposals.simulate_some, every_seconds=1.0),
+        Job("simulate_conversions", simulations.simulate_some, every_seconds=1.0),
         Job("rerate_outcomes", Rerating(), every_seconds=1.0),
         Job("credit_trainings", partial(credit_trainings, old_outcome_days), every_seconds=5.0),
         Job("tell_digests", tell_digests, every_seconds=60.0),
         Job("daily_root", DailyRoot(roots), every_seconds=60.0),
         Job("nightly_reconciliation", reconciliation.begin_nightly, every_seconds=60.0),
         Job("reconcile", reconciliation.compare_some, every_seconds=1.0),
+        *(Job(name, verb, seconds) for name, verb, seconds in table_jobs(TABLES)),
         *(Job(name, verb, seconds) for name, verb, seconds in sheet_jobs(sheets, keep_days)),
     ]

@@ -20,6 +20,7 @@ from contracts.creditbank import (
     SILENT,
     AccountFrozen,
     AccountUnfrozen,
+    AppealFiled,
     ConversionDecided,
     ConversionOffered,
     CredentialIssued,
@@ -33,6 +34,7 @@ from contracts.creditbank import (
     OutcomeSourceNamed,
 )
 from contracts.enrolment import EnrolmentApproved, LearnerChanged, LearnerErased, LearnerRegistered, LearnersMerged
+from contracts.training import TrainingExcuseWithdrawn, TrainingModuleExcused
 from services.notify.contacts.commands import erase_contacts, keep_contacts, move_contacts
 from services.notify.contacts.domain import Contact
 from services.notify.notices.commands import (
@@ -59,9 +61,12 @@ Told = (
     | AccountFrozen
     | AccountUnfrozen
     | ConversionDecided
+    | AppealFiled
     | ConversionOffered
     | DeadlineNear
     | ExemptionWithdrawn
+    | TrainingModuleExcused
+    | TrainingExcuseWithdrawn
 )
 Entered = CreditPosted | OutcomeCredited | AccountFrozen | AccountUnfrozen
 
@@ -115,7 +120,19 @@ def facts_of(body: OfApplication, **more: str) -> dict[str, Any]:
     return said | {"credit_points": body.credit_points} | more
 
 
-def reasons_of(body: ConversionDecided | ExemptionWithdrawn) -> dict[str, str]:
+def module_of(body: TrainingModuleExcused | TrainingExcuseWithdrawn) -> dict[str, Any]:
+    """What is told of a module of a training."""
+    said = {"module_name": body.module_name, "class_hours": body.class_hours}
+    return said | {"course": body.course, "term": body.term, "rule": body.rule, "rule_version": body.rule_version}
+
+
+def of_appeal(body: ConversionDecided) -> dict[str, str]:
+    """Until when a refusal may be appealed, or that an appeal is what ended."""
+    until = {"appeal_until": body.appeal_until.isoformat()} if body.appeal_until else {}
+    return until | ({"appeal": "decided"} if body.is_appeal else {})
+
+
+def reasons_of(body: ConversionDecided | ExemptionWithdrawn | TrainingExcuseWithdrawn) -> dict[str, str]:
     """Why, as far as somebody said so."""
     return {"code": body.code, "reason_en": body.reason_en, "reason_zh": body.reason_zh} if body.code else {}
 
@@ -157,10 +174,13 @@ FACTS: dict[type[Announcement], Callable[[Any], dict[str, Any]]] = {
     CredentialRevoked: lambda body: {"credential": body.credential},
     AccountFrozen: lambda body: {"reason": body.reason},
     AccountUnfrozen: lambda body: {"reason": body.reason},
-    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body)),
+    ConversionDecided: lambda body: facts_of(body, decision=body.decision, **reasons_of(body), **of_appeal(body)),
+    AppealFiled: lambda body: facts_of(body, due_on=body.due_on.isoformat() if body.due_on else ""),
     ConversionOffered: lambda body: facts_of(body, until=body.until.isoformat() if body.until else ""),
     DeadlineNear: lambda body: facts_of(body, step=body.step, due_on=body.due_on.isoformat()),
     ExemptionWithdrawn: lambda body: facts_of(body, **reasons_of(body)),
+    TrainingModuleExcused: module_of,
+    TrainingExcuseWithdrawn: lambda body: module_of(body) | reasons_of(body),
 }
 
 

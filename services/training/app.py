@@ -15,6 +15,7 @@ from services.training.completions import api as completions
 from services.training.completions.sheet import sheets
 from services.training.courses import api as courses
 from services.training.handlers import HANDLERS
+from services.training.modules import api as modules
 from services.training.settings import settings
 
 LIFE_READERS = (Role.REGISTRY, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
@@ -29,8 +30,18 @@ taken = sheets(given.directory(), given.master())
 app = create_app(
     "training",
     given,
-    [classes.blp, completions.blp, courses.blp, sheets_blueprint(taken), LETTERS, RECOVERING, RESENDING, REPLAYING],
+    [
+        classes.blp,
+        completions.blp,
+        courses.blp,
+        modules.blp,
+        sheets_blueprint(taken),
+        LETTERS,
+        RECOVERING,
+        RESENDING,
+        REPLAYING,
+    ],
     title="OneX training",
-    lives=[submitted_rows(taken), classes.life, completions.life, courses.life],
+    lives=[submitted_rows(taken), classes.life, completions.life, courses.life, modules.life],
     lives_for=LIFE_READERS,
 )

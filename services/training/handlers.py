@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chassis.bus.event import Event
 from chassis.bus.handlers import Handlers
 from chassis.strands import merge_key, survivor_of
 from contracts.assessment import SchemePublished
+from contracts.creditbank import ExemptionGranted, ExemptionWithdrawn
 from contracts.enrolment import (
     EnrolmentApproved,
     EnrolmentWithdrawn,
@@ -20,15 +22,21 @@ from services.training.classes.domain import Approval
 from services.training.completions.commands import move_completions
 from services.training.courses.commands import keep_curricula, move_results
 from services.training.courses.domain import Curriculum
+from services.training.modules.domain import Exemption
+from services.training.modules.queries import ruled_trainings
+from services.training.modules.reviewing import keep_exemptions, move_excuses
 from services.training.schemes.commands import keep_schemes
 from services.training.schemes.domain import Scheme
-from services.training.students.commands import keep_records, move_records
+from services.training.students.commands import have_reviewed, keep_records, move_records
 from services.training.students.domain import StudentRecord
 
 
 def on_approvals(events: Sequence[Event[EnrolmentApproved]]) -> None:
     """An approved learner gets a place, or waits for one."""
-    give_places([approval_of(event) for event in events])
+    approvals = [approval_of(event) for event in events]
+    give_places(approvals)
+    ruled = ruled_trainings({one.queue for one in approvals})
+    have_reviewed((one.learner_id, one.cause) for one in approvals if one.queue in ruled)
 
 
 def approval_of(event: Event[EnrolmentApproved]) -> Approval:
@@ -46,9 +54,10 @@ def approval_of(event: Event[EnrolmentApproved]) -> Approval:
 def on_withdrawals(events: Sequence[Event[EnrolmentWithdrawn]]) -> None:
     """A withdrawn application gives its place back."""
     free_places([(person_of(event), event.body.scheme, event.body.level) for event in events])
+    have_reviewed((person_of(event), event.id) for event in events)
 
 
-def person_of(event: Event[EnrolmentApproved] | Event[EnrolmentWithdrawn]) -> str:
+def person_of(event: Event[Any]) -> str:
     """The learner whom an event concerns since the last merge."""
     return survivor_of(event.key).removeprefix("learner:")
 
@@ -62,6 +71,8 @@ def on_merges(events: Sequence[Event[LearnersMerged]]) -> None:
         move_completions(survivor, event.body.merged_id)
         move_records(survivor, event.body.merged_id)
         move_results(survivor, event.body.merged_id)
+        move_excuses(survivor, event.body.merged_id)
+        have_reviewed([(survivor, event.id)])
 
 
 def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
@@ -72,7 +83,9 @@ def on_schemes(events: Sequence[Event[SchemePublished]]) -> None:
 
 def on_student_records(events: Sequence[Event[StudentRecordChanged]]) -> None:
     """Whose a student number is; marks that came before it count from now on."""
-    keep_records([student_record_of(event) for event in events])
+    concerned = keep_records([student_record_of(event) for event in events])
+    causes = {person_of(event): event.id for event in events}
+    have_reviewed((one, causes.get(one, events[0].id)) for one in sorted(concerned))
 
 
 def student_record_of(event: Event[StudentRecordChanged]) -> StudentRecord:
@@ -101,6 +114,25 @@ def curriculum_of(event: Event[ProgrammePublished]) -> Curriculum:
     return Curriculum(body.programme, body.entry_year, body.curriculum_revision, courses)
 
 
+def on_exemptions(events: Sequence[Event[ExemptionGranted] | Event[ExemptionWithdrawn]]) -> None:
+    """What credit of a certificate has bought excuses from no training: there is no circle."""
+    keep_exemptions([exemption_of(event) for event in events])
+    have_reviewed((person_of(event), event.id) for event in events)
+
+
+def exemption_of(event: Event[ExemptionGranted] | Event[ExemptionWithdrawn]) -> Exemption:
+    """The exemption an event tells of, for the person it concerns now."""
+    body = event.body
+    return Exemption(
+        application_id=body.application_id,
+        learner_id=person_of(event),
+        student_number=body.student_number,
+        course=body.course,
+        kind=body.kind,
+        is_over=isinstance(body, ExemptionWithdrawn),
+    )
+
+
 HANDLERS: Handlers = {
     EnrolmentApproved: on_approvals,
     EnrolmentWithdrawn: on_withdrawals,
@@ -108,4 +140,6 @@ HANDLERS: Handlers = {
     SchemePublished: on_schemes,
     StudentRecordChanged: on_student_records,
     ProgrammePublished: on_programmes,
+    ExemptionGranted: on_exemptions,
+    ExemptionWithdrawn: on_exemptions,
 }

@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from onex.demo.driver import addresses_of
+from onex.demo.stages import OPERATOR, Speakers
 from tests.support.stack import Stack
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -69,6 +72,22 @@ def portal(browser: Browser, stack: Stack, main_job: str) -> str:
     """The portal's address, once the main job has run."""
     assert main_job
     return stack.running.url("portal")
+
+
+@pytest.fixture(scope="session")
+def speakers(stack: Stack, main_job: str) -> Iterator[Speakers]:
+    """Who may speak to the services besides, once the main job has run."""
+    assert main_job
+    with closing(addresses_of(stack.running)) as addresses:
+        yield Speakers(addresses)
+
+
+@pytest.fixture(scope="session")
+def colleague(speakers: Speakers) -> str:
+    """A second person of the registry, since nobody approves alone; the name to sign in with."""
+    name = "registry-2"
+    speakers[OPERATOR].put("portal", f"/users/{name}", {"roles": ["registry"], "owns": {}, "password": PASSWORD})
+    return name
 
 
 @pytest.fixture

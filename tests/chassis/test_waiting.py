@@ -245,3 +245,18 @@ def test_keys_are_kept_wrapped() -> None:
 
 def test_a_blind_index_depends_on_the_pepper() -> None:
     assert blind_index(b"p", "x") == blind_index(b"p", "x") != blind_index(b"q", "x")
+
+
+def test_what_is_due_is_tried_at_once_with_its_first_cause(mongo: str) -> None:
+    run_transaction(lambda: waiters.due_all("review", [("ann", "first"), ("bo", "other")]))
+    run_transaction(lambda: waiters.due_all("review", [("ann", "second")]))
+    causes = {item: row["cause"] for item, row in waiters.facts_of("review", ["ann", "bo"]).items()}
+    assert causes == {"ann": "first", "bo": "other"}
+    tried: list[str] = []
+    waiters.sweep("review", tried.extend)
+    assert sorted(tried) == ["ann", "bo"]
+    waiters.sweep("review", tried.extend)
+    assert len(tried) == 2, "they rest now, like everything that waits"
+    run_transaction(lambda: waiters.due_all("review", [("ann", "third")]))
+    waiters.sweep("review", tried.extend)
+    assert tried[2:] == ["ann"]

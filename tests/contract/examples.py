@@ -96,6 +96,19 @@ OF_ENROLMENT: tuple[Announcement, ...] = (
     ),
 )
 
+EXCUSE: dict[str, Any] = {
+    "learner_id": LEARNER,
+    "scheme": "dementia-care",
+    "level": Level.INTERMEDIATE,
+    "module": "communication",
+    "module_name": "沟通与照护",
+    "class_hours": 16,
+    "course": "SG2104",
+    "term": "2020-2021-1",
+    "result_id": "2019060117:SG2104:2020-2021-1",
+    "rule": "communication-by-course",
+    "rule_version": 1,
+}
 OF_TRAINING: tuple[Announcement, ...] = (
     training.TrainingCompleted(
         learner_id=LEARNER,
@@ -104,6 +117,22 @@ OF_TRAINING: tuple[Announcement, ...] = (
         level=Level.INTERMEDIATE,
         class_hours=96,
         completed_on=date(2020, 11, 6),
+    ),
+    training.TrainingCompleted(
+        learner_id=LEARNER,
+        class_code="dementia-care-2-01",
+        scheme="dementia-care",
+        level=Level.INTERMEDIATE,
+        class_hours=80,
+        completed_on=date(2020, 11, 6),
+        excused_hours=16,
+    ),
+    training.TrainingModuleExcused(**EXCUSE),
+    training.TrainingExcuseWithdrawn(
+        **EXCUSE,
+        code="excuse_result_changed",
+        reason_en="the result of course SG2104 was corrected or withdrawn and is not what the rule asks for any more",
+        reason_zh="课程 SG2104 的成绩已更正或撤回，不再符合规则",
     ),
     training.CourseResultFinalised(
         learner_id=LEARNER, course="SG2104", term="2020-1", mark=86, passed=True, credit_points=400
@@ -352,6 +381,16 @@ OF_CREDITBANK: tuple[Announcement, ...] = (
         reason_zh="积分已被收回。",
     ),
     creditbank.AccountsMerged(learner_id=LEARNER, merged_id=OTHER),
+    creditbank.ConversionDecided(
+        **APPLICATION,
+        decision="refused",
+        code="refused_by_review",
+        reason_en="too little in common",
+        reason_zh="内容相近之处过少",
+        appeal_until=date(2021, 9, 30),
+    ),
+    creditbank.ConversionDecided(**APPLICATION, decision="granted", is_appeal=True),
+    creditbank.AppealFiled(**APPLICATION, due_on=date(2021, 10, 12)),
 )
 
 EXAMPLES: tuple[Announcement, ...] = (*OF_ENROLMENT, *OF_TRAINING, *OF_ASSESSMENT, *OF_CREDITBANK)

@@ -22,6 +22,7 @@ from contracts.creditbank import (
     AccountFrozen,
     AccountsMerged,
     AccountUnfrozen,
+    AppealFiled,
     ConversionDecided,
     ConversionOffered,
     CredentialIssued,
@@ -46,7 +47,12 @@ from contracts.enrolment import (
     ProgrammePublished,
     StudentRecordChanged,
 )
-from contracts.training import CourseResultFinalised, TrainingCompleted
+from contracts.training import (
+    CourseResultFinalised,
+    TrainingCompleted,
+    TrainingExcuseWithdrawn,
+    TrainingModuleExcused,
+)
 from tests.contract.language import announcements
 
 SERVICES = ("enrolment", "training", "assessment", "creditbank", "notify")
@@ -66,6 +72,8 @@ CONSUMERS: Mapping[Kind, str] = {
     CalendarPublished: "training assessment creditbank",
     TrainingCompleted: "assessment creditbank",
     CourseResultFinalised: "creditbank",
+    TrainingModuleExcused: "notify",
+    TrainingExcuseWithdrawn: "notify",
     SchemePublished: "enrolment training creditbank notify",
     CandidateRegistered: "enrolment notify",
     ResultPublicised: "creditbank notify",
@@ -84,6 +92,7 @@ CONSUMERS: Mapping[Kind, str] = {
     CredentialRevoked: "notify",
     AccountsMerged: "notify",
     ConversionDecided: "notify",
+    AppealFiled: "notify",
     ConversionOffered: "notify",
     DeadlineNear: "notify",
     ExemptionGranted: "training",
@@ -92,7 +101,6 @@ CONSUMERS: Mapping[Kind, str] = {
 
 IN_SHEETS = "learners are found through enrolment's match; lists with names and classes of one's own come later"
 ERASURE = "erasure comes later: without the key what they keep is unreadable already"
-EXCUSED = "lists of a course's students without those excused come later"
 NOTICES = "texts for what is taken back or put right come later"
 
 # Who does not listen yet, and what that waits for.
@@ -102,8 +110,6 @@ LATER: Mapping[str, Mapping[Kind, str]] = {
         LearnerChanged: IN_SHEETS,
         LearnerErased: ERASURE,
         CalendarPublished: "attendance and timetables come later",
-        ExemptionGranted: EXCUSED,
-        ExemptionWithdrawn: EXCUSED,
     },
     "assessment": {
         LearnerRegistered: IN_SHEETS,
@@ -157,5 +163,5 @@ def test_no_service_listens_to_itself(service: str) -> None:
 
 def test_what_nobody_hears_yet_is_known() -> None:
     heard = set().union(*map(heard_by, SERVICES))
-    unheard = {FeeSettled, AccountsMerged, ExemptionGranted}
+    unheard = {FeeSettled, AccountsMerged}
     assert names(set(CONSUMERS) - heard) == names(unheard)

@@ -13,10 +13,12 @@ from pymongo import MongoClient
 from onex.demo.driver import addresses_of
 from onex.demo.http import Speaker
 from tests.e2e.test_set_back import College, the_only_pass_of_somebody, until
-from tests.support.stack import Stack, free_offset, running_stack
+from tests.support.stack import LIMIT_SECONDS, Stack, free_offset, running_stack
 
 ANNOUNCING = ("enrolment", "training", "assessment", "creditbank")
 Client = MongoClient[dict[str, object]]
+
+pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.timeout(3 * LIMIT_SECONDS)]
 
 
 def bank_of(stack: Stack) -> dict[str, int]:

@@ -46,7 +46,7 @@ APP_AT = (0.15, 0.35, 0.60)
 WORKER_AT = (0.20, 0.45, 0.70)
 TWO_WORKERS = ("assessment", "creditbank", "notify")
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(3 * LIMIT_SECONDS)]
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("alone"), pytest.mark.timeout(3 * LIMIT_SECONDS)]
 
 
 @dataclass

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
-from tests.support.stack import LIMIT_SECONDS, ROOT, Stack
+from tests.support.stack import LIMIT_SECONDS, ROOT, Stack, running_stack
 
 SAMPLES = ROOT / "deploy" / "samples"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(3 * LIMIT_SECONDS)]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of this test's own, nothing in it."""
+    with running_stack(tmp_path_factory.mktemp("main-job")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def main_job(stack: Stack) -> str:
+    """The main job has run on it, as expected; what it said."""
+    run = stack.onex("demo")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
 
 
 def with_another_mark(folder: Path) -> tuple[Path, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,24 @@ import pytest
 from pymongo import MongoClient
 
 from tests.e2e.test_set_back import until
-from tests.support.stack import Stack
+from tests.support.stack import Stack, running_stack
 
 READ_MODEL = ("notices", "contacts", "schemes")
 Client = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own, whose every notice follows from what is in the outboxes: other tests write past them."""
+    with running_stack(tmp_path_factory.mktemp("replayed")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def main_job(stack: Stack) -> None:
+    """The main job has run on it."""
+    run = stack.onex("demo")
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def told(client: Client) -> Counter[tuple[str, str, str]]:

@@ -165,9 +165,16 @@ OF_PERSONS = {
     ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"),
     ("creditbank", "POST", "/conversion-decisions"),
     ("creditbank", "POST", "/conversion-undos"),
+    ("creditbank", "POST", "/conversion-delegations"),
+    ("creditbank", "PUT", "/conversion-delegations/{delegation}/revocation"),
+    ("creditbank", "PUT", "/accounts/{learner_id}/forgotten-exemptions/{application}/void"),
+    ("creditbank", "PUT", "/exemption-voids/{application}/approval"),
     ("creditbank", "POST", "/discrepancy-approvals"),
     ("creditbank", "POST", "/recognition-proposals/{number}/approvals"),
     ("creditbank", "POST", "/recognition-proposals/{number}/enactment"),
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/approval"),
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/publication"),
+    ("training", "DELETE", "/excuse-rules/{code}/versions/{version}/publication"),
 }
 # Changes whose owner stands in no address: each item, or what it names, is judged by the view.
 JUDGED_INSIDE = {
@@ -177,6 +184,8 @@ JUDGED_INSIDE = {
     ("assessment", "POST", "/results/{result_id}/annulments"),
     ("creditbank", "POST", "/conversion-decisions"),
     ("creditbank", "POST", "/conversion-undos"),
+    ("creditbank", "POST", "/conversion-delegations"),
+    ("creditbank", "PUT", "/conversion-delegations/{delegation}/revocation"),
     ("creditbank", "POST", "/outcomes"),
     *((name, "POST", "/imports") for name in COLLEGE_IMPORTER),  # each kind of sheet says whom it is for
 }

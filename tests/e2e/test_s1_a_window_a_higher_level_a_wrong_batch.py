@@ -114,8 +114,12 @@ def publish(registry: Registry, code: str, levels: Sequence[int], targets: Seque
     path = f"/conversion-rules/{code}"
     wait_for("the bank knows the certificate", lambda: registry["li"].refusal("creditbank", "PUT", path, json=body), "")
     version = max(one["version"] for one in registry["li"].get("creditbank", path))
+    draft = {"rule": {"code": code, "version": version}}
+    number = registry["li"].post("creditbank", "/conversion-simulations", draft)["number"]
+    place = f"/conversion-simulations/{number}"
+    wait_for("the draft is simulated", lambda: registry["li"].get("creditbank", place)["state"], "finished")
     for name in ("sun", "wang"):
-        registry[name].put("creditbank", f"{path}/versions/{version}/approval", {})
+        registry[name].put("creditbank", f"{path}/versions/{version}/approval?simulation={number}", {})
     registry["li"].put("creditbank", f"{path}/versions/{version}/publication", {})
     return int(version)
 

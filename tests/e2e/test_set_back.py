@@ -18,12 +18,14 @@ from chassis.worker import group_of
 from onex.demo.driver import addresses_of
 from onex.demo.http import Speaker
 from tests.support import waiting
-from tests.support.stack import Stack
+from tests.support.stack import LIMIT_SECONDS, Stack
 
 WITHIN_SECONDS = 90.0
 until = partial(waiting.until, seconds=WITHIN_SECONDS, every_seconds=0.2)
 SET_BACK = ("assessment", "notify")
 Documents = dict[str, list[dict[str, Any]]]
+
+pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.timeout(3 * LIMIT_SECONDS)]
 
 
 def copied(client: MongoClient[dict[str, Any]], name: str) -> Documents:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from socket import socket
+from typing import Any
 
 import pytest
+from kafka.net.inet import KafkaNetSocket
 
 from tests.faults.breaking import CHEAP
 from tests.faults.run import run
@@ -17,6 +20,7 @@ KILLS = 12
 
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.usefixtures("alone"),
     pytest.mark.timeout(2 * LIMIT_SECONDS),
     # kafka-python leaves the sockets of brokers that went away to the collector; here they go away on purpose
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -24,8 +28,19 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """What the run left to the collector is collected here, and not in the middle of another test."""
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What could not be connected is closed, which kafka-python forgets; what else a run leaves to the collector is
+    collected here, and neither in the middle of another test nor after the last one."""
+    plain = KafkaNetSocket.sock_connect
+
+    async def connected(self: KafkaNetSocket, net: Any, sock: socket, *where: Any, **until: Any) -> Any:
+        try:
+            return await plain(self, net, sock, *where, **until)
+        except BaseException:
+            sock.close()
+            raise
+
+    monkeypatch.setattr(KafkaNetSocket, "sock_connect", connected)
     yield
     gc.collect()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pymongo.database import Database
 
 from onex.stack.engines import start_kafka, start_mongod
@@ -19,18 +21,28 @@ ROOM_BYTES = 4 * 10**9
 
 
 @contextmanager
-def folder_for(prefix: str) -> Iterator[Path]:
+def folder_for(engine: str) -> Iterator[Path]:
     """A folder that goes with its engine, in memory where there is room: no test pulls the plug of a machine, so no
     commit of theirs has to wait for its disk."""
     place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as folder:
+    if place:
+        _sweep(place)
+    name = f"onex-test-{os.getpid()}-{engine}-"
+    with tempfile.TemporaryDirectory(prefix=name, dir=place, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def _sweep(place: Path) -> None:
+    """Delete what tests that were killed have left in memory."""
+    for left in place.glob("onex-test-*"):
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
 def running_mongod() -> Iterator[str]:
     """A mongod as a replica set of one; its address."""
-    with folder_for("onex-mongod-") as folder:
+    with folder_for("mongod") as folder:
         engine = start_mongod(folder, free_port())
         try:
             yield engine.mongo_url
@@ -41,7 +53,7 @@ def running_mongod() -> Iterator[str]:
 @contextmanager
 def running_kafka() -> Iterator[str]:
     """A broker; its address."""
-    with folder_for("onex-kafka-") as folder:
+    with folder_for("kafka") as folder:
         engine = start_kafka(folder, free_port(), free_port())
         try:
             yield engine.kafka

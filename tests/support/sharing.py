@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-STACKS = "whole stacks"
-OF_STACKS = ("tests/browser", "tests/e2e", "tests/faults/test_short.py")
-# These need the shared stack as the main job left it: other tests write past its doors.
-FIRST = ("tests/e2e/test_main_job.py", "tests/e2e/test_replay.py")
+SHARED, OWN = "the shared stack", "stacks of their own"
+OF_STACKS = ("tests/browser", "tests/e2e")
+OF_OWN = (
+    "tests/e2e/test_main_job.py",
+    "tests/e2e/test_replay.py",
+    "tests/e2e/test_s1_a_window_a_higher_level_a_wrong_batch.py",
+    "tests/e2e/test_stack.py",
+    "tests/e2e/test_killed.py",
+    "tests/faults/test_short.py",
+)
 WITHOUT_STACK = ("tests/e2e/test_http_contract.py", "tests/e2e/test_roles.py")  # six applications in one process
 
 
 def together_of(file: str) -> str:
-    """With what a file's tests stay together: all that start whole stacks, share or break one are one process's, so
-    that no two stacks are busy beside each other; every other file is by itself."""
-    place = PurePosixPath(file)
-    is_of_stacks = file not in WITHOUT_STACK and any(place.is_relative_to(one) for one in OF_STACKS)
-    return STACKS if is_of_stacks else file
+    """With what a file's tests stay together: one process has the stack that many share, and one all others, so that
+    at most two run beside each other; every other file is by itself."""
+    if file in OF_OWN:
+        return OWN
+    is_of_shared = file not in WITHOUT_STACK and any(PurePosixPath(file).is_relative_to(one) for one in OF_STACKS)
+    return SHARED if is_of_shared else file
 
 
 def precedence(file: str, long: Collection[str]) -> int:
-    """Whole stacks first, and of these what needs the shared one as the main job left it; then what is long."""
-    if together_of(file) == STACKS:
-        return FIRST.index(file) if file in FIRST else len(FIRST)
-    return len(FIRST) + (1 if file in long or file in WITHOUT_STACK else 2)
+    """The shared stack first, since it takes longest, then what is long, the other stacks, and the many short ones,
+    with which both processes end at about the same time."""
+    group = together_of(file)
+    if group in {SHARED, OWN}:
+        return 0 if group == SHARED else 2
+    return 1 if file in long or file in WITHOUT_STACK else 3

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from chassis import clock
+from chassis.bus import outbox
 from chassis.bus.dead_letters import bury
-from chassis.database import run_transaction
+from chassis.database import database, run_transaction
 from chassis.errors import Defect
-from contracts.terms import Role
+from chassis.sheet import saving
+from contracts.creditbank import ExemptionGranted
+from contracts.terms import Level, Role
 from portal.identity.machines.domain import derived_secret
 from services.creditbank.conversion.deciding import release_decisions
+from services.creditbank.conversion.delegations import DELEGATED, MOST_DAYS
+from services.creditbank.conversion.voiding import propose_void
 from services.creditbank.jobs import rerate_some
 from services.creditbank.proposals.commands import simulate_some
 from services.creditbank.reconciliation.commands import compare_some
+from services.creditbank.simulations.commands import simulate_some as simulate_conversions
+from services.creditbank.tables import TABLES
 from tests.support.doors import (
     CLASS_BODY,
     CURRICULUM,
@@ -252,11 +261,14 @@ EVER = {"valid_from": "2021-01-01", "valid_until": "2199-12-31"}
 WINDOW = {"term": "2020-2021-2", "opens_on": EVER["valid_from"], "closes_on": EVER["valid_until"]}
 POLICY = EVER | {"title": "学分转换办法", "issued_on": "2020-12-01", "windows": [WINDOW], "undo_minutes": 0}
 DEFAULT_POLICY = POLICY | {"is_folklore_default": True}  # in force at once
+EXCUSE_RULE = {"basis": "学分互认办法第八条", "scheme": SCHEME, "level": 1, "programme": "630302", "entry_year": 2019}
+EXCUSE_RULE |= {"course": "KJ2105", "valid_from": "2019-09-01", "valid_until": "2030-08-31"}
 TARGETS = [{"course": "KJ2101", "credit_points": 200}, {"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]
 CONVERSION = EVER | {"policy": "measures", "programme": "630302", "entry_year": 2019, "scheme": SCHEME, "levels": [1]}
 CONVERSION |= {"targets": TARGETS}
 BANK = "creditbank"
 TIMES = count(1)
+FORGETFUL = 12  # the learner whose exemptions are forgotten; nobody files for them
 
 
 def converting(state: str) -> Recipe:
@@ -269,12 +281,13 @@ def converting(state: str) -> Recipe:
         path = f"/conversion-rules/{code}"
         version = doors.sound("creditbank", "PUT", path, Role.OPERATOR, json=body)["version"]
         at = f"{path}/versions/{version}"
+        simulation = tried(doors, rule={"code": code, "version": version})
         if state != "draft":
             for approver in (Role.OPERATOR, Role.REGISTRY):
                 doors.sound("creditbank", "PUT", f"{at}/approval", approver)
         if state == "published":
             doors.sound("creditbank", "PUT", f"{at}/publication", Role.OPERATOR)
-        return Asked({"code": code, "version": version})
+        return Asked({"code": code, "version": version}, {"simulation": simulation} if state == "draft" else {})
 
     return recipe
 
@@ -286,12 +299,86 @@ def ruling(state: str) -> Recipe:
         path = f"/conversion-policies/{state}-{role}".replace("_", "-")
         body = POLICY | {"title": f"asked the {next(TIMES)}. time"}  # another version each time
         kept = doors.sound(BANK, "PUT", path, Role.OPERATOR, json=body)
+        simulation = tried(doors, policy={"code": kept["code"], "version": kept["version"]})
         if state == "approved":
             for approver in (Role.OPERATOR, Role.REGISTRY):
                 doors.sound(BANK, "PUT", f"{path}/versions/{kept['version']}/approval", approver)
-        return Asked({"code": kept["code"], "version": kept["version"]})
+        path_values = {"code": kept["code"], "version": kept["version"]}
+        return Asked(path_values, {"simulation": simulation} if state == "draft" else {})
 
     return recipe
+
+
+def tried(doors: Doors, **draft: Any) -> int:
+    """A draft that has been simulated; the simulation's number."""
+    number = doors.sound(BANK, "POST", "/conversion-simulations", Role.REGISTRY, json=draft)["number"]
+    doors.go_to(BANK)
+    while simulate_conversions():
+        pass
+    return int(number)
+
+
+def saved(doors: Doors, role: Role) -> int:
+    """A long table that the caller asked for, ready."""
+    number = simulated(doors)
+    doors.go_to(BANK)
+    usual, saving.AT_ONCE_LINES = saving.AT_ONCE_LINES, -1
+    try:
+        place = f"/recognition-proposals/{number}/simulation.xlsx" if role != Role.TEO else _workbook_of_teo(doors)
+        answer = doors.call(BANK, "GET", place, role)
+    finally:
+        saving.AT_ONCE_LINES = usual
+    scribe = saving.Scribe(TABLES)
+    while scribe():
+        pass
+    return int(answer.json["number"])
+
+
+def _workbook_of_teo(doors: Doors) -> str:
+    return f"/reconciliations/{reconciled(doors)}/discrepancies.xlsx"
+
+
+def _saved(doors: Doors, role: Role, _application: str) -> Asked:
+    return Asked({"number": saved(doors, role)})
+
+
+def _drafted(doors: Doors, role: Role, application: str) -> Asked:
+    draft = dict(converting("draft")(doors, role, application).path)
+    return Asked(body={"rule": draft}, media_type="application/json")
+
+
+def _tried(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"number": converting("draft")(doors, role, application).query["simulation"]})
+
+
+def excusing(state: str) -> Recipe:
+    """A version of an excuse rule in a state, of a rule and a module of its own for each role."""
+
+    def recipe(doors: Doors, role: Role, _application: str) -> Asked:
+        code = f"{state}-{role}".replace("_", "-")
+        module = {"name": "纳税申报", "class_hours": 16}
+        doors.sound("training", "PUT", f"/training-modules/{SCHEME}/1/{code}", Role.OPERATOR, json=module)
+        body = EXCUSE_RULE | {"module": code, "basis": f"asked the {next(TIMES)}. time"}  # another version each time
+        path = f"/excuse-rules/{code}"
+        version = doors.sound("training", "PUT", path, Role.OPERATOR, json=body)["version"]
+        at = f"{path}/versions/{version}"
+        if state != "draft":
+            for approver in (Role.OPERATOR, Role.REGISTRY):
+                doors.sound("training", "PUT", f"{at}/approval", approver)
+        if state == "published":
+            doors.sound("training", "PUT", f"{at}/publication", Role.OPERATOR)
+        return Asked({"code": code, "version": version})
+
+    return recipe
+
+
+def _excuse_rule(doors: Doors, role: Role, application: str) -> Asked:
+    return Asked({"code": excusing("draft")(doors, role, application).path["code"]})
+
+
+def _excuse_rule_put(doors: Doors, role: Role, application: str) -> Asked:
+    code = excusing("draft")(doors, role, application).path["code"]
+    return Asked({"code": code}, body=EXCUSE_RULE | {"module": code}, media_type="application/json")
 
 
 def _rule_put(doors: Doors, role: Role, application: str) -> Asked:
@@ -344,6 +431,12 @@ def _offered(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"application": application})
 
 
+def _refused(doors: Doors, _role: Role, _application: str) -> Asked:
+    application = filed(doors)
+    judged(doors, application, Role.DEPARTMENT, "refuse")
+    return Asked({"application": application}, {}, {"reason": "the same book"}, "application/json")
+
+
 def exported(doors: Doors) -> int:
     """An export with a row in it."""
     answer = doors.call(BANK, "GET", "/exemption-exports/1", Role.REGISTRY)
@@ -361,6 +454,69 @@ def _export(doors: Doors, _role: Role, _application: str) -> Asked:
 
 def _acknowledged(doors: Doors, _role: Role, _application: str) -> Asked:
     return Asked({"number": exported(doors)}, {}, [{"application": "nobody"}], "application/json")
+
+
+def _delegation(doors: Doors, role: Role, _application: str) -> Asked:
+    return Asked({}, {}, delegated(doors, role), "application/json")
+
+
+def delegated(doors: Doors, role: Role) -> dict[str, Any]:
+    """A word that another decides in one's stead; a TEO gives none."""
+    today = clock.today()
+    mine = role if role in DELEGATED else Role.REGISTRY
+    until = today + timedelta(days=next(TIMES) % MOST_DAYS)
+    return {"to": "qian", "role": str(mine), "first": today.isoformat(), "until": until.isoformat()}
+
+
+def _revocation(doors: Doors, role: Role, _application: str) -> Asked:
+    giver = role if role in DELEGATED else Role.REGISTRY
+    word = doors.sound(BANK, "POST", "/conversion-delegations", giver, json=delegated(doors, giver))
+    return Asked({"delegation": word["delegation"]})
+
+
+def lost(doors: Doors) -> tuple[str, str]:
+    """An exemption of a learner's that the topic alone knows of, as after a set-back; the learner and its name."""
+    doors.go_to(BANK)
+    learner_id, number = doors.college.learners[FORGETFUL], next(TIMES)
+    granted = ExemptionGranted(
+        learner_id=learner_id,
+        application_id=f"lost-{number}",
+        scheme=SCHEME,
+        level=Level(1),
+        course=f"KJ{number}",
+        credit_points=200,
+        student_number=f"2019-{FORGETFUL}",
+        programme="630302",
+        entry_year=2019,
+        term="2020-2021-2",
+        kind="course",
+    )
+    run_transaction(lambda: outbox.append(granted, cause=f"conversion:lost-{number}:1"))
+    forget_row(f"learner:{learner_id}", granted.application_id)
+    return learner_id, granted.application_id
+
+
+def forget_row(key: str, application: str) -> None:
+    """What was announced of an application is known from the topic alone."""
+    told = {"key": key, "cause": {"$regex": f"^conversion:{application}:"}}
+    database()["outbox"].update_many(told, {"$set": {"forgotten": True}, "$unset": {"due": ""}})
+    database()["strands"].update_one({"_id": key}, {"$set": {"forgotten": True}})
+
+
+def _forgotten(doors: Doors, _role: Role, _application: str) -> Asked:
+    return Asked({"learner_id": lost(doors)[0]})
+
+
+def _to_void(doors: Doors, _role: Role, _application: str) -> Asked:
+    learner_id, application = lost(doors)
+    path = {"learner_id": learner_id, "application": application}
+    return Asked(path, {}, {"reason": "the file is lost", "is_exported": False}, "application/json")
+
+
+def _void_to_approve(doors: Doors, _role: Role, _application: str) -> Asked:
+    learner_id, application = lost(doors)
+    run_transaction(lambda: propose_void(learner_id, application, "the file is lost", False, "li"))
+    return Asked({"application": application}, {}, {"revision": 1}, "application/json")
 
 
 def reported(doors: Doors) -> int:
@@ -434,13 +590,24 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/approval"): converting("draft"),
     ("creditbank", "PUT", "/conversion-rules/{code}/versions/{version}/publication"): converting("approved"),
     ("creditbank", "DELETE", "/conversion-rules/{code}/versions/{version}/publication"): converting("published"),
+    ("creditbank", "GET", "/saved-tables/{number}"): _saved,
+    ("creditbank", "GET", "/saved-tables/{number}/file.xlsx"): _saved,
+    ("creditbank", "POST", "/conversion-simulations"): _drafted,
+    ("creditbank", "GET", "/conversion-simulations"): _plain,
+    ("creditbank", "GET", "/conversion-simulations/{number}"): _tried,
+    ("creditbank", "GET", "/conversion-simulations/{number}/exemptions"): _tried,
+    ("creditbank", "GET", "/conversion-simulations/{number}/exemptions.xlsx"): _tried,
     ("creditbank", "POST", "/accounts/{learner_id}/conversion-applications"): _wish,
     ("creditbank", "GET", "/conversion-applications"): _plain,
     ("creditbank", "GET", "/conversion-applications/{application}"): _filed,
     ("creditbank", "PUT", "/conversion-applications/{application}/withdrawal"): _filed,
     ("creditbank", "POST", "/conversion-applications/{application}/offer"): _offered,
+    ("creditbank", "PUT", "/conversion-applications/{application}/appeal"): _refused,
     ("creditbank", "POST", "/conversion-decisions"): _put([{"application": "nobody", "verdict": "approve"}]),
     ("creditbank", "POST", "/conversion-undos"): _put([{"application": "nobody"}]),
+    ("creditbank", "POST", "/conversion-delegations"): _delegation,
+    ("creditbank", "GET", "/conversion-delegations"): _plain,
+    ("creditbank", "PUT", "/conversion-delegations/{delegation}/revocation"): _revocation,
     ("creditbank", "POST", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports"): _plain,
     ("creditbank", "GET", "/exemption-exports/{number}"): _export,
@@ -449,6 +616,11 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("creditbank", "PUT", "/accounts/{learner_id}/earlier-conversions"): lambda doors, role, name: Asked(
         _learner(doors, role, name).path, {}, {"credit_points": 200, "note": "prior courses"}, "application/json"
     ),
+    ("creditbank", "GET", "/accounts/{learner_id}/forgotten-exemptions"): _forgotten,
+    ("creditbank", "PUT", "/accounts/{learner_id}/forgotten-exemptions/{application}/void"): _to_void,
+    ("creditbank", "PUT", "/exemption-voids/{application}/approval"): _void_to_approve,
+    ("creditbank", "GET", "/exemption-voids"): _plain,
+    ("creditbank", "GET", "/exemption-void-figures"): _plain,
     ("creditbank", "GET", "/certificate-reports"): _plain,
     ("creditbank", "GET", "/certificate-reports/{number}"): _numbered(reported),
     ("creditbank", "POST", "/reconciliations"): _put({"report": None}),
@@ -499,6 +671,17 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("training", "POST", "/course-result-withdrawals"): _put([{"result_id": COURSE_RESULT, "reason": "typed twice"}]),
     ("training", "PUT", "/pass-marks/{programme}"): _put({"pass_mark": 60}, programme="630302"),
     ("training", "GET", "/pass-marks"): _plain,
+    ("training", "PUT", "/training-modules/{scheme}/{level}/{code}"): _put(
+        {"name": "纳税申报", "class_hours": 16}, scheme=SCHEME, level=1, code="tax"
+    ),
+    ("training", "GET", "/training-modules"): _plain,
+    ("training", "PUT", "/excuse-rules/{code}"): _excuse_rule_put,
+    ("training", "GET", "/excuse-rules/{code}"): _excuse_rule,
+    ("training", "GET", "/excuse-rules"): _plain,
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/approval"): excusing("draft"),
+    ("training", "PUT", "/excuse-rules/{code}/versions/{version}/publication"): excusing("approved"),
+    ("training", "DELETE", "/excuse-rules/{code}/versions/{version}/publication"): excusing("published"),
+    ("training", "GET", "/learners/{learner_id}/training-excuses"): _learner,
     ("training", "GET", "/classes"): _plain,
     ("training", "GET", "/classes/{code}"): _path(code="C1"),
     ("training", "PUT", "/classes/{code}"): _put(CLASS_BODY, code="C1"),

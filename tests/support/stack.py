@@ -18,6 +18,7 @@ from onex.stack.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 900
+STEP, SHARERS = 500, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 PORTS = {int(one) for one in re.findall(r"_PORT:-(\d+)", (ROOT / "docker-compose.yml").read_text())} | {CONTROLLER_PORT}
 
 
@@ -71,8 +72,10 @@ def running_stack(home: Path, *arguments: str) -> Iterator[Stack]:
 
 
 def free_offset() -> int:
-    """By how much to move all ports so that they are free."""
-    return next(offset for offset in range(2100, 30000, 500) if all(is_free(port + offset) for port in PORTS))
+    """By how much to move all ports so that they are free; processes that share the tests look at different ones."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % SHARERS
+    offsets = range(2100 + number * STEP, 30000, SHARERS * STEP)
+    return next(offset for offset in offsets if all(is_free(port + offset) for port in PORTS))
 
 
 def is_free(port: int) -> bool:

@@ -8,36 +8,56 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from chassis import clock
 from chassis.errors import Sifted
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
-from services.creditbank.conversion import applying, commands, deciding, exporting, queries
+from services.creditbank.conversion import (
+    appealing,
+    applying,
+    commands,
+    deciding,
+    delegating,
+    exporting,
+    queries,
+    voiding,
+)
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, Undo
+from services.creditbank.conversion.delegations import DELEGATED, Delegation
 from services.creditbank.conversion.domain import WITHOUT_END, ConversionRule, Policy
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.conversion.schemas import (
+    AppealWishSchema,
     ApplicationDecisionSchema,
     ApplicationFilters,
     ApplicationSchema,
     ApplicationUndoSchema,
     ConversionRuleSchema,
+    DelegationSchema,
+    DelegationWishSchema,
     EarlierSchema,
     ExemptionExportSchema,
     ExemptionWishSchema,
     ExportAnswerSchema,
     ExportSchema,
+    ForgottenExemptionSchema,
     KeptPolicySchema,
     KeptRuleSchema,
     PolicySchema,
     RuleFilters,
+    VoidApprovalSchema,
+    VoidFiguresSchema,
+    VoidSchema,
+    VoidWishSchema,
 )
 from services.creditbank.curricula import queries as curricula
 
+DELEGATORS = tuple(sorted(DELEGATED))
 DECIDERS = (Role.DEPARTMENT, Role.REGISTRY, Role.TEO, Role.OPERATOR)
 READERS = (Role.LEARNER, *DECIDERS, Role.AUDITOR)
 OWNERS = {"learner": "learner_id", "department": "department", "teo": "teo"}
@@ -59,9 +79,17 @@ def student_owner(learner_id: str, **_: str) -> dict[str, str | None]:
     return {"learner": learner_id} | {kind: min(ids & (owned(kind) or set()), default=None) for kind, ids in at.items()}
 
 
-def application_owner(application: str, **_: str) -> dict[str, str]:
-    """An application belongs to its learner, and to their department."""
+def application_owner(application: str, **_: str) -> Mapping[str, str | None]:
+    """An application belongs to its learner, and to their department; what was delegated to staff is as their own."""
+    who = caller()
+    if who.owns and delegating.may_decide_in_stead(_actor(), application):
+        return {kind: next(iter(ids), None) for kind, ids in who.owns.items()}
     return queries.owner_of(application)
+
+
+def void_owner(application: str, **_: str) -> Mapping[str, str | None]:
+    """What is to be voided belongs to its learner: no department or organisation decides about it."""
+    return queries.owner_of_void(application)
 
 
 @blp.route("/conversion-policies/<code>", methods=["PUT"])
@@ -90,22 +118,6 @@ def list_policies(args: dict[str, Any]) -> dict[str, Any]:
     """All policy documents, each in every version."""
     found = queries.policies_after(_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
-
-
-@blp.route("/conversion-policies/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
-@blp.response(200, KeptPolicySchema)
-def approve_policy(code: str, version: int) -> dict[str, Any]:
-    """Approve a draft of a policy document; it is approved when two people have."""
-    return queries.shown(commands.approve_policy(code, version, caller().subject))
-
-
-@blp.route("/conversion-policies/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
-@blp.response(200, KeptPolicySchema)
-def publish_policy(code: str, version: int) -> dict[str, Any]:
-    """Publish an approved version; on its days it holds in the place of those before it."""
-    return queries.shown(commands.publish_policy(code, version))
 
 
 @blp.route("/conversion-rules/<code>", methods=["PUT"])
@@ -139,22 +151,6 @@ def list_rules(args: dict[str, Any]) -> dict[str, Any]:
     return page(found, args["limit"], key=_place)
 
 
-@blp.route("/conversion-rules/<code>/versions/<int:version>/approval", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
-@blp.response(200, KeptRuleSchema)
-def approve_rule(code: str, version: int) -> dict[str, Any]:
-    """Approve a draft; it is approved when two people have."""
-    return queries.shown(commands.approve_rule(code, version, caller().subject))
-
-
-@blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["PUT"])
-@allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
-@blp.response(200, KeptRuleSchema)
-def publish_rule(code: str, version: int) -> dict[str, Any]:
-    """Publish an approved version; the one before it is retired."""
-    return queries.shown(commands.publish_rule(code, version))
-
-
 @blp.route("/conversion-rules/<code>/versions/<int:version>/publication", methods=["DELETE"])
 @allow(Role.REGISTRY, Role.OPERATOR, by_person=True, whole_college=True)
 @blp.response(200, KeptRuleSchema)
@@ -181,8 +177,7 @@ def list_applications(args: dict[str, Any]) -> dict[str, Any]:
     if caller().is_only(Role.LEARNER) or "learner" in caller().owns:
         where = queries.as_learner_asks(where)
     if caller().owns:
-        own = [{name: {"$in": sorted(owned(kind) or ())}} for kind, name in OWNERS.items()]
-        where = {"$and": [where, {"$or": own}]}
+        where = {"$and": [where, _own_or_delegated()]}
     found = queries.applications_after(where, _after(args["cursor"]), args["limit"] + 1)
     return page([_as_seen(one) for one in found], args["limit"], key=lambda one: [one["application"]])
 
@@ -211,15 +206,24 @@ def accept_offer(application: str) -> dict[str, Any]:
     return _as_seen(queries.shown_application(applying.accept_offer(application, caller().subject)))
 
 
+@blp.route("/conversion-applications/<application>/appeal", methods=["PUT"])
+@allow(Role.LEARNER, owning=application_owner)
+@blp.arguments(AppealWishSchema)
+@blp.response(200, ApplicationSchema)
+def appeal(given: dict[str, str], application: str) -> dict[str, Any]:
+    """Appeal against a refusal, once: another person decides about it."""
+    return _as_seen(queries.shown_application(appealing.appeal(application, given["reason"], caller().subject)))
+
+
 @blp.route("/conversion-decisions", methods=["POST"])
 @allow(*DECIDERS, by_person=True)
 @blp.arguments(ApplicationDecisionSchema(many=True))
 @blp.response(200, JudgedSchema(many=True))
 def decide(body: list[dict[str, str]]) -> list[Judged]:
-    """Approve or refuse applications at the step they are at, each judged alone; a repeat is `unchanged`, and a refusal
-    without a reason is refused itself."""
+    """Approve or refuse applications at the step they are at, uphold or dismiss their appeals, each judged alone; a
+    repeat is `unchanged`, and a refusal without a reason is refused itself."""
     decisions = [
-        Decision(index, one["application"], one["verdict"] == "approve", one["reason"])
+        Decision(index, one["application"], one["verdict"] == "approve", one["reason"], one["on_behalf_of"])
         for index, one in enumerate(body)
     ]
     return _answers(deciding.decide(decisions, _actor()))
@@ -236,6 +240,36 @@ def undo(body: list[dict[str, Any]]) -> list[Judged]:
     """
     asked = [Undo(index, **one) for index, one in enumerate(body)]
     return _answers(deciding.undo(asked, _actor()))
+
+
+@blp.route("/conversion-delegations", methods=["POST"])
+@allow(*DELEGATORS, by_person=True)
+@blp.arguments(DelegationWishSchema)
+@blp.response(200, DelegationSchema)
+def delegate(given: dict[str, Any]) -> dict[str, Any]:
+    """Let another decide in one's stead, for some days and within one's own scope; the same again is one."""
+    one = Delegation("", "", given["to"], Role(given["role"]), _departments(given), (), given["first"], given["until"],
+                     given["note"], clock.now())  # fmt: skip
+    return queries.shown_delegation(delegating.delegate(one, _actor()))
+
+
+@blp.route("/conversion-delegations", methods=["GET"])
+@allow(*DECIDERS, Role.AUDITOR)
+@paged(DelegationSchema)
+def list_delegations(args: dict[str, Any]) -> dict[str, Any]:
+    """Delegations that one gave or has; the operator and the auditor see all, revoked and over ones too."""
+    sees_all = bool(caller().roles & {Role.OPERATOR, Role.AUDITOR}) and not caller().owns
+    subject = None if sees_all else caller().subject
+    found = queries.delegations_after(subject, _after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["delegation"]])
+
+
+@blp.route("/conversion-delegations/<delegation>/revocation", methods=["PUT"])
+@allow(*DELEGATORS, Role.OPERATOR, by_person=True)
+@blp.response(200, DelegationSchema)
+def revoke_delegation(delegation: str) -> dict[str, Any]:
+    """Take a delegation back; what was decided by it stays."""
+    return queries.shown_delegation(delegating.revoke(delegation, _actor()))
 
 
 @blp.route("/exemption-exports", methods=["POST"])
@@ -292,10 +326,69 @@ def put_earlier(given: dict[str, Any], learner_id: str) -> dict[str, Any]:
     return given
 
 
+@blp.route("/accounts/<learner_id>/forgotten-exemptions", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR, owning=account_owner)
+@blp.response(200, ForgottenExemptionSchema(many=True))
+def get_forgotten(learner_id: str) -> list[dict[str, Any]]:
+    """What a learner was granted and a set-back forgot; until it is back, or voided, nothing else goes on."""
+    return [queries.shown_lost(*one) for one in voiding.lost_by(learner_id)]
+
+
+@blp.route("/accounts/<learner_id>/forgotten-exemptions/<application>/void", methods=["PUT"])
+@allow(Role.REGISTRY, owning=account_owner, by_person=True)
+@blp.arguments(VoidWishSchema)
+@blp.response(200, VoidSchema)
+def propose_void(given: dict[str, Any], learner_id: str, application: str) -> dict[str, Any]:
+    """Propose to void a forgotten exemption that can't be filed again; a second person approves."""
+    return queries.shown_void(voiding.propose_void(learner_id, application, **given, by=caller().subject))
+
+
+@blp.route("/exemption-voids/<application>/approval", methods=["PUT"])
+@allow(Role.REGISTRY, owning=void_owner, by_person=True)
+@blp.arguments(VoidApprovalSchema)
+@blp.response(200, VoidSchema)
+def approve_void(given: dict[str, int], application: str) -> dict[str, Any]:
+    """Void it, as a second person, by the proposal that was looked at: its learner is told, and may convert again."""
+    return queries.shown_void(voiding.approve_void(application, given["revision"], caller().subject))
+
+
+@blp.route("/exemption-voids", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@paged(VoidSchema)
+def list_voids(args: dict[str, Any]) -> dict[str, Any]:
+    """Every proposal to void a forgotten exemption, with who made it, who approved it, and why."""
+    found = queries.voids_after(_after(args["cursor"]), args["limit"] + 1)
+    return page(found, args["limit"], key=lambda one: [one["application"]])
+
+
+@blp.route("/exemption-void-figures", methods=["GET"])
+@allow(Role.REGISTRY, Role.OPERATOR, Role.AUDITOR)
+@blp.response(200, VoidFiguresSchema)
+def get_void_figures() -> dict[str, int]:
+    """How many forgotten exemptions were voided, and how many of them are cases in the registry's system."""
+    return queries.void_figures()
+
+
+def _own_or_delegated() -> dict[str, Any]:
+    """What is the caller's own, or was delegated to them."""
+    own = {kind: set(owned(kind) or ()) for kind in OWNERS}
+    delegated = delegating.departments_for(_actor())
+    if delegated is None:
+        return {}
+    own["department"] |= set(delegated)
+    return {"$or": [{name: {"$in": sorted(own[kind])}} for kind, name in OWNERS.items()]}
+
+
+def _departments(given: Mapping[str, Any]) -> tuple[str, ...] | None:
+    return None if given["departments"] is None else tuple(given["departments"])
+
+
 def _actor() -> Actor:
     who = caller()
-    own = [who.owns.get(kind, ()) if who.owns else None for kind in ("department", "learner", "teo")]
-    return Actor(who.subject, who.roles, *own)
+    departments, learners, teos = (
+        who.owns.get(kind, ()) if who.owns else None for kind in ("department", "learner", "teo")
+    )
+    return Actor(who.subject, who.roles, departments, learners, teos)
 
 
 def _as_seen(one: dict[str, Any]) -> dict[str, Any]:

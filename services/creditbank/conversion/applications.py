@@ -88,6 +88,47 @@ LAPSED = Ground(
     en="Nobody decided about this application in time. File it again in the next window, or ask the registry.",
     zh="该申请逾期未获审批而失效，请在下一时段重新申请，或咨询教务。",
 )
+APPEAL_LAPSED = Ground(
+    "appeal_lapsed",
+    en="Nobody decided about this appeal in time, so that the refusal stands. Ask the registry.",
+    zh="该申诉逾期未获处理，原决定维持不变，请咨询教务。",
+)
+APPEALED_BEFORE = Ground(
+    "appealed_before",
+    en="This application was appealed once already, and that appeal is over. There is one appeal.",
+    zh="该申请已申诉过一次且已办结，每份申请只能申诉一次。",
+    status=409,
+)
+NOT_APPEALABLE = Ground(
+    "application_not_appealable",
+    en="There is nothing to appeal: an appeal is against a refusal that somebody decided, or left undecided, and that "
+    "was told.",
+    zh="该申请没有可申诉的决定：只有经审批未获批准或逾期未审批、且已告知的申请可以申诉。",
+    status=409,
+)
+APPEAL_AFTER_OFFER = Ground(
+    "appeal_after_offer",
+    en="You took the offer that came with this refusal. Who takes it does not appeal.",
+    zh="您已接受随该决定提供的方案，不能再申诉。",
+    status=409,
+)
+APPEAL_TOO_LATE = Ground(
+    "appeal_too_late",
+    en="The last day to appeal was {until}.",
+    zh="申诉期限为 {until}，已过期。",
+    status=409,
+)
+APPEAL_WITHOUT_REASON = Ground(
+    "appeal_without_reason",
+    en="An appeal needs a reason. Say what the decision did not see.",
+    zh="申诉须说明理由，请写明原决定未考虑的情况。",
+)
+DECIDED_AGAINST = Ground(
+    "appeal_against_you",
+    en="You decided about this application before it was appealed. Another person has to.",
+    zh="该申请申诉前的决定由您作出，须由另一人处理。",
+    status=409,
+)
 FELL = Ground(
     "application_fell",
     en="The credit this application stood on was taken back: {what}.",
@@ -98,12 +139,16 @@ DOUBLED = Ground(
     en="Two accounts turned out to be yours, and another application of yours excuses you from {target} already.",
     zh="经核实两个账户同属您一人，您的另一份申请已涉及 {target}，本申请不再有效。",
 )
+REFUSED_BY_REVIEW = "refused_by_review"
+APPEAL_DISMISSED = "appeal_dismissed"
+APPEALABLE = frozenset({REFUSED_BY_REVIEW, LAPSED.code})  # what a rule refused, it would refuse again
 UNDOERS = frozenset({Role.REGISTRY, Role.OPERATOR})  # of decisions at any step
 ROLES = {
     Step.DEPARTMENT: Role.DEPARTMENT,
     Step.REGISTRY: Role.REGISTRY,
     Step.TEO: Role.TEO,
     Step.BANK: Role.OPERATOR,
+    Step.APPEAL: Role.REGISTRY,
 }
 
 
@@ -150,6 +195,12 @@ class Act:
     by: str
     at: datetime
     note: str = ""
+    on_behalf_of: str = ""
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose deed it counts as: who did it, and in whose stead."""
+        return (self.by, self.on_behalf_of) if self.on_behalf_of else (self.by,)
 
 
 @dataclass(frozen=True)
@@ -173,10 +224,20 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Appeal:
+    """What a learner says against a refusal 申诉, and why it was refused."""
+
+    reason: str
+    filed_on: date
+    against: Because
+
+
+@dataclass(frozen=True)
 class Application:
     """One learner's wish to be excused from one course or module. `held`, `spent`: its points in these pockets.
 
-    `is_brought_back`: it was granted before the database was set back, which forgot it.
+    `is_brought_back`: it was granted before the database was set back, which forgot it. `is_appealable`: it was told
+    that it may be appealed, until `appeal_until` where a calendar reached that far; `appeal`: it was.
     """
 
     id: str
@@ -216,6 +277,9 @@ class Application:
     export_note: str = ""
     is_case: bool = False
     is_brought_back: bool = False
+    is_appealable: bool = False
+    appeal_until: date | None = None
+    appeal: Appeal | None = None
 
     @property
     def cause(self) -> str:
@@ -254,6 +318,17 @@ class Application:
         return {f"conversion:{self.id}:{number}": telling for number, telling in (found | decided).items()}
 
     @property
+    def is_under_appeal(self) -> bool:
+        """Whether it was appealed and nobody was told what came of it."""
+        return self.appeal is not None and (self.state in {State.WAITING, State.REVIEW} or self.is_undoable)
+
+    def may_be_appealed(self, today: date) -> bool:
+        """Whether its learner may appeal today, as far as it says."""
+        is_open = self.state == State.REFUSED and self.is_released and self.is_appealable and self.appeal is None
+        is_late = self.appeal_until is not None and today > self.appeal_until
+        return is_open and not is_late and not (self.offer and self.offer.is_taken)
+
+    @property
     def stands(self) -> bool:
         """Whether it stands in the way of others of its learner."""
         return self.state in STANDING or self.is_undoable
@@ -262,9 +337,11 @@ class Application:
     def is_exported(self) -> bool:
         return self.export_state in {Export.SENT, Export.TAKEN}
 
-    def acted(self, what: str, by: str, at: datetime, note: str = "", **changes: object) -> Application:
+    def acted(
+        self, what: str, by: str, at: datetime, note: str = "", on_behalf_of: str = "", **changes: object
+    ) -> Application:
         """The application after one more act."""
-        act = Act(len(self.acts) + 1, what, by, at, note)
+        act = Act(len(self.acts) + 1, what, by, at, note, on_behalf_of)
         return replace(self, acts=(*self.acts, act), **changes)  # type: ignore[arg-type]
 
 
@@ -273,6 +350,7 @@ class Actor:
     """Who decides: `departments` and `teos` they may decide for, `learners` whom they are.
 
     As everywhere, who has any such scope is limited to it, also to an empty one; None of all is no limit.
+    `on_behalf_of`: who delegated it to them; then roles and departments are those that were delegated.
     """
 
     subject: str
@@ -280,9 +358,17 @@ class Actor:
     departments: Collection[str] | None = None
     learners: Collection[str] | None = None
     teos: Collection[str] | None = None
+    on_behalf_of: str = ""
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose decision it counts as: nobody makes two that different people have to make, nor in another's stead."""
+        return (self.subject, self.on_behalf_of) if self.on_behalf_of else (self.subject,)
 
     @property
     def is_limited(self) -> bool:
+        if self.on_behalf_of:
+            return self.departments is not None
         return any(scope is not None for scope in (self.departments, self.teos, self.learners))
 
 
@@ -295,15 +381,15 @@ def check_actor(one: Application, actor: Actor, today: date) -> None:
     if ROLES[one.step] not in actor.roles:
         raise STEP_OF_OTHERS(step=str(one.step))
     check_scope(one, actor)
-    if actor.subject in one.reviewers:
-        raise REVIEWED_BEFORE()
+    if set(actor.persons) & set(one.reviewers):
+        raise DECIDED_AGAINST() if one.step == Step.APPEAL else REVIEWED_BEFORE()
     if one.due_on and today > one.due_on:
         raise DEADLINE_PASSED(due_on=one.due_on.isoformat())
 
 
 def check_scope(one: Application, actor: Actor) -> None:
     """Refuse whose department it is not, and whose own it is."""
-    if actor.subject == one.filed_by or one.learner_id in (actor.learners or ()):
+    if one.filed_by in actor.persons or one.learner_id in (actor.learners or ()):
         raise OWN_APPLICATION()
     if one.step == Step.TEO:
         if actor.is_limited and one.teo not in (actor.teos or ()):
@@ -312,8 +398,35 @@ def check_scope(one: Application, actor: Actor) -> None:
         raise OTHER_DEPARTMENT()
 
 
+def check_appeal(one: Application, reason: str, until: date | None, today: date) -> None:
+    """Refuse to appeal twice, without a reason, what nobody refused or who took an offer instead, and too late."""
+    if one.appeal:
+        raise APPEALED_BEFORE()
+    if one.state != State.REFUSED or not one.is_released or not one.is_appealable:
+        raise NOT_APPEALABLE()
+    if one.offer and one.offer.is_taken:
+        raise APPEAL_AFTER_OFFER()
+    if until and today > until:
+        raise APPEAL_TOO_LATE(until=until.isoformat())
+    if not reason.strip():
+        raise APPEAL_WITHOUT_REASON()
+
+
+def deciders_before(one: Application) -> tuple[str, ...]:
+    """Who decided about an application before it was appealed, undone or not; they do not decide about the appeal."""
+    appealed = next((act.number for act in one.acts if act.what == "appealed"), len(one.acts) + 1)
+    earlier = [act for act in one.acts if act.number < appealed and act.what in STEPS_TAKEN]
+    return tuple(dict.fromkeys(person for act in earlier for person in act.persons))
+
+
 def is_repeat(one: Application, actor: Actor, state: State) -> bool:
     """Whether this person decided just so before, or approved a step after which it is others' turn."""
+    if one.state == State.REVIEW and one.step == Step.APPEAL:
+        return False
+    if actor.on_behalf_of:
+        wanted = {"approved", "granted"} if state == State.GRANTED else {"refused"}
+        act = one.decided if one.state in {state, State.REVIEW} else None
+        return act is not None and act.what in wanted and act.persons == actor.persons
     if one.state == State.REVIEW and one.step and state == State.GRANTED:
         return actor.subject in one.reviewers and ROLES[one.step] not in actor.roles
     return one.state == state and bool(one.acts) and one.acts[-1].by == actor.subject
@@ -322,11 +435,14 @@ def is_repeat(one: Application, actor: Actor, state: State) -> bool:
 def check_undo(one: Application, actor: Actor, now: datetime, names_version: bool) -> None:
     """Refuse to undo what was told, or what nobody decided; and whoever may not decide at the step it was decided at.
 
-    The registry and the bank undo at every step, and they alone name another rule version.
+    The registry and the bank undo at every step, and they alone name another rule version. Who decided before an
+    appeal does not undo what came of it.
     """
     if one.undo_until(now) is None:
         raise UNDO_OVER()
     check_scope(one, actor)
+    if one.step == Step.APPEAL and set(actor.persons) & set(deciders_before(one)):
+        raise DECIDED_AGAINST()
     if UNDOERS & set(actor.roles):
         return
     if one.step is None or ROLES[one.step] not in actor.roles:

@@ -16,6 +16,7 @@ from chassis.strands import name_keys, survivor_of
 from contracts.creditbank import ConversionDecided, ConversionOffered, ExemptionGranted, ExemptionWithdrawn
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
+    APPEALABLE,
     DECIDED,
     DOUBLED,
     FELL,
@@ -65,7 +66,7 @@ def apply(learner_id: str, wish: Wish, by: str) -> Application:
 
     Refusal when a rule speaks against it, the points may not be spent, or a set-back forgot that some were.
     """
-    learner_id = _named(learner_id)
+    learner_id = named_learner(learner_id)
     own = models.applications_of([learner_id])
     rule, policy = _in_force(wish.rule)
     target = target_in(rule, wish.course, wish.module)
@@ -131,7 +132,7 @@ def move_applications(survivor_id: str, merged_id: str) -> None:
 
     What was granted to the merged one is told at once: the points it spent were just handed over as spent.
     """
-    survivor_id = _named(survivor_id)
+    survivor_id = named_learner(survivor_id)
     if survivor_id == merged_id:
         return
     schemes = {one.scheme for one in models.applications_of([survivor_id, merged_id])}
@@ -148,7 +149,7 @@ def named_application(application_id: str) -> tuple[Application, list[Applicatio
     found = models.application(application_id)
     if found is None:
         raise NOT_FOUND(what="application", id=application_id)
-    own = models.applications_of([_named(found.learner_id)])
+    own = models.applications_of([named_learner(found.learner_id)])
     return next(one for one in own if one.id == application_id), own
 
 
@@ -158,18 +159,22 @@ def rejudged(one: Application, own: Iterable[Application]) -> Standing:
 
 
 def first_step(one: Application) -> Application:
-    """The application at the first step of its policy, with its deadline."""
-    return at_step(one, policy_of(one), None)
+    """The application at the first step of its policy, with its deadline; one that was appealed, at that."""
+    policy = policy_of(one)
+    return at(one, Step.APPEAL, policy.days_of(Step.APPEAL)) if one.appeal else at_step(one, policy, None)
 
 
 def at_step(one: Application, policy: Policy, after: Step | None) -> Application:
     """The application at the step after another one."""
     step = policy.step_after(after)
-    if step is None:
-        return one
-    due_on = last_of(clock.today(), step.working_days)
+    return at(one, step.step, step.working_days) if step else one
+
+
+def at(one: Application, step: Step, working_days: int) -> Application:
+    """The application at a step that has so many working days from today."""
+    due_on = last_of(clock.today(), working_days)
     one = replace(one, is_reminded=False, is_escalated=False)
-    return replace(one, state=State.REVIEW, step=step.step, due_on=due_on)
+    return replace(one, state=State.REVIEW, step=step, due_on=due_on)
 
 
 def policy_of(one: Application) -> Policy:
@@ -193,10 +198,10 @@ def kept(one: Application) -> Application:
     return one
 
 
-def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0) -> Application:
+def refuse(one: Application, because: Because, by: str, undo_minutes: int = 0, on_behalf_of: str = "") -> Application:
     """Refuse an application; a person's refusal keeps its hold until it can't be undone any more."""
     at = clock.now()
-    refused = one.acted("refused", by, at, because.code, state=State.REFUSED, because=because)
+    refused = one.acted("refused", by, at, because.code, on_behalf_of, state=State.REFUSED, because=because)
     if by == MACHINE:
         return tell(refused)
     return kept(replace(refused, release_at=at + undo_window(undo_minutes), is_released=False))
@@ -207,14 +212,30 @@ def tell(one: Application) -> Application:
     one = one.acted("told", MACHINE, clock.now(), is_released=True, release_at=None, due_on=None)
     if one.state == State.REFUSED:
         one = released_hold(one)
-        one = replace(one, offer=_next_best(one))
-    outbox.append(ConversionDecided(**told_of(one), decision=str(one.state), **_reason(one)), cause=one.cause)
+        one = appealable(replace(one, offer=_next_best(one)))
+    outbox.append(_decided(one), cause=one.cause)
     if one.state == State.GRANTED:
         outbox.append(ExemptionGranted(**exemption_of(one)), cause=one.cause)
     if one.offer:
         offered = told_of(one) | _told_target(one.offer.target)
         outbox.append(ConversionOffered(**offered, until=one.offer.until), cause=one.cause)
     return kept(one)
+
+
+def appealable(one: Application) -> Application:
+    """The refused application with the last day to appeal, where its refusal is one that may be, and its policy lets.
+
+    The day is left open while no calendar reaches it.
+    """
+    days = policy_of(one).appeal_days
+    if one.appeal or not days or not one.because or one.because.code not in APPEALABLE:
+        return replace(one, is_appealable=False, appeal_until=None)
+    return replace(one, is_appealable=True, appeal_until=last_of(clock.today(), days))
+
+
+def _decided(one: Application) -> ConversionDecided:
+    said = told_of(one) | reason_of(one) | {"decision": str(one.state), "is_appeal": one.appeal is not None}
+    return ConversionDecided(**said, appeal_until=one.appeal_until if one.is_appealable else None)
 
 
 def _new(
@@ -264,10 +285,10 @@ def _filed(one: Application, own: Sequence[Application]) -> Application:
         department=studies.department,
         class_name=studies.class_name,
     )
-    return kept(_held_or_waiting(one, standing, COMING))
+    return kept(held_or_waiting(one, standing, COMING))
 
 
-def _held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
+def held_or_waiting(one: Application, standing: Standing, reasons: Collection[str]) -> Application:
     """Hold the points and go to the first step, or wait, for these reasons; Refusal for any other."""
     points = one.target.credit_points
     try:
@@ -311,7 +332,7 @@ def _go_on(one: Application) -> None:
     """Judge again what waited: it goes on, waits on, or is refused with the next best offer."""
     own = models.applications_of([one.learner_id])
     try:
-        kept(_held_or_waiting(one, rejudged(one, own), PASSING))
+        kept(held_or_waiting(one, rejudged(one, own), PASSING))
     except Refusal as refusal:
         waiters.done(APPLICATION, [one.id])
         refuse(one, because_of(refusal), MACHINE)
@@ -371,7 +392,7 @@ def _withdraw_exemption(one: Application, because: Because) -> None:
         tell(replace(fallen, spent=0))
         return
     fallen = replace(fallen, spent=0)
-    outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **_reason(fallen)), cause=fallen.cause)
+    outbox.append(ExemptionWithdrawn(**exemption_of(fallen), **reason_of(fallen)), cause=fallen.cause)
     kept(fallen)
 
 
@@ -448,7 +469,7 @@ def _pocket(learner_id: str, scheme: str, pocket: str) -> int:
     return int(getattr(holding, pocket)) if holding else 0
 
 
-def _named(learner_id: str) -> str:
+def named_learner(learner_id: str) -> str:
     """The learner a person is now, whose strand is named."""
     return survivor_of(LEARNER + learner_id).removeprefix(LEARNER)
 
@@ -473,7 +494,8 @@ def exemption_of(one: Application) -> dict[str, Any]:
     return told_of(one) | {name: getattr(one, name) for name in names} | {"kind": str(one.target.kind)}
 
 
-def _reason(one: Application) -> dict[str, Any]:
+def reason_of(one: Application) -> dict[str, Any]:
+    """What announcements say of why an application ended, as far as somebody said so."""
     if one.because is None:
         return {}
     return {"code": one.because.code, "reason_en": one.because.en, "reason_zh": one.because.zh}

@@ -27,6 +27,7 @@ from services.creditbank.conversion.domain import (
     policy_for,
     published,
     retired,
+    unapproved,
 )
 from services.creditbank.ledger.queries import opened
 
@@ -50,7 +51,10 @@ def draft_policy(policy: Policy, by: str) -> Policy:
 
 @transactional
 def approve_policy(code: str, version: int, by: str) -> Policy:
-    """Approve a draft of a policy document; two people have to. Refusal when it is no draft."""
+    """Approve a draft of a policy document; two people have to. Refusal when it is no draft.
+
+    People come here by way of `simulations`, which refuses what was not simulated.
+    """
     return _policy_moved(code, version, lambda policy: approved(policy, by))
 
 
@@ -58,6 +62,12 @@ def approve_policy(code: str, version: int, by: str) -> Policy:
 def publish_policy(code: str, version: int) -> Policy:
     """Publish an approved version: on its days it holds in the place of the versions before it."""
     return _policy_moved(code, version, lambda policy: published(policy, clock.now()))
+
+
+@transactional
+def void_policy_approvals(code: str, version: int) -> Policy:
+    """Void the approvals of a version that is not published: it is looked at anew."""
+    return _policy_moved(code, version, unapproved)
 
 
 def _policy_versions(code: str) -> list[Policy]:
@@ -94,7 +104,10 @@ def draft_rule(rule: ConversionRule, by: str) -> ConversionRule:
 
 @transactional
 def approve_rule(code: str, version: int, by: str) -> ConversionRule:
-    """Approve a draft; two people have to. Refusal when it does not stand, or says what it must not by now."""
+    """Approve a draft; two people have to. Refusal when it does not stand, or says what it must not by now.
+
+    People come here by way of `simulations`, which refuses what was not simulated.
+    """
     return _moved(code, version, lambda rule: _sound(approved(rule, by)))
 
 
@@ -102,6 +115,12 @@ def approve_rule(code: str, version: int, by: str) -> ConversionRule:
 def publish_rule(code: str, version: int) -> ConversionRule:
     """Publish an approved version; the one that was published until now is retired."""
     return _moved(code, version, lambda rule: _sound(published(rule, clock.now())))
+
+
+@transactional
+def void_rule_approvals(code: str, version: int) -> ConversionRule:
+    """Void the approvals of a version that is not published: it is looked at anew."""
+    return _moved(code, version, unapproved)
 
 
 @transactional

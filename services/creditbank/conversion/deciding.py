@@ -11,9 +11,14 @@ from chassis.bus import outbox
 from chassis.database import comes_from_outside, transactional
 from chassis.errors import NOT_FOUND, Ground, Sifted, sift
 from contracts.creditbank import DeadlineNear
+from contracts.terms import Role
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import (
+    APPEAL_DISMISSED,
+    APPEAL_LAPSED,
     LAPSED,
+    REFUSED_BY_REVIEW,
+    ROLES,
     Actor,
     Application,
     Because,
@@ -21,6 +26,7 @@ from services.creditbank.conversion.applications import (
     because_of,
     check_actor,
     check_undo,
+    deciders_before,
     is_repeat,
 )
 from services.creditbank.conversion.applying import (
@@ -36,12 +42,12 @@ from services.creditbank.conversion.applying import (
     undo_window,
 )
 from services.creditbank.conversion.college import last_of
+from services.creditbank.conversion.delegating import in_whose_stead
 from services.creditbank.conversion.domain import ConversionRule, RuleState, Step, Target
 from services.creditbank.conversion.forgotten import check_nothing_forgotten
 from services.creditbank.conversion.judging import target_in
 from services.creditbank.ledger import commands as ledger
 
-REFUSED_BY_REVIEW = "refused_by_review"
 AT_ONCE = 200
 REASON_MISSING = Ground(
     "refusal_without_reason",
@@ -52,12 +58,16 @@ REASON_MISSING = Ground(
 
 @dataclass(frozen=True)
 class Decision:
-    """One item of a request to decide, by its position; refused with a reason for the learner."""
+    """One item of a request to decide, by its position; refused with a reason for the learner.
+
+    `on_behalf_of`: who delegated it to whoever decides; empty where they do in their own right.
+    """
 
     index: int
     application: str
     is_approval: bool
     reason: str = ""
+    on_behalf_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class Undo:
     rule_version: int = 0
     course: str = ""
     module: str = ""
+    on_behalf_of: str = ""
 
 
 def decide(decisions: Sequence[Decision], actor: Actor) -> Sifted[Decision, bool]:
@@ -83,7 +94,8 @@ def undo(asked: Sequence[Undo], actor: Actor) -> Sifted[Undo, bool]:
 
 @transactional
 def decide_one(decision: Decision, actor: Actor) -> bool:
-    """Approve or refuse at the step an application is at; an approval judges everything again.
+    """Approve or refuse at the step an application is at, uphold or dismiss its appeal; an approval judges everything
+    again.
 
     Refusal for whoever may not, for a refusal without a reason, for what does not stand any more, and before what a
     set-back forgot is back; the application stays as it is then.
@@ -91,13 +103,16 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
     if not decision.is_approval and not decision.reason.strip():
         raise REASON_MISSING()
     one, own = named_application(decision.application)
-    if is_repeat(one, actor, State.GRANTED if decision.is_approval else State.REFUSED):
+    asked = replace(actor, on_behalf_of=decision.on_behalf_of)
+    if is_repeat(one, asked, State.GRANTED if decision.is_approval else State.REFUSED):
         return False
+    actor = in_whose_stead(actor, decision.on_behalf_of, one, {ROLES[one.step or Step.REGISTRY]})
     check_actor(one, actor, clock.today())
     check_nothing_forgotten(one, own, decision.is_approval)
     if not decision.is_approval:
-        reason = Because(REFUSED_BY_REVIEW, decision.reason, decision.reason)
-        refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes)
+        code = APPEAL_DISMISSED if one.step == Step.APPEAL else REFUSED_BY_REVIEW
+        reason = Because(code, decision.reason, decision.reason)
+        refuse(_reviewed(one, actor), reason, actor.subject, policy_of(one).undo_minutes, actor.on_behalf_of)
         return True
     rejudged(one, own)
     _approve(one, actor)
@@ -108,12 +123,14 @@ def decide_one(decision: Decision, actor: Actor) -> bool:
 def undo_one(asked: Undo, actor: Actor) -> bool:
     """Take a decision back: the application is at its step again, its points on hold, judged by the version named."""
     one, own = named_application(asked.application)
+    actor = in_whose_stead(actor, asked.on_behalf_of, one, {ROLES[one.step or Step.REGISTRY], Role.REGISTRY})
     check_undo(one, actor, clock.now(), names_version=bool(asked.rule_version))
-    back = one.acted("undone", actor.subject, clock.now(), release_at=None, because=None, state=State.REVIEW)
+    by = {"by": actor.subject, "on_behalf_of": actor.on_behalf_of}
+    back = one.acted("undone", at=clock.now(), **by, release_at=None, because=None, state=State.REVIEW)
     if one.spent:
         ledger.undo(one.learner_id, one.scheme, one.level, one.spent, back.cause)
         back = replace(back, held=one.spent, spent=0)
-    step = Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
+    step = _step_back(one)
     due_on = last_of(clock.today(), policy_of(one).days_of(step))
     back = replace(back, step=step, due_on=due_on, is_escalated=False, is_reminded=False)
     back = replace(back, reviewers=approvers_before(one, step))
@@ -124,10 +141,20 @@ def undo_one(asked: Undo, actor: Actor) -> bool:
     return True
 
 
+def _step_back(one: Application) -> Step:
+    """The step that an application goes back to when its decision is undone."""
+    if one.step == Step.APPEAL:
+        return Step.APPEAL
+    return Step.REGISTRY if one.state == State.GRANTED else one.step or Step.REGISTRY
+
+
 def approvers_before(one: Application, step: Step) -> tuple[str, ...]:
-    """Who approved at the steps before one, and may therefore not decide there."""
+    """Who approved at the steps before one, or decided before an appeal, and may therefore not decide there."""
+    if step == Step.APPEAL:
+        return deciders_before(one)
     earlier = {str(each) for each in Step if list(Step).index(each) < list(Step).index(step)}
-    approvers = {act.by for act in one.acts if act.what == "approved" and act.note in earlier}
+    approved = [act for act in one.acts if act.what == "approved" and act.note in earlier]
+    approvers = {person for act in approved for person in act.persons}
     return tuple(by for by in one.reviewers if by in approvers)
 
 
@@ -203,7 +230,7 @@ def _overdue(one: Application, step: Step) -> None:
         due_on = last_of(clock.today(), policy.days_of(step))
         kept(replace(late, is_escalated=True, is_reminded=False, due_on=due_on))
     else:
-        refuse(one, because_of(LAPSED()), MACHINE)
+        refuse(one, because_of(APPEAL_LAPSED() if step == Step.APPEAL else LAPSED()), MACHINE)
 
 
 def _approve(one: Application, actor: Actor) -> None:
@@ -211,16 +238,16 @@ def _approve(one: Application, actor: Actor) -> None:
     policy = policy_of(one)
     at = clock.now()
     if policy.step_after(one.step):
-        approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step)), actor)
+        approved = _reviewed(one.acted("approved", actor.subject, at, str(one.step), actor.on_behalf_of), actor)
         kept(at_step(approved, policy, one.step))
         return
-    granted = _reviewed(one.acted("granted", actor.subject, at, state=State.GRANTED), actor)
+    granted = _reviewed(one.acted("granted", actor.subject, at, "", actor.on_behalf_of, state=State.GRANTED), actor)
     ledger.spend(one.learner_id, one.scheme, one.level, one.held, granted.cause)
     kept(replace(granted, spent=one.held, held=0, release_at=at + undo_window(policy.undo_minutes), is_released=False))
 
 
 def _reviewed(one: Application, actor: Actor) -> Application:
-    return replace(one, reviewers=(*one.reviewers, actor.subject))
+    return replace(one, reviewers=(*one.reviewers, *actor.persons))
 
 
 def _under_version(one: Application, asked: Undo) -> Application:

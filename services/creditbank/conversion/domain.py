@@ -122,6 +122,10 @@ class Step(StrEnum):
     REGISTRY = "registry"  # 教务审批
     TEO = "teo"  # 培训评价组织复核
     BANK = "bank"  # 学分银行确认
+    APPEAL = "appeal"  # 申诉复核: after a refusal, by the registry; no policy lists it among its steps
+
+
+REVIEW_STEPS = tuple(one for one in Step if one != Step.APPEAL)
 
 
 class ExemptionKind(StrEnum):
@@ -176,6 +180,8 @@ class Policy:
     """A policy document 管理办法 and what it rules, as data. Once published, a version is never changed.
 
     `shares`: categories not named have no such cap. `credit_years`: how long a pass may be converted, 0 for ever.
+    `appeal_days`: the working days in which a refusal may be appealed, 0 never; `appeal_review_days`: in which an
+    appeal is decided.
     """
 
     code: str
@@ -193,6 +199,8 @@ class Policy:
     offer_days: int = 3
     undo_minutes: int = 30
     credit_years: int = 0
+    appeal_days: int = 5
+    appeal_review_days: int = 5
     is_folklore_default: bool = False
     state: RuleState = RuleState.DRAFT
     drafted_by: str = ""
@@ -212,7 +220,9 @@ class Policy:
         return next((one for one in self.windows if one.opens_on <= day <= one.closes_on), None)
 
     def step_after(self, step: Step | None) -> StepDays | None:
-        """The step that follows; the first one for None."""
+        """The step that follows; the first one for None. An appeal is the last there is."""
+        if step == Step.APPEAL:
+            return None
         steps = [one.step for one in self.steps]
         place = steps.index(step) + 1 if step in steps else 0
         return self.steps[place] if place < len(self.steps) else None
@@ -223,6 +233,9 @@ class Policy:
         return min(fitting, key=lambda one: (not one.departments, one.percent), default=None)
 
     def days_of(self, step: Step) -> int:
+        """How many working days a step has."""
+        if step == Step.APPEAL:
+            return self.appeal_review_days
         return next((one.working_days for one in self.steps if one.step == step), 0)
 
 
@@ -331,7 +344,7 @@ def check_policy(policy: Policy) -> None:
             raise WINDOWS_WRONG(term=window.term)
         terms.add(window.term)
     steps = [one.step for one in policy.steps]
-    if Step.REGISTRY not in steps or steps != [one for one in Step if one in steps]:
+    if Step.REGISTRY not in steps or steps != [one for one in REVIEW_STEPS if one in steps]:
         raise STEPS_WRONG()
 
 
@@ -436,6 +449,13 @@ def approved(one: Version, by: str) -> Version:
     return replace(
         one, approved_by=approvals, state=RuleState.APPROVED if len(approvals) >= APPROVALS else RuleState.DRAFT
     )
+
+
+def unapproved(one: Version) -> Version:
+    """The version that is not published yet, without the approvals it has: a draft again."""
+    if one.state != RuleState.APPROVED:
+        _check_state(one, RuleState.DRAFT)
+    return replace(one, approved_by=(), state=RuleState.DRAFT)
 
 
 def published(one: Version, at: datetime) -> Version:

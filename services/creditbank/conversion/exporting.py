@@ -41,7 +41,7 @@ def export(by: str) -> int:
         return 0
     number, at = models.latest_export() + 1, clock.now()
     models.keep_export(number, by, at, [_row(one) for one in going])
-    sent = {"export": number, "export_state": Export.SENT, "export_note": ""}
+    sent: dict[str, Any] = {"export": number, "export_state": Export.SENT, "export_note": ""}
     models.keep_applications(one.acted("exported", by, at, str(number), **sent) for one in going)
     return number
 

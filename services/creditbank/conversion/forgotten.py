@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
+from chassis.bus.event import Announcement
 from chassis.bus.outbox import forgotten_on
 from chassis.errors import Ground
 from contracts.creditbank import ConversionDecided, ExemptionGranted, ExemptionWithdrawn
 from services.creditbank.conversion.applications import Application, State
+from services.creditbank.conversion.voids import VOIDED
 from services.creditbank.ledger.queries import merged_from
 
 Granted = ConversionDecided | ExemptionGranted
@@ -17,9 +20,10 @@ ANNOUNCED = {one.__name__: one for one in (ConversionDecided, ExemptionGranted, 
 EXEMPTION_NOT_BACK = Ground(
     "exemption_not_back",
     en="Before the database was set back, the exemption from {target} was granted and announced; it is not known here "
-    "now. Have it filed and approved again, window or not; then the rest goes on.",
+    "now. Have it filed and approved again, window or not; then the rest goes on. Where that can't be, the registry "
+    "voids it.",
     zh="数据库回退前已批准并公布 {target} 的免修，系统目前没有该记录。"
-    "请先重新提交该申请并批准（不受申请时段限制），再办理其他转换。",
+    "请先重新提交该申请并批准（不受申请时段限制），再办理其他转换；无法重新办理的，由教务作废。",
     status=409,
 )
 
@@ -27,7 +31,7 @@ EXEMPTION_NOT_BACK = Ground(
 def brought_back(one: Application, own: Sequence[Application]) -> Application:
     """A new application: where it asks for what was granted and forgotten, under its name, for its term, in a window or
     not. Refusal when something else was."""
-    lost = _lost(one.learner_id, own)
+    lost = lost_of(one.learner_id, own)
     found = [each for each in lost if _is_about(one, each)]
     if lost and not found:
         raise _not_back(lost[0])
@@ -39,16 +43,35 @@ def brought_back(one: Application, own: Sequence[Application]) -> Application:
 
 def check_nothing_forgotten(one: Application, own: Sequence[Application], is_approval: bool) -> None:
     """Refuse to approve anything before what was granted and forgotten, and to refuse that."""
-    lost = _lost(one.learner_id, own)
+    lost = lost_of(one.learner_id, own)
     about = [each for each in lost if _is_about(one, each)]
     if lost and bool(about) != is_approval:
         raise _not_back(lost[0])
 
 
-def _lost(learner_id: str, own: Sequence[Application]) -> list[Granted]:
+def is_forgotten(one: Application, own: Sequence[Application]) -> bool:
+    """Whether what an application asks for was granted, and the database forgot it."""
+    return any(_is_about(one, each) for each in lost_of(one.learner_id, own))
+
+
+def announced_of(learner_id: str, application_id: str) -> list[Granted]:
+    """What the topic alone knows to be announced of one exemption's grant."""
+    found = [one for whom in _everybody(learner_id) for one in forgotten_on(f"learner:{whom}", ANNOUNCED)]
+    return [one for one in found if is_grant(one) and one.application_id == application_id]
+
+
+def is_grant(one: Announcement) -> TypeGuard[Granted]:
+    """Whether something announced a grant."""
+    match one:
+        case ExemptionGranted() | ConversionDecided(decision=State.GRANTED.value):
+            return True
+    return False
+
+
+def lost_of(learner_id: str, own: Sequence[Application]) -> list[Granted]:
     """What was granted to a learner, or to whom they were before a merge, and is neither back nor withdrawn."""
     granted = [one for whom in _everybody(learner_id) for one in _granted_to(whom)]
-    return [one for one in granted if not any(_is_about(each, one) and _was_granted(each) for each in own)]
+    return [one for one in granted if not any(_is_back(each, one) for each in own)]
 
 
 def _everybody(learner_id: str) -> Iterable[str]:
@@ -79,6 +102,13 @@ def _is_about(one: Application, granted: Granted) -> bool:
     """Whether an application asks for what was granted, under whatever name."""
     wanted = one.scheme, one.target.course, one.target.module
     return one.id == granted.application_id or wanted == (granted.scheme, granted.course, granted.module)
+
+
+def _is_back(one: Application, granted: Granted) -> bool:
+    """Whether an application is what was granted, or was granted in its stead; one that was voided is only itself."""
+    if one.because and one.because.code == VOIDED:
+        return one.id == granted.application_id
+    return _is_about(one, granted) and _was_granted(one)
 
 
 def _was_granted(one: Application) -> bool:

@@ -14,7 +14,9 @@ from chassis import clock
 from chassis.database import Row, rows_of, write
 from contracts.terms import Level
 from services.creditbank.conversion.applications import STANDING, Application, Export, State
+from services.creditbank.conversion.delegations import Delegation
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
+from services.creditbank.conversion.voids import Void
 
 VERSION_DIGITS = 4
 
@@ -101,6 +103,30 @@ class ExemptionExports(me.Document):
     rows = me.ListField(me.DictField())
 
 
+class ExemptionVoids(me.Document):
+    """By application, the proposal to void an exemption that was forgotten, and what came of it."""
+
+    meta = {"collection": "exemption_voids", "auto_create_index": False, "strict": False}
+    application = me.StringField(primary_key=True)
+    state = me.StringField()
+    is_exported = me.BooleanField()
+
+
+class ConversionDelegations(me.Document):
+    """By delegation; none is ever removed. Days are ISO texts."""
+
+    meta = {
+        "collection": "conversion_delegations",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [{"fields": ["by"], "name": "by"}, {"fields": ["to", "until"], "name": "to"}],
+    }
+    id = me.StringField(primary_key=True)
+    by = me.StringField()
+    to = me.StringField()
+    until = me.StringField()
+
+
 def _place(code: str, version: int) -> str:
     return f"{code}:{version:0{VERSION_DIGITS}d}"
 
@@ -156,6 +182,12 @@ def rule_at(code: str, version: int) -> ConversionRule | None:
 def rules_published(programme: str, entry_year: int) -> list[ConversionRule]:
     """The published rules of a programme and entry year."""
     where = {"programme": programme, "entry_year": entry_year, "state": RuleState.PUBLISHED.value}
+    return [_rule(row) for row in rows_of(ConversionRules, where, sort=[("_id", 1)])]
+
+
+def rules_resting_on(policy: str) -> list[ConversionRule]:
+    """The published rules that rest on a policy document."""
+    where = {"policy": policy, "state": RuleState.PUBLISHED.value}
     return [_rule(row) for row in rows_of(ConversionRules, where, sort=[("_id", 1)])]
 
 
@@ -272,13 +304,27 @@ def due_until(day: date, today: date, limit: int) -> list[str]:
 
 
 def days_due(learner_ids: Collection[str]) -> Iterator[tuple[str, date]]:
-    """Of these learners' applications under review the days they are due, of open offers the last ones."""
+    """Of these learners' applications under review the days they are due, of open offers the last ones, and of refusals
+    the last ones to appeal."""
     today = clock.today().isoformat()
     under_review = {"state": State.REVIEW.value, "due_on": {"$exists": True}}
     offered = {"is_released": True, "offer.is_taken": False, "offer.until": {"$gte": today}}
-    where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered]}
-    for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer.until"]):
-        yield row["learner_id"], date.fromisoformat(row.get("due_on") or row["offer"]["until"])
+    appealable = {"is_appealable": True, "appeal_until": {"$gte": today}}
+    where = {"learner_id": {"$in": sorted(learner_ids)}, "$or": [under_review, offered, appealable]}
+    for row in rows_of(ConversionApplications, where, ["learner_id", "due_on", "offer", "appeal_until"]):
+        offer = row.get("offer") or {}
+        if row.get("due_on"):
+            yield row["learner_id"], date.fromisoformat(row["due_on"])
+        elif not offer.get("is_taken"):
+            last = [day for day in (offer.get("until"), row.get("appeal_until")) if day and day >= today]
+            yield row["learner_id"], date.fromisoformat(min(last))
+
+
+def with_open_offers(learner_ids: Collection[str]) -> list[Application]:
+    """Of these learners the applications whose offer nobody took, and whose last day is not over."""
+    until = [{"offer.until": None}, {"offer.until": {"$gte": clock.today().isoformat()}}]
+    where = {"learner_id": {"$in": sorted(learner_ids)}, "is_released": True, "offer.is_taken": False, "$or": until}
+    return [_application(row) for row in rows_of(ConversionApplications, where, sort=[("_id", 1)])]
 
 
 def undated(limit: int) -> list[str]:
@@ -326,6 +372,65 @@ def keep_export(number: int, by: str, at: datetime, rows: list[Row]) -> None:
 def export_row(number: int) -> Row | None:
     """What went out in one export."""
     return next(iter(rows_of(ExemptionExports, {"_id": number})), None)
+
+
+def delegation(delegation_id: str) -> Delegation | None:
+    """One delegation."""
+    return next((_delegation(row) for row in rows_of(ConversionDelegations, {"_id": delegation_id})), None)
+
+
+def delegations_by(subject: str) -> list[Delegation]:
+    """What somebody has delegated, ever."""
+    return [_delegation(row) for row in rows_of(ConversionDelegations, {"by": subject}, sort=[("_id", 1)])]
+
+
+def delegations_to(subject: str) -> list[Delegation]:
+    """What was delegated to somebody and is not over."""
+    where = {"to": subject, "until": {"$gte": clock.today().isoformat()}}
+    return [_delegation(row) for row in rows_of(ConversionDelegations, where, sort=[("_id", 1)])]
+
+
+def delegations_after(where: Mapping[str, Any], after: str, limit: int) -> list[Delegation]:
+    """Delegations in the order of their ids, after one of them."""
+    found = rows_of(ConversionDelegations, {**where, "_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+    return [_delegation(row) for row in found]
+
+
+def keep_delegation(one: Delegation) -> None:
+    """Keep a delegation as it stands."""
+    row: Row = msgspec.to_builtins(one, builtin_types=(datetime,))
+    row["_id"] = row.pop("id")
+    write(ConversionDelegations, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+
+
+def _delegation(row: Row) -> Delegation:
+    return msgspec.convert({"id": row["_id"], **row}, Delegation, builtin_types=(datetime,))
+
+
+def void_of(application_id: str) -> Void | None:
+    """The proposal to void an exemption."""
+    return next((_void(row) for row in rows_of(ExemptionVoids, {"_id": application_id})), None)
+
+
+def voids_after(after: str, limit: int) -> list[Void]:
+    """Proposals to void exemptions in the order of their names, after one of them."""
+    return [_void(row) for row in rows_of(ExemptionVoids, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)]
+
+
+def keep_void(one: Void) -> None:
+    """Keep a proposal to void an exemption as it stands."""
+    row: Row = msgspec.to_builtins(one, builtin_types=(datetime,))
+    row["_id"] = row.pop("application")
+    write(ExemptionVoids, [ReplaceOne({"_id": row["_id"]}, row, upsert=True)])
+
+
+def _void(row: Row) -> Void:
+    return msgspec.convert({"application": row["_id"], **row}, Void, builtin_types=(datetime,))
+
+
+def count_voids(where: Mapping[str, Any]) -> int:
+    """How many proposals to void exemptions there are of a kind."""
+    return len(rows_of(ExemptionVoids, where, ["_id"]))
 
 
 def earlier_points(learner_id: str) -> int:

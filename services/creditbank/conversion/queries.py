@@ -11,10 +11,13 @@ from chassis import clock
 from chassis.errors import NOT_FOUND
 from services.creditbank.conversion import models
 from services.creditbank.conversion.applications import Application, State, Telling
+from services.creditbank.conversion.delegations import Delegation
 from services.creditbank.conversion.domain import ConversionRule, Policy, RuleState, SchemeLevels
+from services.creditbank.conversion.forgotten import Granted
+from services.creditbank.conversion.voids import Void, VoidState
 from services.creditbank.ledger.queries import survivors_of
 
-NOT_FOR_LEARNERS = ("decided_by", "decided_at", "undo_until")
+NOT_FOR_LEARNERS = ("decided_by", "decided_on_behalf_of", "decided_at", "undo_until")
 LEARNER = "learner:"
 
 
@@ -97,6 +100,29 @@ def rules_published(programme: str, entry_year: int) -> list[ConversionRule]:
     return models.rules_published(programme, entry_year)
 
 
+def versions_of_rule(code: str) -> list[ConversionRule]:
+    """A rule's versions, drafts among them, oldest first."""
+    return models.rules_of(code)
+
+
+def drafts_of_policy(code: str) -> list[Policy]:
+    """A policy document's versions, drafts among them, oldest first."""
+    return models.policies_of(code)
+
+
+def rules_resting_on(policy: str) -> list[ConversionRule]:
+    """The published rules of every programme that rest on a policy document, by code."""
+    return models.rules_resting_on(policy)
+
+
+def open_offers_to(learner_ids: Collection[str]) -> dict[str, list[Application]]:
+    """By learner, the refused applications whose offer can still be taken."""
+    found: dict[str, list[Application]] = {}
+    for one in models.with_open_offers(learner_ids):
+        found.setdefault(one.learner_id, []).append(one)
+    return found
+
+
 def versions_of_policy(code: str) -> list[Policy]:
     """Every published version of a policy document, oldest first."""
     return [one for one in models.policies_of(code) if one.state == RuleState.PUBLISHED]
@@ -105,6 +131,51 @@ def versions_of_policy(code: str) -> list[Policy]:
 def applications_after(where: Mapping[str, Any], after: str, limit: int) -> list[dict[str, Any]]:
     """Applications, by id."""
     return [shown_application(one) for one in models.applications_after(where, after, limit)]
+
+
+def delegations_after(subject: str | None, after: str, limit: int) -> list[dict[str, Any]]:
+    """Delegations that somebody gave or has, or all; each as it stands today."""
+    where = {"$or": [{"by": subject}, {"to": subject}]} if subject else {}
+    return [shown_delegation(one) for one in models.delegations_after(where, after, limit)]
+
+
+def shown_delegation(one: Delegation) -> dict[str, Any]:
+    """A delegation as it is shown."""
+    said = asdict(one) | {"delegation": one.id, "holds_today": one.holds_on(clock.today())}
+    return {name: value for name, value in said.items() if name not in {"id", "learners"}}
+
+
+def voids_after(after: str, limit: int) -> list[dict[str, Any]]:
+    """Proposals to void forgotten exemptions, by application, with what came of them."""
+    return [shown_void(one) for one in models.voids_after(after, limit)]
+
+
+def owner_of_void(application_id: str) -> dict[str, str]:
+    """Whose a forgotten exemption is that is proposed to be voided; nobody's when there is none."""
+    found = models.void_of(application_id)
+    return {"learner": found.learner_id} if found else {}
+
+
+def shown_void(one: Void) -> dict[str, Any]:
+    """A proposal as it is shown."""
+    return asdict(one)
+
+
+def shown_lost(granted: Granted, void: Void | None) -> dict[str, Any]:
+    """An exemption that was forgotten, as it was announced, with the proposal to void it."""
+    names = ("learner_id", "scheme", "level", "course", "module", "credit_points")
+    told = {name: getattr(granted, name) for name in names} | {"application": granted.application_id}
+    return told | {"void": shown_void(void) if void else None}
+
+
+def void_figures() -> dict[str, int]:
+    """How many forgotten exemptions are proposed to be voided, and were; of these, how many had been exported."""
+    voided = {"state": VoidState.VOIDED.value}
+    return {
+        "proposed": models.count_voids({"state": VoidState.PROPOSED.value}),
+        "voided": models.count_voids(voided),
+        "exported": models.count_voids(voided | {"is_exported": True}),
+    }
 
 
 def next_due(keys: Collection[str]) -> dict[str, date]:
@@ -121,13 +192,15 @@ def shown_application(one: Application) -> dict[str, Any]:
     said = asdict(one) | {"target": asdict(one.target), "application": one.id}
     names = ("acts", "id", "release_at", "is_reminded", "held", "spent")
     shown_ = {name: value for name, value in said.items() if name not in names}
-    return shown_ | {"held_points": one.held, "spent_points": one.spent} | _decision(one)
+    points = {"held_points": one.held, "spent_points": one.spent}
+    return shown_ | points | {"may_be_appealed": one.may_be_appealed(clock.today())} | _decision(one)
 
 
 def _decision(one: Application) -> dict[str, Any]:
     """Who decided last, when, and until when it can be undone."""
     act = one.decided
-    told = {"decided_by": act.by, "decided_at": act.at} if act else dict.fromkeys(("decided_by", "decided_at"))
+    names = ("decided_by", "decided_on_behalf_of", "decided_at")
+    told = dict(zip(names, (act.by, act.on_behalf_of, act.at) if act else (None, None, None), strict=True))
     return told | {"undo_until": one.undo_until(clock.now())}
 
 

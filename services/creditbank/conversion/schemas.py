@@ -10,12 +10,16 @@ from chassis.web.paging import PageArgs
 from chassis.web.schemas import Schema
 from contracts.terms import CourseKind, Level
 from services.creditbank.conversion.applications import Export, State
-from services.creditbank.conversion.domain import ExemptionKind, RuleState, Step
+from services.creditbank.conversion.delegations import DELEGATED
+from services.creditbank.conversion.domain import REVIEW_STEPS, ExemptionKind, RuleState, Step
+from services.creditbank.conversion.voids import VoidState
 
 MAX_POINTS, MAX_DAYS, MAX_MINUTES, MAX_YEARS, MAX_VERSION = 100_000, 250, 7 * 24 * 60, 50, 9_999
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CODE = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,63}$", error="Small letters, digits and hyphens, 64 at most.")
 TERM = validate.Regexp(r"^[0-9]{4}-[0-9]{4}-[12]$", error="A term is written 2020-2021-2.")
+PERSON = validate.Length(max=200)
+IN_STEAD = {"description": "who delegated it to the caller; empty: in their own right"}
 WORD = validate.Length(min=1, max=64)
 
 
@@ -34,7 +38,7 @@ class ApplicationWindowSchema(Schema):
 class ReviewStepSchema(Schema):
     """A step that is switched on."""
 
-    step = fields.String(required=True, validate=_one_of(Step))
+    step = fields.String(required=True, validate=validate.OneOf([str(one) for one in REVIEW_STEPS]))
     working_days = fields.Integer(required=True, validate=validate.Range(1, MAX_DAYS))
 
 
@@ -78,6 +82,16 @@ class PolicySchema(Schema):
         load_default=0,
         validate=validate.Range(0, MAX_YEARS),
         metadata={"description": "how long a pass may be converted; 0: for ever"},
+    )
+    appeal_days = fields.Integer(
+        load_default=5,
+        validate=validate.Range(0, MAX_DAYS),
+        metadata={"description": "the working days in which a refusal may be appealed; 0: never"},
+    )
+    appeal_review_days = fields.Integer(
+        load_default=5,
+        validate=validate.Range(1, MAX_DAYS),
+        metadata={"description": "the working days in which an appeal is decided"},
     )
     is_folklore_default = fields.Boolean(
         load_default=False,
@@ -170,6 +184,20 @@ class OfferSchema(Schema):
     is_taken = fields.Boolean(required=True)
 
 
+class AppealSchema(Schema):
+    """What its learner says against a refusal, and why it was refused."""
+
+    reason = fields.String(required=True)
+    filed_on = fields.Date(required=True)
+    against = fields.Nested(BecauseSchema, required=True)
+
+
+class AppealWishSchema(Schema):
+    """Why a refusal should not stand; whoever decides about the appeal reads it."""
+
+    reason = fields.String(required=True, validate=validate.Length(min=1, max=1000))
+
+
 class ApplicationSchema(Schema):
     """An application. While `waiting` it waits for the final result, or for the certificate's number."""
 
@@ -203,8 +231,16 @@ class ApplicationSchema(Schema):
     export_state = fields.String(required=True, validate=_one_of(Export))
     export_note = fields.String(required=True)
     is_case = fields.Boolean(required=True, metadata={"description": "its ground was taken back after it was exported"})
+    may_be_appealed = fields.Boolean(required=True, metadata={"description": "today, by its learner"})
+    appeal_until = fields.Date(required=True, allow_none=True, metadata={"description": "the last day to appeal"})
+    appeal = fields.Nested(
+        AppealSchema, required=True, allow_none=True, metadata={"description": "there is one at most"}
+    )
     decided_by = fields.String(
         required=True, allow_none=True, metadata={"description": "who decided last, at any step; never told a learner"}
+    )
+    decided_on_behalf_of = fields.String(
+        required=True, allow_none=True, metadata={"description": "who had delegated it; empty: in their own right"}
     )
     decided_at = fields.AwareDateTime(required=True, allow_none=True)
     undo_until = fields.AwareDateTime(
@@ -229,6 +265,7 @@ class ApplicationDecisionSchema(Schema):
     application = fields.String(required=True, validate=WORD)
     verdict = fields.String(required=True, validate=validate.OneOf(["approve", "refuse"]))
     reason = fields.String(load_default="", validate=validate.Length(max=500))
+    on_behalf_of = fields.String(load_default="", validate=PERSON, metadata=IN_STEAD)
 
 
 class ApplicationUndoSchema(Schema):
@@ -238,6 +275,43 @@ class ApplicationUndoSchema(Schema):
     rule_version = fields.Integer(load_default=0, validate=validate.Range(0, MAX_VERSION))
     course = fields.String(load_default="", validate=validate.Length(max=64))
     module = fields.String(load_default="", validate=validate.Length(max=64))
+    on_behalf_of = fields.String(load_default="", validate=PERSON, metadata=IN_STEAD)
+
+
+class DelegationWishSchema(Schema):
+    """Whom one lets decide in one's stead, about what, and on which days."""
+
+    to = fields.String(required=True, validate=PERSON, metadata={"description": "their user name"})
+    role = fields.String(required=True, validate=validate.OneOf(sorted(DELEGATED)))
+    departments = fields.List(
+        fields.String(validate=WORD),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=50),
+        metadata={"description": "none named: all of one's own"},
+    )
+    first = fields.Date(required=True)
+    until = fields.Date(required=True, metadata={"description": "the last day"})
+    note = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class DelegationSchema(Schema):
+    """One person's word that another decides in their stead; revoked ones stay."""
+
+    delegation = fields.String(required=True)
+    by = fields.String(required=True)
+    to = fields.String(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(sorted(DELEGATED)))
+    departments = fields.List(
+        fields.String(), required=True, allow_none=True, metadata={"description": "null: the whole college"}
+    )
+    first = fields.Date(required=True)
+    until = fields.Date(required=True)
+    note = fields.String(required=True)
+    holds_today = fields.Boolean(required=True)
+    made_at = fields.AwareDateTime(required=True)
+    revoked_by = fields.String(required=True)
+    revoked_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class ExemptionRowSchema(Schema):
@@ -277,6 +351,62 @@ class ExportAnswerSchema(Schema):
 
     application = fields.String(required=True, validate=WORD)
     reason = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class VoidWishSchema(Schema):
+    """Why a forgotten exemption is voided, for its learner, and whether the registry's system has it."""
+
+    reason = fields.String(required=True, validate=validate.Length(min=1, max=500))
+    is_exported = fields.Boolean(
+        required=True, metadata={"description": "look in the registry's system: it is a case there then"}
+    )
+
+
+class VoidApprovalSchema(Schema):
+    """The proposal that was looked at."""
+
+    revision = fields.Integer(required=True, validate=validate.Range(1, MAX_VERSION))
+
+
+class VoidSchema(Schema):
+    """The proposal to void a forgotten exemption, and what came of it."""
+
+    application = fields.String(required=True)
+    learner_id = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    course = fields.String(required=True)
+    module = fields.String(required=True)
+    credit_points = fields.Integer(required=True)
+    reason = fields.String(required=True)
+    is_exported = fields.Boolean(required=True)
+    revision = fields.Integer(required=True)
+    state = fields.String(required=True, validate=_one_of(VoidState))
+    proposed_by = fields.String(required=True)
+    proposed_at = fields.AwareDateTime(required=True)
+    approved_by = fields.String(required=True)
+    approved_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class ForgottenExemptionSchema(Schema):
+    """An exemption that was granted and announced, and that a set-back made the bank forget."""
+
+    application = fields.String(required=True)
+    learner_id = fields.String(required=True)
+    scheme = fields.String(required=True)
+    level = fields.Integer(required=True)
+    course = fields.String(required=True)
+    module = fields.String(required=True)
+    credit_points = fields.Integer(required=True)
+    void = fields.Nested(VoidSchema, required=True, allow_none=True)
+
+
+class VoidFiguresSchema(Schema):
+    """How many are proposed to be voided, and were; of these, how many the registry's system had."""
+
+    proposed = fields.Integer(required=True)
+    voided = fields.Integer(required=True)
+    exported = fields.Integer(required=True)
 
 
 class EarlierSchema(Schema):

@@ -119,6 +119,12 @@ class CalendarYear:
         return self.year
 
 
+def programme_now(records: Iterable[StudentRecord]) -> str:
+    """The programme that somebody studies, or studied last; empty for who never studied here."""
+    latest = max(records, key=lambda one: (one.status == StudyStatus.ENROLLED, one.since, one.place), default=None)
+    return latest.programme if latest else ""
+
+
 Told = TypeVar("Told", StudentRecord, CalendarYear, Curriculum)
 
 

@@ -253,10 +253,7 @@ def moved(account: Account, move: Move, reason: Reason, credit_points: int) -> E
 
 def check_spending(account: Account, move: Move, scheme: str, credit_points: int, needs_number: bool) -> None:
     """Refuse to hold or spend what is not there, not final, not numbered; or anything of a frozen or owing account."""
-    if account.is_frozen:
-        raise ACCOUNT_FROZEN()
-    if owing := next((one for one in account.holdings.values() if one.available < 0), None):
-        raise ACCOUNT_IN_DEBT(owed=-owing.available, scheme=owing.scheme)
+    check_open(account)
     holding = account.holding(scheme)
     if holding.certificate == CertificateState.REVOKED:
         raise CERTIFICATE_IS_REVOKED(scheme=scheme)
@@ -267,6 +264,14 @@ def check_spending(account: Account, move: Move, scheme: str, credit_points: int
         raise ABOVE_BALANCE(wanted=credit_points, scheme=scheme, available=have)
     if needs_number and not holding.certificate:
         raise CREDIT_UNNUMBERED(scheme=scheme)
+
+
+def check_open(account: Account) -> None:
+    """Refuse to hold or spend anything of an account that is frozen or owes."""
+    if account.is_frozen:
+        raise ACCOUNT_FROZEN()
+    if owing := next((one for one in account.holdings.values() if one.available < 0), None):
+        raise ACCOUNT_IN_DEBT(owed=-owing.available, scheme=owing.scheme)
 
 
 def is_unnumbered(holding: Holding, needs_number: bool) -> bool:

@@ -11,6 +11,7 @@ from chassis import waiters
 from chassis.bus.outbox import caused_by
 from chassis.database import Row
 from chassis.errors import NOT_FOUND
+from chassis.strands import parked_among
 from chassis.web.bundles import Shelf
 from chassis.web.health import Step
 from services.creditbank.ledger import models
@@ -62,6 +63,11 @@ def holdings_of(learner_id: str) -> dict[str, Holding]:
 def accounts_of(learner_ids: Collection[str]) -> dict[str, Account]:
     """The accounts of these learners, where there are any, in the open transaction if there is one."""
     return models.find_accounts(learner_ids)
+
+
+def held_up(learner_ids: Collection[str]) -> set[str]:
+    """Of these learners, those of whom news waits or broke: verbs that spend refuse for as long."""
+    return {key.removeprefix(LEARNER) for key in parked_among({LEARNER + one for one in learner_ids})}
 
 
 def accounts_after(after: str, limit: int) -> list[Account]:

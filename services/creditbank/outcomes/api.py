@@ -18,6 +18,7 @@ from contracts.terms import Role
 from services.creditbank.outcomes import commands, queries
 from services.creditbank.outcomes.domain import Item, Sender, Source, Weighed, place_of
 from services.creditbank.outcomes.schemas import (
+    KINDS,
     OutcomeItemSchema,
     OutcomesArgs,
     OutcomeSourceSchema,
@@ -62,16 +63,33 @@ def _judged(index: int, sender: Sender, item: Item, one: Weighed | Refusal) -> M
 @allow(*READERS, Role.TEO, Role.LEARNER)
 @paged(SubmittedOutcomeSchema, OutcomesArgs)
 def list_outcomes(query: dict[str, Any]) -> dict[str, Any]:
-    """Outcomes in the order of their ids, all or a learner's; what waits says for what."""
-    learner_id, senders = query.get("learner_id"), owned("teo")
-    where: dict[str, Any] = {**after(query["cursor"], "_id")}
-    if learner_id:
-        where["learner_id"] = learner_id
-    if senders:
-        where["sender"] = {"$in": sorted(senders)}
-    else:
-        check_scope({"learner": learner_id})
-    return page(queries.submissions(where, query["limit"] + 1), query["limit"], lambda row: [row["id"]])
+    """Outcomes in the order of their ids, all or a learner's, of a kind, a source, or a state; what waits says for
+    what. Those that wait for a rule come in the order of these rules."""
+    where, limit = _wanted(query), query["limit"]
+    if not query["awaits_rule"]:
+        found = queries.submissions({**where, **after(query["cursor"], "_id")}, limit + 1)
+        return page(found, limit, lambda row: [row["id"]])
+    waiting = queries.awaiting_rules(where, _sources(query), after(query["cursor"], "fact", "_id"), limit + 1)
+    shown = page(waiting, limit, lambda one: one[0])
+    return shown | {"items": [one for _, one in shown["items"] if one]}
+
+
+def _wanted(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Which outcomes are asked for, of those that the caller may see."""
+    where: dict[str, Any] = {name: query[name] for name in ("learner_id", "scheme", "state") if name in query}
+    if "kind" in query and "scheme" not in query:
+        where["scheme"] = {"$in": queries.sources_of(query["kind"])}
+    if senders := owned("teo"):
+        return where | {"sender": {"$in": sorted(senders)}}
+    check_scope({"learner": query.get("learner_id")})
+    return where
+
+
+def _sources(query: Mapping[str, Any]) -> list[str]:
+    """What the sources begin with whose rules are waited for."""
+    if "scheme" in query:
+        return [f"{query['scheme']}:"]
+    return [f"{kind}." for kind in KINDS if query.get("kind", kind) == kind]
 
 
 @blp.route("/outcome-sources/<kind>/<code>", methods=["PUT"])

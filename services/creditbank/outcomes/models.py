@@ -12,6 +12,7 @@ from pymongo import ReplaceOne, UpdateMany, UpdateOne
 from chassis.database import Row, rows_of, write
 from services.creditbank.outcomes.domain import Source, State, Submission, Training
 
+LAST = "~"  # comes after every source's name
 IMPORTED = {"$gte": "import:", "$lt": "import;"}
 
 
@@ -24,6 +25,7 @@ class SubmittedOutcomes(me.Document):
         "strict": False,
         "indexes": [
             {"fields": ["learner_id"], "name": "learner_id"},
+            {"fields": ["scheme", "place"], "name": "scheme"},
             {"fields": ["submitted_by"], "partialFilterExpression": {"submitted_by": IMPORTED}},
         ],
     }
@@ -160,9 +162,9 @@ def find_sources(schemes: Collection[str]) -> dict[str, Source]:
     return {row["_id"]: Source(row["_id"], row["title"], row["teo"]) for row in rows}
 
 
-def page_of_sources(after: str, limit: int) -> list[Source]:
-    """Sources in the order of their names, after one of them."""
-    rows = rows_of(OutcomeSources, {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+def page_of_sources(after: str, limit: int, before: str = LAST) -> list[Source]:
+    """Sources in the order of their names, after one of them and before another."""
+    rows = rows_of(OutcomeSources, {"_id": {"$gt": after, "$lt": before}}, sort=[("_id", 1)], limit=limit)
     return [Source(row["_id"], row["title"], row["teo"]) for row in rows]
 
 

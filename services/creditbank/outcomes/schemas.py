@@ -54,6 +54,12 @@ class SenderArgs(Schema):
 
 class OutcomesArgs(PageArgs):
     learner_id = line(100, 1)
+    kind = fields.String(validate=validate.OneOf(KINDS))
+    scheme = line(80, 1, metadata={"description": "a source, <kind>.<code>"})
+    state = fields.String(validate=validate.OneOf([one.value for one in State]))
+    awaits_rule = fields.Boolean(
+        load_default=False, metadata={"description": "those alone that wait for a rule; a page may have fewer of them"}
+    )
 
 
 class SubmittedOutcomeSchema(Schema):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from chassis.errors import NOT_FOUND, Refusal
 from contracts.terms import Level, Verdict
 from services.creditbank.conversion.judging import Case, Claim
 from services.creditbank.ledger.domain import ABOVE_BALANCE, Account, CertificateState
-from services.creditbank.planning.planner import Candidate, Facts, Plan, candidates, place_of, plan
+from services.creditbank.planning.planner import Candidate, Facts, Plan, candidates, filing_day, place_of, plan
 from services.creditbank.recognition.domain import (
     Outcome,
     OutcomeState,
@@ -27,7 +28,8 @@ HYPOTHESIS = "hypothesis"
 class Foreclosure:
     """What a higher level could buy, and can no longer once points are spent now.
 
-    `lifted`: the points of its scheme that nothing would claim then; `left`: of these, after the spending.
+    `lifted`: the points of its scheme that nothing would claim then; `left`: of these, after the spending. `file_on`:
+    the first day on which it could be filed by the windows announced so far, None where none is.
     """
 
     level: Level
@@ -35,11 +37,15 @@ class Foreclosure:
     lifted: int
     left: int
     refusal: Refusal
+    file_on: date | None
 
 
 @dataclass(frozen=True)
 class Price:
-    """What one more certificate would add: points by the difference rule, and the exemptions of the new best set."""
+    """What one more certificate would add: points by the difference rule, and the exemptions of the new best set.
+
+    `days`: by rule of the new set, the first day on which to file by the windows announced so far, None where none is.
+    """
 
     scheme: str
     level: Level
@@ -47,6 +53,7 @@ class Price:
     credit_points: int
     before: Plan
     after: Plan
+    days: Mapping[str, date | None]
 
     @property
     def extra(self) -> tuple[Candidate, ...]:
@@ -62,6 +69,11 @@ class Price:
 def _beyond(one: Plan, other: Plan) -> tuple[Candidate, ...]:
     have = {choice.candidate.place for choice in other.choices}
     return tuple(choice.candidate for choice in one.choices if choice.candidate.place not in have)
+
+
+def unlocked(facts: Facts) -> Facts:
+    """The facts as they would be on whatever day, once nothing holds the account up or freezes it: that passes."""
+    return replace(facts, account=replace(facts.account, is_frozen=False), is_held_up=False, any_day=True)
 
 
 def in_force(rulebook: Rulebook, facts: Facts, scheme: str, level: int) -> RuleVersion | None:
@@ -81,7 +93,7 @@ def with_pass(facts: Facts, scheme: str, level: int, version: RuleVersion) -> Fa
         available=before.available + earned.available - before.shown().available,
     )
     account = replace(facts.account, holdings={**facts.account.holdings, scheme: holding})
-    return replace(facts, account=account, outcomes={**facts.outcomes, scheme: outcomes}, any_day=True)
+    return unlocked(replace(facts, account=account, outcomes={**facts.outcomes, scheme: outcomes}))
 
 
 def _passed(facts: Facts, scheme: str, level: int, version: RuleVersion) -> Outcome:
@@ -132,7 +144,8 @@ def _foreclosed_at(level: Level, later: Facts, spending: Case) -> Iterator[Forec
         if one.scheme != scheme or one.points > lifted or one.place in can or _is_had(one.case, spending):
             continue
         short = ABOVE_BALANCE(wanted=one.points, scheme=scheme, available=left)
-        yield Foreclosure(level, one.case, lifted, left, refusals.get(one.place, short))
+        day = filing_day(later, one.case.rule)
+        yield Foreclosure(level, one.case, lifted, left, refusals.get(one.place, short), day)
 
 
 def _is_had(case: Case, spending: Case) -> bool:
@@ -146,9 +159,12 @@ def price_of(facts: Facts, scheme: str, level: Level, rulebook: Rulebook) -> Pri
     version = in_force(rulebook, facts, scheme, level)
     if version is None:
         raise NOT_FOUND(what="recognition rule", id=f"{scheme}/{int(level)}")
-    before, after = replace(facts, any_day=True), with_pass(facts, scheme, level, version)
-    gained = _issued(after.account, scheme) - _issued(before.account, scheme)
-    return Price(scheme, level, version, gained, plan(before), plan(after))
+    after = with_pass(facts, scheme, level, version)
+    gained = _issued(after.account, scheme) - _issued(facts.account, scheme)
+    best = plan(after)
+    rules = (one.candidate.case.rule for one in best.choices)
+    days = {one.code: filing_day(facts, one) for one in rules}
+    return Price(scheme, level, version, gained, plan(unlocked(facts)), best, days)
 
 
 def _issued(account: Account, scheme: str) -> int:

@@ -19,7 +19,15 @@ from services.creditbank.conversion.college import is_revoked, passes_in
 from services.creditbank.conversion.domain import ConversionRule, Policy, Target, policy_for
 from services.creditbank.conversion.judging import NOT_ADMITTED, Case, Claim, Standing, Studies, judge, share_most
 from services.creditbank.curricula.domain import Curriculum
-from services.creditbank.ledger.domain import ABOVE_BALANCE, Account, Holding, Move, check_spending
+from services.creditbank.ledger.domain import (
+    ABOVE_BALANCE,
+    ACCOUNT_HELD_UP,
+    Account,
+    Holding,
+    Move,
+    check_open,
+    check_spending,
+)
 from services.creditbank.planning.optimum import Limit, Problem, best
 from services.creditbank.recognition.domain import Outcome
 
@@ -60,7 +68,8 @@ class Pending:
 @dataclass(frozen=True)
 class Facts:
     """Everything that a learner's plan rests on. `policies`: all versions by code. `claims`: what standing applications
-    are about, `pending` those to be decided. `any_day`: no window is asked for, as for what lies in the future."""
+    are about, `pending` those to be decided. `any_day`: no window is asked for, as for what lies in the future.
+    `is_held_up`: news about the learner waits or broke."""
 
     learner_id: str
     today: date
@@ -76,6 +85,7 @@ class Facts:
     elsewhere_points: int = 0
     numbered: frozenset[str] = frozenset()
     any_day: bool = False
+    is_held_up: bool = False
 
     def holding(self, scheme: str) -> Holding:
         return self.account.holdings.get(scheme) or Holding(self.learner_id, scheme)
@@ -134,7 +144,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Plan:
-    """The best set, and what is not in it. `because`: why there is nothing to choose from at all."""
+    """The best set, and what is not in it. `because`: why nothing at all can be chosen."""
 
     choices: tuple[Choice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -155,7 +165,23 @@ def plan(facts: Facts, courses: Collection[str] | None = None) -> Plan:
     chosen = [standing[number] for number in best(problem_of(facts, standing))]
     choices = _filed(facts, chosen)
     left = [_excluded(facts, one, chosen) for one in standing if one not in chosen]
-    return Plan(choices, tuple(sorted([*refused, *left], key=lambda one: place_of(one.case))))
+    return Plan(choices, tuple(sorted([*refused, *left], key=lambda one: place_of(one.case))), locked(facts))
+
+
+def locked(facts: Facts) -> Refusal | None:
+    """Why nothing at all can be spent from the account now; None where some of it can."""
+    try:
+        _check_open(facts)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def _check_open(facts: Facts) -> None:
+    """Refuse while news about the learner is held up, or the account is frozen or owes: as the ledger does."""
+    if facts.is_held_up:
+        raise ACCOUNT_HELD_UP()
+    check_open(facts.account)
 
 
 def candidates(facts: Facts, courses: Collection[str] | None = None) -> tuple[list[Candidate], list[LeftOut]]:
@@ -213,6 +239,13 @@ def _filing(facts: Facts, versions: Sequence[Policy]) -> tuple[Policy | None, da
     return policy or max(versions, key=lambda one: one.version, default=None), facts.today
 
 
+def filing_day(facts: Facts, rule: ConversionRule) -> date | None:
+    """The first day from today on which to file by a rule, by the windows announced so far; None where none is."""
+    policy, day = _filing(replace(facts, any_day=False), facts.policies.get(rule.policy, ()))
+    is_open = policy is not None and policy.window_on(day) and rule.valid_from <= day <= rule.valid_until
+    return day if is_open else None
+
+
 def place_of(case: Case) -> Place:
     """By what a target of a rule is known."""
     return case.rule.code, case.target.course, case.target.module
@@ -220,6 +253,7 @@ def place_of(case: Case) -> Place:
 
 def is_coming(account: Account, facts: Facts, one: Candidate) -> bool:
     """Whether an application would wait for its credit; Refusal where it may not be spent at all."""
+    _check_open(facts)
     try:
         check_spending(account, Move.HOLD, one.scheme, one.points, one.scheme in facts.numbered)
     except Refusal as refusal:

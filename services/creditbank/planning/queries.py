@@ -18,6 +18,7 @@ from services.creditbank.planning.planner import Candidate, Choice, Facts, case_
 from services.creditbank.planning.reading import Files, read_files
 from services.creditbank.planning.rescuing import COHORT_UNKNOWN, Rescue, behind_with, rescued, term_number
 from services.creditbank.planning.words import (
+    because_said,
     case_said,
     choice_said,
     foreclosure_said,
@@ -55,15 +56,15 @@ def plan_of(learner_id: str, spending: Spending | None, more: tuple[str, Level] 
 def answer_of(facts: Facts, spending: Spending | None, more: tuple[str, Level] | None) -> Said:
     """The same from facts that were read."""
     found, rules = plan(facts), _rulebook(facts, more)
-    names = scheme_names({scheme for scheme, _ in rules} | {one.scheme for one in facts.rules})
-    because = found.because
+    told = {scheme for scheme, _ in rules} | {one.scheme for one in facts.rules} | {one.scheme for one in facts.claims}
+    names = scheme_names(told | set(facts.account.holdings))
     return {
         "learner_id": facts.learner_id,
         "on": facts.today,
         "credit_points": found.points,
         "choices": [_choice(facts, one, rules, names) for one in found.choices],
-        "left_out": [left_out_said(one) for one in found.left_out],
-        "because": {"code": because.code, **_sentences(because)} if because else None,
+        "left_out": [left_out_said(one, names) for one in found.left_out],
+        "because": because_said(found.because, names),
         "spend": _spend(facts, spending, rules, names) if spending else None,
         "price": price_said(price_of(facts, *more, rules), names) if more else None,
     }
@@ -92,7 +93,8 @@ def rescues_after(cohort: Cohort, after: str, limit: int) -> tuple[list[Said], s
     page = records[:limit]
     files = read_files([one.learner_id for one in page])
     found = [one for one in (_rescue(files, record, curriculum, number) for record in page) if one]
-    names = scheme_names({choice.candidate.scheme for one in found for choice in one.choices})
+    owing = {scheme for account in files.accounts.values() for scheme in account.holdings}
+    names = scheme_names({choice.candidate.scheme for one in found for choice in one.choices} | owing)
     return [rescue_said(one, names) for one in found], page[-1].place if len(records) > limit else ""
 
 
@@ -134,7 +136,3 @@ def _spend(facts: Facts, spending: Spending, rules: Rulebook, names: dict[str, s
         raise NOT_FOUND(what="policy document", id=rule.policy)
     is_coming(facts.account, facts, Candidate(case, judge(case)))
     return case_said(case) | {"forecloses": _forecloses(facts, case, rules, names)}
-
-
-def _sentences(refusal: Any) -> dict[str, str]:
-    return {"zh": refusal.sentence("zh"), "en": refusal.sentence("en")}

@@ -53,6 +53,7 @@ class Files:
     applications: Mapping[str, Sequence[Application]]
     earlier: Mapping[str, int]
     numbered: frozenset[str]
+    held_up: frozenset[str]
     library: Library
 
     def facts(self, learner_id: str) -> Facts:
@@ -74,6 +75,7 @@ class Files:
             pending=tuple(self._pending(one) for one in standing if _is_open(one)),
             elsewhere_points=self.earlier.get(learner_id, 0),
             numbered=self.numbered,
+            is_held_up=learner_id in self.held_up,
         )
 
     def exempt(self, learner_id: str) -> list[Target]:
@@ -111,6 +113,7 @@ def read_files(learner_ids: Collection[str]) -> Files:
         applications=applications,
         earlier=conversion.earlier_points_of(learner_ids),
         numbered=frozenset(ledger.numbered_schemes()),
+        held_up=frozenset(ledger.held_up(learner_ids)),
         library=library,
     )
 

@@ -15,11 +15,11 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from chassis.errors import Ground
+from chassis.errors import Ground, Refusal
 from contracts.terms import CourseKind
 from services.creditbank.conversion.domain import Target
 from services.creditbank.curricula.domain import Course, CourseResult, Curriculum, StudentRecord
-from services.creditbank.planning.planner import Choice, Facts, plan
+from services.creditbank.planning.planner import Choice, Facts, locked, plan
 
 TERMS_AHEAD = 2
 TERMS_A_YEAR = 2
@@ -66,12 +66,13 @@ class Behind:
 @dataclass(frozen=True)
 class Rescue:
     """A learner who would miss graduation, and the best exemptions among what they are behind with; `is_saved`: with
-    these nothing is missing any more."""
+    these nothing is missing any more. `because`: why nothing can be spent from the account now."""
 
     record: StudentRecord
     behind: Behind
     choices: tuple[Choice, ...]
     is_saved: bool
+    because: Refusal | None = None
 
 
 def term_number(entry_year: int, term: str) -> int:
@@ -101,7 +102,7 @@ def rescued(facts: Facts, record: StudentRecord, behind: Behind, exempt: Collect
     """The exemptions that would save a learner: among needed courses, or if that is not enough among all overdue."""
     plans = [plan(facts, {one.course.code for one in late}).choices for late in (behind.needed, behind.overdue)]
     choices = next((one for one in plans if behind.is_made_up(one, exempt)), plans[0] or plans[1])
-    return Rescue(record, behind, choices, behind.is_made_up(choices, exempt))
+    return Rescue(record, behind, choices, behind.is_made_up(choices, exempt), locked(facts))
 
 
 def is_done(course: Course, passed: Collection[str], exempt: Iterable[Target]) -> bool:

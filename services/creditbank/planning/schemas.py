@@ -68,11 +68,13 @@ class SentencesSchema(Schema):
 
 class ForeclosureSchema(PlanItemSchema, SentencesSchema):
     """What a higher level could buy, and no longer can once points are spent now. `lifted_points`: what the certificate
-    would have to spend with that level; `left_points`: what of it would be left."""
+    would have to spend with that level; `left_points`: what of it would be left. `file_on`: the first day on which it
+    could be filed by the windows announced so far, null where none is."""
 
     level = fields.Integer(required=True)
     lifted_points = fields.Integer(required=True)
     left_points = fields.Integer(required=True)
+    file_on = fields.Date(required=True, allow_none=True)
     code = fields.String(required=True)
 
 
@@ -104,12 +106,17 @@ class PlanSpendSchema(PlanItemSchema):
 
 
 class PlanExtraSchema(PlanItemSchema):
+    """An exemption of the new best set. `file_on`: the first day on which to file by the windows announced so far, null
+    where none is."""
+
     level = fields.Integer(required=True)
+    file_on = fields.Date(required=True, allow_none=True)
 
 
 class PlanPriceSchema(SentencesSchema):
     """What one more certificate would add: its points by the difference rule (the highest level counts once), and what
-    is in the best set with it and not without, both asked without windows. `dropped`: what better ones replace."""
+    is in the best set with it and not without, both asked without windows and as if the account were not held up or
+    frozen. `dropped`: what better ones replace."""
 
     scheme = fields.String(required=True)
     level = fields.Integer(required=True)
@@ -123,7 +130,8 @@ class PlanPriceSchema(SentencesSchema):
 
 
 class PlanSchema(Schema):
-    """The set of exemptions that saves the most points. `because`: why there is nothing to choose from at all."""
+    """The set of exemptions that saves the most points. `because`: why nothing at all can be chosen, as when the
+    account is held up, frozen or owes."""
 
     learner_id = fields.String(required=True)
     on = fields.Date(required=True)
@@ -167,7 +175,7 @@ class RescueChoiceSchema(PlanItemSchema, SentencesSchema):
 class RescueSchema(SentencesSchema):
     """A learner who would miss graduation: an overdue course that is no elective, or credits short of the total even if
     everything still to come is passed. `short_points`: null where the curriculum kept here teaches less than its total.
-    `is_saved`: with the choices nothing is missing any more."""
+    `is_saved`: with the choices nothing is missing any more. `because`: why nothing at all can be spent now."""
 
     learner_id = fields.String(required=True)
     student_number = fields.String(required=True)
@@ -177,3 +185,4 @@ class RescueSchema(SentencesSchema):
     short_points = fields.Integer(required=True, allow_none=True)
     choices = fields.List(fields.Nested(RescueChoiceSchema), required=True)
     is_saved = fields.Boolean(required=True)
+    because = fields.Nested(PlanBecauseSchema, required=True, allow_none=True)

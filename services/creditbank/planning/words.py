@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chassis.errors import Refusal
 from contracts.terms import Level, credits_of
-from services.creditbank.conversion.judging import Case
+from services.creditbank.conversion.judging import ALREADY_ASKED, REPLACED_ALREADY, Case
 from services.creditbank.planning.hypotheses import Foreclosure, Price
 from services.creditbank.planning.planner import Candidate, Choice, LeftOut, When
 from services.creditbank.planning.rescuing import Overdue, Rescue
@@ -20,6 +21,11 @@ WHEN = {
         "可自 {day} 起申请，待成绩生效且证书编号登记后审批",
         "It can be filed from {day} on, and waits until the result is final and the certificate's number on record",
     ),
+}
+# What the judge says of an application that stands, said of one that is only chosen.
+BESIDE = {
+    ALREADY_ASKED.code: ("两者涉及同一内容。", "both are about the same."),
+    REPLACED_ALREADY.code: ("一门课程至多由一项证书置换。", "a course is replaced by at most one certificate."),
 }
 
 
@@ -61,10 +67,11 @@ def choice_said(one: Choice, names: Names) -> Said:
     return case_said(case) | {"level": int(level), "when": str(one.when), "file_on": case.filed_on, "zh": zh, "en": en}
 
 
-def left_out_said(one: LeftOut) -> Said:
+def left_out_said(one: LeftOut, names: Names) -> Said:
     """What is not chosen: the rule that refuses it, or what is chosen instead."""
-    zh, en = one.refusal.sentence("zh"), one.refusal.sentence("en")
+    zh, en = _sentences(one.refusal, names)
     if one.excluded_by:
+        zh, en = BESIDE.get(one.refusal.code, (zh, en))
         beside = "、".join(target_named(other.case) for other in one.excluded_by)
         zh, en = f"已选 {beside}，故未选入：{zh}", f"Not beside {beside}: {en}"
     excluded_by = [place_said(other) for other in one.excluded_by]
@@ -88,9 +95,10 @@ def foreclosure_said(one: Foreclosure, spending: Case, names: Names) -> Said:
         zh += f"：{scheme}届时可用 {lifted} 学分，仅余 {left}，而该项需要 {then}。"
         en += f": {scheme} would then have {lifted} to spend, {left} would be left, and it costs {then}."
     else:
-        zh, en = f"{zh}：{one.refusal.sentence('zh')}", f"{en}: {one.refusal.sentence('en')}"
+        zh_why, en_why = _sentences(one.refusal, names)
+        zh, en = f"{zh}：{zh_why}", f"{en}: {en_why}"
     facts = {"level": int(level), "lifted_points": one.lifted, "left_points": one.left, "code": one.refusal.code}
-    return case_said(one.case) | facts | {"zh": zh, "en": en}
+    return case_said(one.case) | facts | {"file_on": one.file_on, "zh": zh, "en": en}
 
 
 def price_said(one: Price, names: Names) -> Said:
@@ -102,10 +110,29 @@ def price_said(one: Price, names: Names) -> Said:
     en = f"{scheme}, {level.en}, would add {points} credits; {credits_of(more)} more could be exempted: {en_extra}."
     version = {"rule_version": one.version.version, "is_folklore_default": one.version.is_folklore_default}
     points_said = {"before_points": one.before.points, "after_points": one.after.points}
-    extra = [case_said(other.case) | {"level": int(other.standing.level)} for other in one.extra]
+    extra = [_extra_said(other, one) for other in one.extra]
     dropped = [place_said(other) for other in one.dropped]
     said = {"scheme": one.scheme, "level": int(level), "credit_points": one.credit_points}
     return said | version | points_said | {"extra": extra, "dropped": dropped, "zh": zh, "en": en}
+
+
+def _extra_said(other: Candidate, one: Price) -> Said:
+    return case_said(other.case) | {"level": int(other.standing.level), "file_on": one.days[other.case.rule.code]}
+
+
+def because_said(refusal: Refusal | None, names: Names) -> Said | None:
+    """Why nothing at all can be chosen; None where something can."""
+    if refusal is None:
+        return None
+    zh, en = _sentences(refusal, names)
+    return {"code": refusal.code, "zh": zh, "en": en}
+
+
+def _sentences(refusal: Refusal, names: Names) -> tuple[str, str]:
+    """What a refusal says, with its certificate by name."""
+    scheme = str(refusal.facts.get("scheme", ""))
+    named = Refusal(refusal.ground, refusal.facts | ({"scheme": names.get(scheme, scheme)} if scheme else {}))
+    return named.sentence("zh"), named.sentence("en")
 
 
 def rescue_said(one: Rescue, names: Names) -> Said:
@@ -113,20 +140,28 @@ def rescue_said(one: Rescue, names: Names) -> Said:
     record, behind, choices = one.record, one.behind, [choice_said(choice, names) for choice in one.choices]
     overdue = [_overdue_said(late) for late in behind.overdue]
     zh_late, en_late = (comma.join(late["name"] for late in overdue) for comma in ("、", ", "))
-    candidates = [choice.candidate for choice in one.choices]
-    zh_saves, en_saves = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
-    zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")
-    zh = f"未修得：{zh_late}。可用未使用学分免修：{zh_saves}，{zh_end}。"
-    en = f"Behind with {en_late}. Unspent credits excuse from {en_saves}: {en_end}."
+    zh_saves, en_saves = _saves(one, names)
+    zh, en = f"未修得：{zh_late}。{zh_saves}", f"Behind with {en_late}. {en_saves}"
     told = ("learner_id", "student_number", "department", "class_name")
     return {name: getattr(record, name) for name in told} | {
         "overdue": overdue,
         "short_points": behind.short_points,
         "choices": choices,
         "is_saved": one.is_saved,
+        "because": because_said(one.because, names),
         "zh": zh,
         "en": en,
     }
+
+
+def _saves(one: Rescue, names: Names) -> tuple[str, str]:
+    """What unspent credits excuse from and whether that is enough, or why nothing can be spent."""
+    if one.because:
+        return _sentences(one.because, names)
+    candidates = [choice.candidate for choice in one.choices]
+    zh, en = _listed(candidates, "、", "无"), _listed(candidates, ", ", "nothing")
+    zh_end, en_end = ("可全部补足", "all is made up then") if one.is_saved else ("仍不能补足", "that is not enough")
+    return f"可用未使用学分免修：{zh}，{zh_end}。", f"Unspent credits excuse from {en}: {en_end}."
 
 
 def _overdue_said(late: Overdue) -> Said:

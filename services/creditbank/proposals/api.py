@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response
 
-from chassis.sheet.export import table_file
+from chassis.sheet.saving import SavedTableSchema, answered
 from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
 from chassis.web.paging import CURSOR_INVALID, Key, page, paged
-from chassis.web.problems import language
 from contracts.terms import Role
 from services.creditbank.proposals import commands, queries
-from services.creditbank.proposals.listing import HEADINGS, lines_of
+from services.creditbank.proposals.listing import SHIFTS
 from services.creditbank.proposals.schemas import (
     ApproveSchema,
     ChangeSchema,
@@ -128,11 +127,10 @@ def _place(cursor: Key | None) -> str:
 @allow(*READERS, whole_college=True)
 @blp.arguments(DirectionArgs, location="query")
 @blp.response(200, BINARY, content_type=XLSX)
+@blp.alt_response(202, schema=SavedTableSchema)
 def get_sheet(args: dict[str, Any], number: int) -> Response:
-    """The same as a sheet."""
-    count, rows = queries.shifts_to_save(number, args["direction"])
-    content = table_file(HEADINGS[language()], count, lines_of(rows))
-    return send_file(content, mimetype=XLSX, as_attachment=True, download_name=f"simulation-{number}.xlsx", max_age=0)
+    """The same as a sheet, with the totals by programme and by scheme behind it; a long one in the background."""
+    return answered(SHIFTS, {"number": number, **args}, f"simulation-{number}.xlsx")
 
 
 @blp.route("/recognition-proposals/<int:number>/approvals", methods=["POST"])

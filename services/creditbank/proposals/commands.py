@@ -8,6 +8,8 @@ from datetime import datetime
 from chassis import clock
 from chassis.database import transactional
 from chassis.strands import name_keys
+from services.creditbank.curricula import queries as curricula
+from services.creditbank.curricula.domain import programme_now
 from services.creditbank.ledger.queries import opened
 from services.creditbank.proposals import models
 from services.creditbank.proposals.domain import (
@@ -127,7 +129,14 @@ def _simulated(proposal: Proposal, present: Rulebook, after: str, until: str) ->
     outcomes = list(rules.span_of(after, until, schemes))
     shifted = list(shifts(outcomes, effects))
     having_accounts = opened({one.learner_id for one in shifted})
-    return [one for one in shifted if one.learner_id in having_accounts], len(outcomes)
+    return _with_programmes([one for one in shifted if one.learner_id in having_accounts]), len(outcomes)
+
+
+def _with_programmes(shifted: list[Shift]) -> list[Shift]:
+    """The same, each with what its learner studies."""
+    records = curricula.records_by_learner({one.learner_id for one in shifted})
+    programmes = {learner_id: programme_now(found) for learner_id, found in records.items()}
+    return [replace(one, programme=programmes.get(one.learner_id, "")) for one in shifted]
 
 
 @transactional

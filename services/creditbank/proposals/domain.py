@@ -193,6 +193,25 @@ class Group:
 
 
 @dataclass(frozen=True)
+class ProgrammeGroup:
+    """What changes for the holdings of those who study one programme; of none, for those who never studied here."""
+
+    programme: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a simulation found in a span of learners: by scheme and level, and by programme."""
+
+    groups: tuple[Group, ...] = ()
+    programmes: tuple[ProgrammeGroup, ...] = ()
+
+    def __add__(self, other: Found) -> Found:
+        return Found(added(self.groups, other.groups), added_up(self.programmes, other.programmes))
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What a proposal would change. `after`: the learner up to whom it has looked; `basis`: the rules it saw."""
 
@@ -205,6 +224,7 @@ class Simulation:
     seen: int = 0
     tally: Tally = Tally()
     groups: tuple[Group, ...] = ()
+    programmes: tuple[ProgrammeGroup, ...] = ()
     finished_at: datetime | None = None
 
 
@@ -352,14 +372,14 @@ def asked(proposal: Proposal, basis: tuple[str, ...], by: str, at: datetime, out
     return replace(proposal, state=State.SIMULATING, simulations=number, simulation=simulation, approvals=())
 
 
-def advanced(proposal: Proposal, until: str, seen: int, groups: Iterable[Group], at: datetime) -> Proposal:
+def advanced(proposal: Proposal, until: str, seen: int, found: Found, at: datetime) -> Proposal:
     """The proposal, its simulation having looked as far as a learner; without one, at everybody."""
     now = proposal.simulation
     if now is None:
         raise NOT_SIMULATED(number=proposal.number)
-    together = added(now.groups, groups)
-    tally = sum((one.tally for one in together), Tally())
-    further = replace(now, after=until or now.after, seen=now.seen + seen, groups=together, tally=tally)
+    together = Found(now.groups, now.programmes) + found
+    tally = sum((one.tally for one in together.groups), Tally())
+    further = replace(now, after=until or now.after, seen=now.seen + seen, tally=tally, **vars(together))
     if until:
         return replace(proposal, simulation=further)
     return replace(proposal, state=State.SIMULATED, simulation=replace(further, finished_at=at))
@@ -371,6 +391,14 @@ def added(some: Iterable[Group], more: Iterable[Group]) -> tuple[Group, ...]:
     for one in (*some, *more):
         tallies[one.scheme, one.level] = tallies.get((one.scheme, one.level), Tally()) + one.tally
     return tuple(Group(*place, tally) for place, tally in sorted(tallies.items()))
+
+
+def added_up(some: Iterable[ProgrammeGroup], more: Iterable[ProgrammeGroup]) -> tuple[ProgrammeGroup, ...]:
+    """Groups put together, one for each programme."""
+    tallies: dict[str, Tally] = {}
+    for one in (*some, *more):
+        tallies[one.programme] = tallies.get(one.programme, Tally()) + one.tally
+    return tuple(ProgrammeGroup(*each) for each in sorted(tallies.items()))
 
 
 def approved(proposal: Proposal, simulation: int, by: str, at: datetime, basis: tuple[str, ...]) -> Proposal:

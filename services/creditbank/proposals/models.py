@@ -62,6 +62,7 @@ class SimulatedShifts(me.Document):
     meta = {"collection": "simulated_shifts", "auto_create_index": False, "strict": False}
     place = me.StringField(primary_key=True)
     learner_id = me.StringField()
+    programme = me.StringField()
     scheme = me.StringField()
     level = me.IntField()
     before_provisional = me.IntField()
@@ -157,6 +158,7 @@ def _row(prefix: str, one: Shift) -> Row:
     return {
         "_id": f"{prefix}{one.learner_id}:{one.scheme}",
         "learner_id": one.learner_id,
+        "programme": one.programme,
         "scheme": one.scheme,
         "level": one.level,
         "before_provisional": one.before.provisional,

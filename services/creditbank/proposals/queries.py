@@ -54,7 +54,21 @@ def shown_simulation(one: Simulation) -> dict[str, Any]:
     """A simulation as it is told."""
     groups = [{"scheme": group.scheme, "level": group.level, **told_tally(group.tally)} for group in one.groups]
     told = {name: getattr(one, name) for name in ("number", "asked_by", "asked_at", "finished_at", "seen", "outcomes")}
-    return told | {"totals": told_tally(one.tally), "groups": groups}
+    programmes = [{"programme": each.programme, **told_tally(each.tally)} for each in one.programmes]
+    return told | {
+        "totals": told_tally(one.tally),
+        "groups": groups,
+        "schemes": _by_scheme(one),
+        "programmes": programmes,
+    }
+
+
+def _by_scheme(one: Simulation) -> list[dict[str, Any]]:
+    """What changes for the holdings of each scheme, of all levels."""
+    tallies: dict[str, Tally] = {}
+    for group in one.groups:
+        tallies[group.scheme] = tallies.get(group.scheme, Tally()) + group.tally
+    return [{"scheme": scheme, **told_tally(tally)} for scheme, tally in tallies.items()]
 
 
 def told_tally(tally: Tally) -> dict[str, int]:
@@ -81,5 +95,5 @@ def _prefix(number: int) -> str:
 def shown_shift(row: Row) -> dict[str, Any]:
     """A holding as it is, and as it would be."""
     figures = {f"{stage}_{pocket}" for stage in ("before", "enacted", "rerated") for pocket in POCKETS}
-    same = {name: row[name] for name in ("learner_id", "scheme", "level")}
+    same = {name: row[name] for name in ("learner_id", "scheme", "level")} | {"programme": row.get("programme", "")}
     return same | {f"{name}_points": row[name] for name in sorted(figures)} | {"change_points": row["change"]}

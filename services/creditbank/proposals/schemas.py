@@ -118,6 +118,14 @@ class GroupSchema(TallySchema):
     level = fields.Integer(required=True)
 
 
+class SchemeTotalSchema(TallySchema):
+    scheme = fields.String(required=True)
+
+
+class ProgrammeTotalSchema(TallySchema):
+    programme = fields.String(required=True, metadata={"description": "what they study, or studied last; or nothing"})
+
+
 class SimulationSchema(Schema):
     """How far a simulation is: `seen` of about `outcomes`, of which it skips other schemes'; finished, it is whole."""
 
@@ -129,6 +137,8 @@ class SimulationSchema(Schema):
     outcomes = fields.Integer(required=True)
     totals = fields.Nested(TallySchema, required=True)
     groups = fields.List(fields.Nested(GroupSchema), required=True)
+    schemes = fields.List(fields.Nested(SchemeTotalSchema), required=True)
+    programmes = fields.List(fields.Nested(ProgrammeTotalSchema), required=True)
 
 
 class ApprovalSchema(Schema):
@@ -185,6 +195,7 @@ class ShiftSchema(Schema):
     """A holding as it is, as it would be when the proposal is carried out, and with its outcomes moved by a rerate."""
 
     learner_id = fields.String(required=True)
+    programme = fields.String(required=True)
     scheme = fields.String(required=True)
     level = fields.Integer(required=True)
     before_provisional_points = fields.Integer(required=True)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.creditbank.ledger.domain import Worth
-from services.creditbank.proposals.domain import Change, Group, Rerate, Tally, VersionDraft, added
+from services.creditbank.proposals.domain import (
+    Change,
+    Found,
+    Group,
+    ProgrammeGroup,
+    Rerate,
+    Tally,
+    VersionDraft,
+    added,
+    added_up,
+)
 from services.creditbank.recognition.domain import (
     Outcome,
     Rulebook,
@@ -31,7 +41,10 @@ class Effects:
 
 @dataclass(frozen=True)
 class Shift:
-    """What a learner has from a scheme, and would have: by the proposal alone, and after a rerate to its version."""
+    """What a learner has from a scheme, and would have: by the proposal alone, and after a rerate to its version.
+
+    `programme`: what they study, or studied last.
+    """
 
     learner_id: str
     scheme: str
@@ -39,6 +52,7 @@ class Shift:
     before: Worth
     enacted: Worth
     rerated: Worth
+    programme: str = ""
 
     @property
     def change(self) -> int:
@@ -46,13 +60,9 @@ class Shift:
         return sum(self.rerated) - sum(self.before)
 
     @property
-    def group(self) -> Group:
+    def tally(self) -> Tally:
         change, published = self.change, sum(self.enacted) - sum(self.before)
-        return Group(
-            self.scheme,
-            self.level,
-            Tally(1, int(change > 0), int(change < 0), max(change, 0), max(-change, 0), published),
-        )
+        return Tally(1, int(change > 0), int(change < 0), max(change, 0), max(-change, 0), published)
 
 
 def effects_of(change: Change, rules: Rulebook, rules_after: Rulebook) -> Effects:
@@ -117,6 +127,8 @@ def _shift(outcomes: Sequence[Outcome], effects: Effects) -> Shift:
     )
 
 
-def grouped(found: Iterable[Shift]) -> tuple[Group, ...]:
+def grouped(found: Iterable[Shift]) -> Found:
     """The tallies of some shifts."""
-    return added((), (one.group for one in found))
+    shifted = list(found)
+    groups = added((), (Group(one.scheme, one.level, one.tally) for one in shifted))
+    return Found(groups, added_up((), (ProgrammeGroup(one.programme, one.tally) for one in shifted)))

@@ -81,6 +81,7 @@ RETIRED_OUTSIDE = Ground(
     zh="第 {version} 版适用于 {sessions_from} 至 {until}，请在此期间内选择停用日。",
 )
 OUTCOME = "outcome"  # what waits: an outcome for its rule, or for its learner's account
+RULE = "rule:"  # what the names of such rules begin with
 A_DAY = timedelta(days=1)
 
 
@@ -591,7 +592,7 @@ def check_level(scheme: str, level: int) -> None:
 
 def rule_fact(scheme: str, level: int) -> str:
     """The name of the fact a pass without a rule waits for, and of the strand its publisher writes."""
-    return f"rule:{scheme}:{int(level)}"
+    return f"{RULE}{scheme}:{int(level)}"
 
 
 def account_fact(learner_id: str) -> str:

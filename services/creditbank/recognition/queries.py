@@ -10,7 +10,9 @@ from chassis.clock import today
 from chassis.errors import NOT_FOUND
 from contracts.terms import kind_of, level_words
 from services.creditbank.recognition import models
-from services.creditbank.recognition.domain import OUTCOME, Known, Outcome, Rulebook, RuleVersion, Targets, chosen
+from services.creditbank.recognition.domain import OUTCOME, RULE, Known, Outcome, Rulebook, RuleVersion, Targets, chosen
+
+LAST = "\U0010ffff"  # comes after whatever a source's name goes on with
 
 
 def rule_of(scheme: str, level: int) -> dict[str, Any]:
@@ -35,6 +37,13 @@ def waiting_facts(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]
     """By (learner, result), what those of these outcomes wait for that are not on an account yet."""
     facts = waiters.facts_of(OUTCOME, [models.place_of(*key) for key in keys]) if keys else {}
     return {key: facts[place]["fact"] for key in keys if (place := models.place_of(*key)) in facts}
+
+
+def awaiting_rules(sources: Sequence[str], behind: dict[str, Any], limit: int) -> list[tuple[str, str, str]]:
+    """What waits for rules of sources that begin so, in the order of fact and name: the name, the outcome, the fact."""
+    facts = [(f"{RULE}{source}", f"{RULE}{source}{LAST}") for source in sources]
+    rows = waiters.waiting_within(OUTCOME, facts, behind, limit)
+    return [(row["_id"], row["item"], row["fact"]) for row in rows]
 
 
 def rulebook(places: Collection[tuple[str, int]]) -> Rulebook:

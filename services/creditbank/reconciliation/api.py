@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response
 
 from chassis.errors import Sifted
-from chassis.sheet.export import check_length, csv_lines, table_file
+from chassis.sheet.export import check_length, csv_lines
+from chassis.sheet.saving import SavedTableSchema, answered
 from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
@@ -19,7 +20,7 @@ from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role, credit_code_of
 from services.creditbank.reconciliation import commands, queries
 from services.creditbank.reconciliation.commands import Approval
-from services.creditbank.reconciliation.listing import HEADINGS, lines_of
+from services.creditbank.reconciliation.listing import FOUND, HEADINGS, lines_of
 from services.creditbank.reconciliation.runs import Profile
 from services.creditbank.reconciliation.schemas import (
     CertificateReportSchema,
@@ -130,12 +131,10 @@ def _place(cursor: Key | None) -> str:
 @allow(*READERS, owning=queries.owner_of)
 @blp.arguments(DiscrepancyFilters, location="query")
 @blp.response(200, BINARY, content_type=XLSX)
+@blp.alt_response(202, schema=SavedTableSchema)
 def get_workbook(args: dict[str, Any], number: int) -> Response:
-    """The same as a workbook."""
-    count, found = queries.discrepancies_to_save(number, _filters(args))
-    content = table_file(HEADINGS[language()], count, lines_of(found, language()))
-    name = f"reconciliation-{number}.xlsx"
-    return send_file(content, mimetype=XLSX, as_attachment=True, download_name=name, max_age=0)
+    """The same as a workbook; a long one in the background."""
+    return answered(FOUND, {"number": number, **_filters(args)}, f"reconciliation-{number}.xlsx")
 
 
 @blp.route("/reconciliations/<int:number>/discrepancies.csv")

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chassis.errors import Language
 from chassis.sheet.cells import Cell
+from chassis.sheet.export import Table
+from chassis.sheet.saved import Values
+from chassis.sheet.saving import TableKind
+from contracts.terms import Role
+from services.creditbank.reconciliation import queries
 from services.creditbank.reconciliation.remedies import told
 from services.creditbank.reconciliation.runs import Discrepancy, State
 
@@ -56,6 +61,16 @@ STATES: dict[State, str] = {
     State.CLOSED: "已消除",
     State.CARRIED_ON: "由后续对账接续",
 }
+
+
+def read_discrepancies(values: Values, language: Language) -> Table:
+    """What a comparison found; Refusal when there is no such comparison."""
+    filters = {name: value for name, value in values.items() if name != "number"}
+    count, found = queries.discrepancies_to_save(values["number"], filters)
+    return Table(HEADINGS[language], count, lines_of(found, language))
+
+
+FOUND = TableKind("discrepancies", (Role.TEO, Role.REGISTRY, Role.OPERATOR, Role.AUDITOR), read_discrepancies)
 
 
 def lines_of(found: Iterable[Discrepancy], language: Language) -> Iterator[Sequence[Cell]]:

@@ -90,6 +90,7 @@ ACTS = {
     "approved": ("审核通过", "approved it"),
     "granted": ("批准", "granted it"),
     "refused": ("不批准", "refused it"),
+    "appealed": ("提出申诉", "appealed against the refusal"),
     "undone": ("撤销决定", "undid the decision"),
     "told": ("告知学习者", "told the learner"),
     "withdrawn": ("撤回申请", "withdrew it"),
@@ -98,13 +99,17 @@ ACTS = {
     "case": ("列为待处理个案", "made it a case for the registry"),
     "case_over": ("积分已恢复，个案了结", "closed the case, since the credit is there again"),
     "exemption_withdrawn": ("收回免修", "withdrew the exemption"),
+    "voided": (
+        "批准作废（数据库回退后无法恢复）",
+        "approved that it is void: a set-back forgot it, nobody can file it again",
+    ),
     "reminded": ("发出期限提醒", "reminded of its deadline"),
     "escalated": ("逾期上报", "passed it on after its deadline"),
     "exported": ("导出至教务系统", "exported it to the registry's system"),
     "taken": ("教务系统已接收", "took it into the registry's system"),
     "rejected": ("教务系统退回", "sent it back from the registry's system"),
 }
-STEPS = {"department": "院系", "registry": "教务", "teo": "评价组织", "bank": "学分银行"}
+STEPS = {"department": "院系", "registry": "教务", "teo": "评价组织", "bank": "学分银行", "appeal": "申诉复核"}
 
 
 def credits_of(points: int) -> str:
@@ -247,7 +252,14 @@ def _act_link(application: str, one: Mapping[str, Any]) -> Link:
     note, at = one["note"], f"{one['at']:%Y-%m-%d %H:%M}"
     zh_note, en_note = (f"（{STEPS.get(note, note)}）", f" ({note})") if note else ("", "")
     place = f"{application}:{one['number']}"
-    return Link(Kind.ACT, place, f"{at} {one['by']} {zh}{zh_note}。", f"{at} {one['by']} {en}{en_note}.", dict(one))
+    zh_by, en_by = _by(one)
+    return Link(Kind.ACT, place, f"{at} {zh_by} {zh}{zh_note}。", f"{at} {en_by} {en}{en_note}.", dict(one))
+
+
+def _by(act: Mapping[str, Any]) -> tuple[str, str]:
+    """Who did something, and on whose behalf."""
+    by, behalf = act["by"], act["on_behalf_of"]
+    return (f"{by}（代 {behalf}）", f"{by}, on behalf of {behalf},") if behalf else (by, by)
 
 
 def credential_link(one: Mapping[str, Any]) -> Link:

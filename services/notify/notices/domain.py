@@ -13,6 +13,7 @@ from contracts.terms import Level, Verdict
 from services.notify.contacts.domain import Contact
 
 NAMES = uuid.UUID("2f6d3c1e-6b0e-5b0a-8f57-1d3c7a902019")
+VOIDED = "exemption_voided"  # the code of what the registry voided, in creditbank's words
 CREDITED = frozenset({"CreditPosted", "OutcomeCredited"})
 POINTS_PATIENCE = timedelta(seconds=60)  # how long the e-mail about a pass waits for its points
 FIRST_PAUSE_SECONDS = 5
@@ -159,8 +160,17 @@ def variant_of(event: str, facts: Mapping[str, Any], points: int | None) -> str:
         return f"{event}.added" if facts["available_points"] > 0 else f"{event}.taken"
     if event == "ResultPublicised" and facts["verdict"] == Verdict.PASSED:
         return "ResultPublicised." + _credited(points)
+    if event == "ExemptionWithdrawn" and facts.get("code") == VOIDED:
+        return f"{event}.voided"
     outcome = facts.get("verdict") or facts.get("decision")
-    return f"{event}.{outcome}" if outcome else event
+    return f"{event}.{outcome}{_of_appeal(facts)}" if outcome else event
+
+
+def _of_appeal(facts: Mapping[str, Any]) -> str:
+    """What the text of a decision says of an appeal: that it was about one, or until when there may be one."""
+    if facts.get("appeal"):
+        return ".of_appeal"
+    return ".appealable" if facts.get("appeal_until") else ""
 
 
 def _credited(points: int | None) -> str:

@@ -73,7 +73,12 @@ def _words(told: Told, language: Language) -> dict[str, str]:
         "issued_on": _day(facts.get("issued_on"), language),
         "outcomes": str(facts.get("outcomes", "")),
         "target": str(facts.get("module") or facts.get("course", "")),
+        "module_name": str(facts.get("module_name", "")),
+        "class_hours": str(facts.get("class_hours", "")),
+        "course": str(facts.get("course", "")),
+        "term": str(facts.get("term", "")),
         "until": _day(facts.get("until"), language) or LATER[language],
+        "appeal_until": _day(facts.get("appeal_until"), language),
         "reason": str(facts.get(f"reason_{language}") or facts.get("reason", "")),
     }
 

@@ -129,6 +129,11 @@ def places_of_learners(learner_ids: Iterable[str]) -> list[Place]:
     return [place_of(row) for row in rows_of(Places, {"learner_id": {"$in": sorted(set(learner_ids))}})]
 
 
+def places_after(application_id: str, limit: int) -> list[Place]:
+    """Places by application, after the one named."""
+    return [place_of(row) for row in rows_of(Places, {"_id": {"$gt": application_id}}, sort=[("_id", 1)], limit=limit)]
+
+
 def find_places(application_ids: Iterable[str]) -> list[Place]:
     """Places by application."""
     return [place_of(row) for row in rows_of(Places, {"_id": {"$in": list(application_ids)}})]

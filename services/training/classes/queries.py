@@ -39,6 +39,11 @@ def places_of(learner_ids: Iterable[str]) -> list[Place]:
     return models.places_of_learners(learner_ids)
 
 
+def places_after(application_id: str, limit: int) -> list[Place]:
+    """All places in the order of their applications, after the one named."""
+    return models.places_after(application_id, limit)
+
+
 def caused_by(cause: str) -> list[Row]:
     """The places an approval led to."""
     return models.rows_caused_by(cause)

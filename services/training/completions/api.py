@@ -12,6 +12,7 @@ from contracts.terms import Role
 from services.training.classes.domain import PlaceState
 from services.training.classes.queries import place_counts
 from services.training.completions import queries
+from services.training.modules.queries import excused_count
 
 STAFF = (Role.REGISTRY, Role.DEPARTMENT, Role.TRAINER, Role.EXAM_OFFICE, Role.OPERATOR, Role.AUDITOR)
 
@@ -22,12 +23,14 @@ blp = Blueprint("training", __name__, description="How training stands.")
 @allow(*STAFF)
 @blp.response(200, FlowSchema)
 def flow() -> Any:
-    """How many places are taken, how many learners wait for one, how many completed their training."""
+    """How many places are taken, how many learners wait for one, how many completed their training, and how many
+    modules learners are excused from."""
     counts = place_counts()
     stages = {
         "places": counts[PlaceState.HELD] + counts[PlaceState.COMPLETED],
         "waiting_for_class": counts[PlaceState.WAITING],
         "completed": counts[PlaceState.COMPLETED],
+        "modules_excused": excused_count(),
     }
     return {"stages": [{"stage": stage, "count": count} for stage, count in stages.items()]}
 

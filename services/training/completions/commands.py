@@ -39,6 +39,7 @@ def _announcement(completion: Completion) -> TrainingCompleted:
         level=completion.level,
         class_hours=completion.class_hours,
         completed_on=completion.completed_on,
+        excused_hours=completion.excused_hours,
     )
 
 

@@ -31,6 +31,7 @@ class Completions(me.Document):
     passed = me.BooleanField()
     completed_on = me.StringField()
     announced = me.BooleanField()
+    excused_hours = me.IntField()
     cause = me.StringField()
     at = me.DateTimeField()
 
@@ -51,6 +52,7 @@ def _completion(row: Row) -> Completion:
         passed=row["passed"],
         completed_on=date.fromisoformat(row["completed_on"]),
         announced=row["announced"],
+        excused_hours=row.get("excused_hours", 0),
     )
 
 
@@ -74,6 +76,7 @@ def _row(one: Completion, cause: str, at: datetime) -> Row:
         "passed": one.passed,
         "completed_on": one.completed_on.isoformat(),
         "announced": one.announced,
+        "excused_hours": one.excused_hours,
         "cause": cause,
         "at": at,
     }

@@ -14,9 +14,18 @@ from chassis.web.access import OUTSIDE_YOUR_SCOPE
 from contracts.terms import LEARNER_UNKNOWN, Role, document_number_of, document_type_of
 from services.training.classes.queries import classes_by_code, places_of
 from services.training.completions.commands import record_completions
-from services.training.completions.domain import Completion, Known, change, completion_of, known_of, place_for
+from services.training.completions.domain import (
+    Completion,
+    Known,
+    change,
+    completion_of,
+    known_of,
+    notes_on,
+    place_for,
+)
 from services.training.completions.queries import completions_of
 from services.training.courses.sheet import MARKS_SHEET
+from services.training.modules.queries import excused_of
 from services.training.schemes.domain import scheme_of
 from services.training.schemes.queries import schemes_by_word
 
@@ -34,7 +43,13 @@ COLUMNS = (
     ),
     Column("证书名称", aliases=("证书",), required=True, filled=True, examples=("智能财税",)),
     Column("等级", aliases=("职业技能等级",), required=True, filled=True, examples=("初级",)),
-    Column("学时", read=integer, examples=("48",), note_zh="留空即班级学时", note_en="empty: the hours of the class"),
+    Column(
+        "学时",
+        read=integer,
+        examples=("48",),
+        note_zh="实修学时；留空即班级学时扣除免训学时",
+        note_en="hours sat; empty: those of the class but for excused ones",
+    ),
     Column("培训结果", aliases=("结论",), required=True, filled=True, examples=("合格",)),
     Column(
         "完成日期",
@@ -85,12 +100,14 @@ def document_of(row: Row) -> tuple[str, str]:
 
 def known(rows: list[Row]) -> Known:
     """What training knows about the learners of these rows."""
-    places = places_of({row.resolved["learner_id"] for row in rows if row.resolved.get("learner_id")})
+    learners = {row.resolved["learner_id"] for row in rows if row.resolved.get("learner_id")}
+    places = places_of(learners)
     return known_of(
         schemes_by_word(),
         places,
         classes_by_code({place.class_code for place in places if place.class_code}),
         completions_of(place.application_id for place in places),
+        excused_of(learners),
     )
 
 
@@ -101,15 +118,16 @@ def examine(rows: list[Row], known: Known) -> list[Examined]:
 
 def _examined(row: Row, known: Known) -> Examined:
     try:
-        completion = meant(row, known)
+        completion, notes = meant(row, known)
         status = change(completion, known.completions.get(completion.application_id))
     except Refusal as refusal:
         return refused(row, refusal)
-    return Examined(row.number, status, value=completion, identity=completion.application_id)
+    return Examined(row.number, status, value=completion, identity=completion.application_id, notes=notes)
 
 
-def meant(row: Row, known: Known) -> Completion:
-    """The completion a row speaks of; refused unless the sender is of its class, or of the whole college."""
+def meant(row: Row, known: Known) -> tuple[Completion, tuple[Refusal, ...]]:
+    """The completion a row speaks of, and what is to be remarked about its hours; refused unless the sender is of its
+    class, or of the whole college."""
     document_of(row)
     learner_id = row.resolved.get("learner_id")
     if not learner_id:
@@ -117,7 +135,9 @@ def meant(row: Row, known: Known) -> Completion:
     place = place_for(known, learner_id, scheme_of(row["证书名称"], known.schemes), row["等级"])
     if row.upload.owns and place.class_code not in row.upload.owns.get("class", ()):
         raise OUTSIDE_YOUR_SCOPE()
-    return completion_of(place, known.classes[place.class_code], row["学时"], row["培训结果"], row["完成日期"])
+    of_class, excuses = known.classes[place.class_code], known.excuses_at(place)
+    completion = completion_of(place, of_class, excuses, row["学时"], row["培训结果"], row["完成日期"])
+    return completion, notes_on(completion, of_class, excuses)
 
 
 def commit(examined: list[Examined]) -> None:

@@ -25,6 +25,7 @@ from services.training.courses.domain import (
     settled,
     withdrawn,
 )
+from services.training.students.commands import have_reviewed
 from services.training.students.domain import student_fact
 from services.training.students.queries import records_by_number
 
@@ -90,6 +91,7 @@ def _keep(results: Sequence[CourseResult], news: set[str]) -> None:
     for one in results:
         if one.id in news and one.is_told:
             append(_finalised(one), one.cause)
+    have_reviewed((one.learner_id, one.cause) for one in results if one.id in news and one.is_told)
 
 
 def _beyond_forgotten(one: CourseResult) -> CourseResult:

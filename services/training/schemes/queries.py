@@ -16,3 +16,8 @@ def schemes_by_word() -> Mapping[str, Scheme]:
 def scheme_names() -> dict[str, str]:
     """Names by code."""
     return {scheme.code: scheme.name for scheme in models.all_schemes()}
+
+
+def scheme_by_code(code: str) -> Scheme | None:
+    """A scheme; None while nobody published it."""
+    return next((scheme for scheme in models.all_schemes() if scheme.code == code), None)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+REVIEW = "learner_review"  # what waits: a learner of whom something has changed that a room above judges
+
 
 @dataclass(frozen=True, slots=True)
 class StudentRecord:

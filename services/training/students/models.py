@@ -40,6 +40,11 @@ def of_numbers(numbers: Iterable[str]) -> list[StudentRecord]:
     return _read({"student_number": {"$in": list(numbers)}})
 
 
+def of_learners(learner_ids: Iterable[str]) -> list[StudentRecord]:
+    """The records of these learners."""
+    return _read({"learner_id": {"$in": sorted(set(learner_ids))}})
+
+
 def _read(where: Row) -> list[StudentRecord]:
     return [
         StudentRecord(

@@ -14,3 +14,8 @@ def records_by_number(numbers: Iterable[str]) -> dict[str, list[StudentRecord]]:
     for one in models.of_numbers(numbers):
         found.setdefault(one.student_number, []).append(one)
     return found
+
+
+def records_of(learner_ids: Iterable[str]) -> list[StudentRecord]:
+    """The records of these learners."""
+    return models.of_learners(learner_ids)

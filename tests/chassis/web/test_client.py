@@ -49,6 +49,7 @@ class Other:
             "" if status == 204 else module.httpx.Response(200, json=body).content,
             status,
             content_type="application/json",
+            headers={"Location": "/progress"} if status == 202 else {},
         )
 
 
@@ -143,6 +144,30 @@ def test_files_go_up_and_come_down(client: Client, other: Other) -> None:
     assert client.download("/a.xlsx") == b'{"path":"a.xlsx"}'
     other.answers = [(204, {})]
     assert client.delete("/a") is None
+
+
+READY, MAKING = {"file": "/made.xlsx", "code": None}, {"file": None, "code": None}
+
+
+def test_a_file_that_is_being_made_is_waited_for(client: Client, other: Other, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MADE_PAUSE_SECONDS", 0.001)
+    other.answers = [(202, {}), (200, MAKING), (200, MAKING), (200, READY)]
+    assert client.download("/long.xlsx", of="all") == b'{"path":"made.xlsx"}'
+    assert [path for _, path, *_ in other.asked] == ["/long.xlsx?of=all", *["/progress?"] * 3, "/made.xlsx?"]
+
+
+def test_a_file_that_takes_too_long_is_transient_and_one_that_fails_says_why(
+    address: str, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MADE_PAUSE_SECONDS", 0.001)
+    with Client(address, token=lambda: "t", answer_seconds=0.2) as impatient:
+        other.answers = [(202, {}), *[(200, MAKING)] * 500]
+        with pytest.raises(Transient):
+            impatient.download("/long.xlsx")
+        other.answers = [(202, {}), (200, {"file": None, "code": "table_fault", "detail": "It broke."})]
+        with pytest.raises(Answered) as refusal:
+            impatient.download("/long.xlsx")
+    assert (refusal.value.status, refusal.value.code, refusal.value.detail) == (409, "table_fault", "It broke.")
 
 
 def test_tokens_are_verified_by_what_the_portal_publishes(address: str, other: Other, issuer: TestIssuer) -> None:

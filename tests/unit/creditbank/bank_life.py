@@ -14,7 +14,7 @@ from chassis.database import database, run_transaction
 from chassis.errors import Refusal
 from contracts.assessment import OfResult, ResultAnnulled, ResultCorrected, ResultFinalised, ResultPublicised
 from contracts.terms import Level, Verdict
-from services.creditbank.conversion import applying, exporting
+from services.creditbank.conversion import appealing, applying, exporting
 from services.creditbank.conversion.applications import Actor
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import Decision, Undo, decide_one, release_decisions, undo_one
@@ -240,6 +240,10 @@ class Bank:
         """Somebody approves an application at its step, or refuses it."""
         decision = Decision(0, application, is_approval, "not enough in common")
         return Deed(f"{actor.subject} {is_approval} {application}", lambda: decide_one(decision, actor))
+
+    def appeal(self, application: str) -> Deed:
+        """A learner appeals against a refusal."""
+        return Deed(f"appeal {application}", lambda: appealing.appeal(application, "the same book", "user"))
 
     def undo(self, application: str, actor: Actor, rule_version: int) -> Deed:
         """Somebody takes a decision back."""

@@ -20,6 +20,7 @@ MOVES = {  # what an entry about an application does to its hold and its spendin
     "unspend": (0, -1),
 }
 TOLD = ("ConversionDecided", "ExemptionGranted", "ExemptionWithdrawn")
+DECIDING = ("approved", "granted", "refused")
 STANDING = ("waiting", "review", "granted")
 
 
@@ -33,6 +34,7 @@ def broken(bank: Bank) -> list[str]:
         ungrounded,
         unexplained,
         told_wrong,
+        appealed_wrong,
         withdrawn_unseen,
         expired,
     )
@@ -131,14 +133,38 @@ def told_wrong(bank: Bank) -> Findings:
 
 
 def should_be_told(one: Row) -> list[tuple[str, str]]:
-    """What follows from how an application stands, and from what was done about it."""
+    """What follows from how an application stands, and from what was done about it: a refusal that was appealed was
+    told, and what came of the appeal is."""
     acts = [act["what"] for act in one["acts"]]
+    appeals = acts.count("appealed")
+    since = acts[len(acts) - acts[::-1].index("appealed") :] if appeals else acts
+    return sorted([*[("ConversionDecided", "refused")] * appeals, *told_since(one, since)])
+
+
+def told_since(one: Row, acts: list[str]) -> list[tuple[str, str]]:
+    """What follows from these acts, the latest."""
     if "told" not in acts:
         return []
     if one["state"] in {"refused", "fallen"} and "exemption_withdrawn" not in acts[acts.index("told") :]:
         return [("ConversionDecided", one["state"])]
     granted = [("ConversionDecided", "granted"), ("ExemptionGranted", "")]
     return [*granted, ("ExemptionWithdrawn", "")] if one["state"] == "fallen" else granted
+
+
+def appealed_wrong(bank: Bank) -> Findings:
+    """There is one appeal, and none who decided before it decides about it."""
+    for one in applications():
+        acts = [act["what"] for act in one["acts"]]
+        if acts.count("appealed") > 1:
+            yield f"{one['_id']} was appealed {acts.count('appealed')} times"
+        if "appealed" not in acts:
+            continue
+        at = acts.index("appealed")
+        deciders = [
+            {act["by"] for act in part if act["what"] in DECIDING} for part in (one["acts"][:at], one["acts"][at:])
+        ]
+        if again := (deciders[0] & deciders[1]) - {"bank"}:
+            yield f"{again} decided about {one['_id']} before and after it was appealed"
 
 
 def withdrawn_unseen(bank: Bank) -> Findings:

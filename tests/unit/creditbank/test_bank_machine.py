@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from chassis.database import database
 from services.creditbank import handlers, jobs
-from services.creditbank.conversion import applications, applying, college, deciding, judging
+from services.creditbank.conversion import appealing, applications, applying, college, deciding, judging
 from services.creditbank.ledger import commands as ledger
 from services.creditbank.ledger import domain as postings
 from tests.unit.creditbank.bank_life import (
@@ -169,6 +169,19 @@ class AnyLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.bank.filed)
     @rule(place=places)
+    def a_learner_appeals(self, place: int) -> None:
+        self.act(self.bank.appeal(self.filed(place)))
+
+    @precondition(lambda self: self.bank.filed)
+    @rule(place=places, is_upheld=st.booleans(), by=reviewers)
+    def a_refusal_is_appealed_and_decided(self, place: int, is_upheld: bool, by: Any) -> None:
+        self.act(self.bank.decide(self.filed(place), BY_DEPARTMENT, is_approval=False))
+        self.act(self.bank.wait(WAITS[1]))
+        self.act(self.bank.appeal(self.filed(place)))
+        self.act(self.bank.decide(self.filed(place), by, is_upheld))
+
+    @precondition(lambda self: self.bank.filed)
+    @rule(place=places)
     def a_learner_takes_an_offer(self, place: int) -> None:
         self.act(self.bank.accept(self.filed(place)))
 
@@ -308,7 +321,37 @@ def revoked_below(life: AnyLife) -> None:
     life.a_learner_files("mei", TAX_WISH)
 
 
+def upheld(life: AnyLife) -> None:
+    life.a_refusal_is_appealed_and_decided(0, is_upheld=True, by=BY_REGISTRY)
+    life.exemptions_are_exported()
+
+
+def dismissed_and_appealed(life: AnyLife) -> None:
+    life.a_refusal_is_appealed_and_decided(0, is_upheld=False, by=BY_REGISTRY)
+    life.time_goes_on(WAITS[1])
+    life.a_learner_appeals(0)
+
+
+def appealed_and_annulled(life: AnyLife) -> None:
+    life.somebody_decides(0, BY_DEPARTMENT, is_approval=False)
+    life.time_goes_on(WAITS[1])
+    life.a_learner_appeals(0)
+    life.a_result_arrives("lan", 2, "annulled", is_passed=True)
+
+
+def refused_at_the_registry_and_decided_again(life: AnyLife) -> None:
+    life.somebody_decides(0, BY_DEPARTMENT, is_approval=True)
+    life.somebody_decides(0, BY_REGISTRY, is_approval=False)
+    life.time_goes_on(WAITS[1])
+    life.a_learner_appeals(0)
+    life.somebody_decides(0, BY_REGISTRY, is_approval=True)
+
+
 LIVES: tuple[Life, ...] = (
+    upheld,
+    dismissed_and_appealed,
+    appealed_and_annulled,
+    refused_at_the_registry_and_decided_again,
     withdrawn,
     undone,
     undone_late,
@@ -357,6 +400,19 @@ FAULTS: dict[str, tuple[Any, str, Any, Life]] = {
     "a frozen account spends": (ledger, "check_spending", lambda *_: None, frozen),
     "a rerate tells conversion nothing": (jobs, "review_touched", lambda _: None, revalued),
     "a lower certificate's revocation is not asked for": (college, "is_revoked", lambda *_: False, revoked_below),
+    "an appealed application is reviewed no more": (
+        applying,
+        "_may_be_lost",
+        lambda one: not one.appeal,
+        appealed_and_annulled,
+    ),
+    "one appeals twice": (appealing, "check_appeal", lambda *_: None, dismissed_and_appealed),
+    "whoever refused decides about the appeal": (
+        appealing,
+        "deciders_before",
+        lambda _: (),
+        refused_at_the_registry_and_decided_again,
+    ),
     "passes never expire": (judging, "years_after", lambda *_: date.max, filed_late),
 }
 

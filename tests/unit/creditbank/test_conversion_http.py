@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from openpyxl import load_workbook
 
+from chassis import clock
+from chassis.database import database
 from contracts.terms import Role
+from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.conversion.queries import earlier_points_of
+from services.creditbank.simulations.commands import simulate_some
+from tests.support.forgetting import forget
 from tests.support.sound import CONVERSION, DEFAULT_POLICY, POLICY
 from tests.unit.creditbank.converting import FROM, IN_WINDOW, UNTIL, Day, enrol, open_college
 from tests.unit.creditbank.stories import Assessment, scheme
@@ -18,6 +25,7 @@ from tests.unit.creditbank.test_http import ISSUER, answered, as_learner, as_sta
 __all__ = ["http", "settings"]
 RULE: dict[str, Any] = CONVERSION | {"scheme": "cloud-ops"}
 ELSEWHERE = {"programme": "elsewhere", "valid_from": FROM.isoformat(), "valid_until": UNTIL.isoformat()}
+FORGOTTEN = "/accounts/mei/forgotten-exemptions"
 WISH = {"rule": "tax", "course": "KJ2105"}
 
 
@@ -32,6 +40,16 @@ def bank(http: FlaskClient) -> FlaskClient:
     return http
 
 
+def simulated(http: FlaskClient, **draft: Any) -> dict[str, Any]:
+    """A draft that has been simulated, and what that found."""
+    asked = http.post("/conversion-simulations", json=draft, headers=as_person("li"))
+    assert (asked.status_code, asked.json["state"]) == (202, "running"), asked.json
+    while simulate_some():
+        pass
+    found: dict[str, Any] = answered(http.get(asked.headers["Location"], headers=as_person("li")))
+    return found
+
+
 def test_a_policy_is_read_as_it_was_written(bank: FlaskClient) -> None:
     (kept,) = answered(bank.get("/conversion-policies/measures", headers=as_learner()))
     assert (kept["version"], kept["most_points_per_certificate"], kept["undo_minutes"]) == (1, 800, 0)
@@ -44,6 +62,9 @@ def test_a_policy_is_changed_by_two_people(bank: FlaskClient) -> None:
     draft = answered(bank.put(place, json=POLICY | {"undo_minutes": 5}, headers=as_person("li")))
     assert (draft["version"], draft["state"], draft["drafted_by"]) == (2, "draft", "li")
     approval, publication = f"{place}/versions/2/approval", f"{place}/versions/2/publication"
+    early = bank.put(approval, headers=as_person("li"))
+    assert (early.status_code, early.json["code"]) == (409, "conversion_not_simulated")
+    simulated(bank, policy={"code": "measures", "version": 2})
     answered(bank.put(approval, headers=as_person("li")))
     for path, code in (
         (approval, "conversion_policy_approved_by_you"),
@@ -61,7 +82,10 @@ def test_a_rule_is_published_by_two_people(bank: FlaskClient) -> None:
     place = "/conversion-rules/basics"
     draft = answered(bank.put(place, json=RULE, headers=as_person("li")))
     assert (draft["state"], draft["drafted_by"], draft["levels"]) == ("draft", "li", [1])
-    answered(bank.put(f"{place}/versions/1/approval", headers=as_person("li")))
+    number = simulated(bank, rule={"code": "basics", "version": 1})["number"]
+    unseen = bank.put(f"{place}/versions/1/approval?simulation={number + 1}", headers=as_person("li"))
+    assert (unseen.status_code, unseen.json["code"]) == (409, "conversion_simulation_is_another")
+    answered(bank.put(f"{place}/versions/1/approval?simulation={number}", headers=as_person("li")))
     again = bank.put(f"{place}/versions/1/approval", headers=as_person("li"))
     assert (again.status_code, again.json["code"]) == (409, "conversion_rule_approved_by_you")
     early = bank.put(f"{place}/versions/1/publication", headers=as_person("li"))
@@ -249,6 +273,142 @@ def test_a_withdrawal_is_the_learners(college: FlaskClient) -> None:
     assert (closed.status_code, closed.json["code"]) == (409, "offer_over")
 
 
+def test_a_simulation_is_read_as_a_table_and_saved_as_a_sheet(college: FlaskClient) -> None:
+    body = RULE | {"valid_until": "2023-12-31", "levels": [2]}
+    body |= {"targets": [{"course": "KJ2105", "module": "KJ2105-2", "credit_points": 200}]}
+    answered(college.put("/conversion-rules/tax", json=body, headers=as_person("li")))
+    found = simulated(college, rule={"code": "tax", "version": 2})
+    assert (found["state"], found["losers"], found["totals"]["taken_points"]) == ("finished", 2, 800)
+    place = f"/conversion-simulations/{found['number']}"
+    first = answered(college.get(f"{place}/exemptions?limit=1", headers=as_person("liu", Role.AUDITOR)))
+    rest = answered(college.get(f"{place}/exemptions?limit=1&cursor={first['next']}", headers=as_person("li")))
+    assert [one["learner_id"] for one in first["items"] + rest["items"]] == ["lan", "mei"]
+    assert rest["next"] is None
+    assert answered(college.get(f"{place}/exemptions?effect=allowed", headers=as_person("li")))["items"] == []
+    sheet = college.get(f"{place}/exemptions.xlsx", headers=as_person("li") | {"Accept-Language": "zh"})
+    book = load_workbook(io.BytesIO(sheet.data))
+    lines, *totals = (list(one.iter_rows(values_only=True)) for one in book.worksheets)
+    assert [line[1:12] for line in lines[1:]] == [
+        (f"2019-{one}", "630302", 2019, "cloud-ops", "tax", "KJ2105", None, "不再可办理", 400, 0, None)
+        for one in ("lan", "mei")
+    ]
+    assert book.sheetnames[1:] == ["按专业合计", "按证书合计", "按课程合计"]
+    assert [one[1] for one in totals] == [
+        ("630302", 0, 0, 2, 800, 0, 0, 0, 0),
+        ("cloud-ops", 0, 0, 2, 800, 0, 0, 0, 0),
+        ("630302", "KJ2105", 0, 0, 2, 800, 0, 0, 0, 0),
+    ]
+    listed = "/conversion-simulations?subject=rule&code=tax&version="
+    assert [answered(college.get(f"{listed}{one}", headers=as_person("li")))["items"] for one in (1, 2)] == [
+        [],
+        [found],
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"rule": {"code": "a", "version": 1}, "policy": {"code": "a", "version": 1}}])
+def test_a_simulation_is_of_one_draft(bank: FlaskClient, given: dict[str, Any]) -> None:
+    refused = bank.post("/conversion-simulations", json=given, headers=as_person("li"))
+    assert (refused.status_code, refused.json["code"]) == (422, "simulation_of_one_draft")
+
+
+def test_who_has_no_say_asks_for_no_simulation(bank: FlaskClient) -> None:
+    draft = {"policy": {"code": "measures", "version": 1}}
+    for role in (Role.AUDITOR, Role.DEPARTMENT, Role.LEARNER, Role.TEO):
+        assert bank.post("/conversion-simulations", json=draft, headers=as_person("x", role)).status_code == 403
+    for role in (Role.DEPARTMENT, Role.LEARNER, Role.TEO):
+        assert bank.get("/conversion-simulations", headers=as_person("x", role)).status_code == 403
+
+
 def test_a_learner_changes_no_rules(bank: FlaskClient) -> None:
     assert bank.put("/conversion-rules/basics", json=RULE, headers=as_learner()).status_code == 403
     assert bank.get("/conversion-rules/basics", headers=as_learner()).status_code == 404
+
+
+def refused_and_told(college: FlaskClient) -> str:
+    """mei's application, refused by her department; she knows."""
+    one = str(file(college)["application"])
+    item = {"application": one, "verdict": "refuse", "reason": "too little in common"}
+    assert decide(college, as_person("zhou", Role.DEPARTMENT), item) == [("accepted", None)]
+    database()["conversion_applications"].update_one({"_id": one}, {"$set": {"release_at": clock.now()}})
+    release_decisions()
+    return one
+
+
+def test_a_learner_appeals_once_and_another_person_at_the_registry_upholds(college: FlaskClient) -> None:
+    one = refused_and_told(college)
+    path, wish = f"/conversion-applications/{one}", {"reason": "the same book"}
+    assert answered(college.get(path, headers=as_learner()))["may_be_appealed"]
+    for headers, status in ((as_learner("lan"), 403), (as_person("li"), 403)):
+        assert college.put(f"{path}/appeal", json=wish, headers=headers).status_code == status
+    bare = college.put(f"{path}/appeal", json={"reason": "  "}, headers=as_learner())
+    assert (bare.status_code, bare.json["code"]) == (422, "appeal_without_reason")
+    for _ in range(2):
+        filed = answered(college.put(f"{path}/appeal", json=wish, headers=as_learner()))
+        assert (filed["state"], filed["step"], filed["appeal"]["reason"]) == ("review", "appeal", "the same book")
+        assert filed["appeal"]["against"]["zh"] == "too little in common"
+    listed = answered(college.get("/conversion-applications?step=appeal&state=review", headers=as_person("li")))
+    assert [each["application"] for each in listed["items"]] == [one]
+    item = {"application": one, "verdict": "approve"}
+    assert decide(college, as_person("zhou"), item) == [("refused", "appeal_against_you")]
+    assert decide(college, as_person("sun", Role.OPERATOR), item) == [("refused", "application_step_of_others")]
+    assert decide(college, as_person("li"), item) == [("accepted", None)]
+    assert answered(college.get(path, headers=as_person("li")))["state"] == "granted"
+    assert answered(college.get(path, headers=as_learner()))["state"] == "review", "not told yet"
+
+
+def granted_and_forgotten(college: FlaskClient) -> str:
+    """mei's exemption, granted, told and forgotten in a set-back."""
+    one = str(file(college)["application"])
+    item = {"application": one, "verdict": "approve"}
+    assert decide(college, as_person("zhou", Role.DEPARTMENT), item) == [("accepted", None)]
+    assert decide(college, as_person("li"), item) == [("accepted", None)]
+    database()["conversion_applications"].update_one({"_id": one}, {"$set": {"release_at": clock.now()}})
+    release_decisions()
+    assert answered(college.get(FORGOTTEN, headers=as_person("li"))) == []
+    forget(["conversion_applications"], ["ConversionDecided", "ExemptionGranted"])
+    return one
+
+
+def test_two_people_at_the_registry_void_what_a_set_back_forgot(college: FlaskClient) -> None:
+    one, place = granted_and_forgotten(college), FORGOTTEN
+    [lost] = answered(college.get(place, headers=as_person("aud", Role.AUDITOR)))
+    assert (lost["application"], lost["course"], lost["void"]) == (one, "KJ2105", None)
+    wish = {"reason": "the file is lost", "is_exported": True}
+    path, approval = f"{place}/{one}/void", f"/exemption-voids/{one}/approval"
+    for headers in (as_learner(), as_person("zhou", Role.DEPARTMENT), as_person("root", Role.OPERATOR)):
+        assert college.put(path, json=wish, headers=headers).status_code == 403
+    assert college.put(path, json=wish | {"reason": " "}, headers=as_person("li")).status_code == 422
+    proposal = answered(college.put(path, json=wish, headers=as_person("li")))
+    assert (proposal["state"], proposal["proposed_by"], proposal["revision"]) == ("proposed", "li", 1)
+    own = college.put(approval, json={"revision": 1}, headers=as_person("li"))
+    assert (own.status_code, own.json["code"]) == (409, "void_proposed_by_you")
+    done = answered(college.put(approval, json={"revision": 1}, headers=as_person("wang")))
+    assert (done["state"], done["approved_by"]) == ("voided", "wang")
+    assert answered(college.get("/exemption-voids", headers=as_person("li")))["items"] == [done]
+    assert answered(college.get(place, headers=as_person("li"))) == []
+
+
+def test_what_was_voided_is_counted_explained_and_a_case_where_it_was_exported(
+    college: FlaskClient,
+) -> None:
+    one = granted_and_forgotten(college)
+    wish = {"reason": "the file is lost", "is_exported": True}
+    answered(college.put(f"{FORGOTTEN}/{one}/void", json=wish, headers=as_person("li")))
+    answered(college.put(f"/exemption-voids/{one}/approval", json={"revision": 1}, headers=as_person("wang")))
+    figures = answered(college.get("/exemption-void-figures", headers=as_person("li")))
+    assert figures == {"proposed": 0, "voided": 1, "exported": 1}
+    cases = answered(college.get("/conversion-applications?is_case=true", headers=as_person("li")))["items"]
+    assert [(case["application"], case["state"], case["because"]["code"]) for case in cases] == [
+        (one, "fallen", "exemption_voided")
+    ]
+    why = answered(college.get(f"/accounts/mei/why?application={one}", headers=as_person("li")))
+    assert any("a set-back forgot it" in link["en"] for link in why["chain"])
+
+
+def test_a_policy_says_how_long_one_may_appeal_and_lists_no_appeal_as_a_step(bank: FlaskClient) -> None:
+    place = "/conversion-policies/measures"
+    given = POLICY | {"appeal_days": 10, "appeal_review_days": 7}
+    kept = answered(bank.put(place, json=given, headers=as_staff()))
+    assert (kept["appeal_days"], kept["appeal_review_days"]) == (10, 7)
+    steps = [{"step": "registry", "working_days": 5}, {"step": "appeal", "working_days": 5}]
+    assert bank.put(place, json=POLICY | {"steps": steps}, headers=as_staff()).status_code == 422

@@ -18,7 +18,7 @@ from services.creditbank.conversion import models as conversion_models
 from services.creditbank.conversion.applications import Actor, Application, State
 from services.creditbank.conversion.applying import Wish
 from services.creditbank.conversion.deciding import release_decisions, watch_deadlines
-from services.creditbank.conversion.domain import Share, Step, StepDays, Target, Window
+from services.creditbank.conversion.domain import REVIEW_STEPS, Share, Step, StepDays, Target, Window
 from services.creditbank.conversion.exporting import Answer
 from services.creditbank.conversion.queries import application_of, as_learner_sees, next_due
 from services.creditbank.conversion.schemas import ApplicationSchema
@@ -452,7 +452,7 @@ def test_an_application_that_no_calendar_reaches_is_dated_when_one_comes(assessm
 
 
 def test_steps_that_are_switched_on_follow_the_registry(assessment: Assessment) -> None:
-    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in REVIEW_STEPS)))
     one = file()
     grant(one)
     assert now(one).step == Step.TEO
@@ -616,7 +616,7 @@ def test_a_department_that_repeats_its_approval_hears_that_it_stands(assessment:
 def test_after_an_undo_of_the_last_step_whoever_came_after_the_department_may_decide_again(
     assessment: Assessment,
 ) -> None:
-    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in Step)))
+    publish_policy(replace(POLICY, steps=tuple(StepDays(step, 3) for step in REVIEW_STEPS)))
     one = grant(file())
     teo, bank = Actor("teo", {Role.TEO}), Actor("bank", {Role.OPERATOR})
     decide(one, teo)
@@ -732,6 +732,8 @@ def test_what_a_learner_waits_for_is_due_by_the_step_of_the_application_or_the_e
     assert offer
     assert next_due(["learner:twin"]) == {"learner:twin": offer.until}
     day.set(datetime(2021, 3, 12, 2, tzinfo=UTC))
+    assert next_due(["learner:twin"]) == {"learner:twin": date(2021, 3, 12)}, "the last day to appeal"
+    day.set(datetime(2021, 3, 13, 2, tzinfo=UTC))
     assert next_due(["learner:twin"]) == {}
 
 

@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 
 from chassis.web.tokens import Tokens
 from contracts.terms import Role
+from services.creditbank.jobs import settle_waiting
 from tests.chassis.web.tokens import TestIssuer
-from tests.unit.creditbank.stories import TEO, Assessment, registered
+from tests.unit.creditbank.stories import TEO, Assessment, finalised, registered
 
 ISSUER = TestIssuer()
 RULE = {"credit_points": 200, "sessions_from": "2019-04-01", "note": "a guess", "is_folklore_default": True}
@@ -116,6 +117,50 @@ def test_outcomes_and_sources_are_listed_in_pages(http: FlaskClient) -> None:
         rest = answered(http.get(f"{path}?limit=2&cursor={first['next']}", headers=staff()))
         assert len({one[name] for one in first["items"] + rest["items"]}) == 3
         assert rest["next"] is None
+
+
+def listed(http: FlaskClient, query: str, **owns: list[str]) -> list[str]:
+    """The external ids of outcomes, page by page."""
+    found: list[str] = []
+    cursor = ""
+    while len(found) < 100:
+        page = answered(http.get(f"/outcomes?limit=2&{query}{cursor}", headers=staff(**owns)))
+        found += [one["external_id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    return found
+
+
+def test_outcomes_are_listed_by_kind_source_and_state(http: FlaskClient) -> None:
+    course = {"external_id": "C-1", "kind": "online", "code": "python-basics", "title": "Python", "level": ""}
+    items = [LICENCE, LICENCE | {"external_id": "L-2", "code": "welder", "title": "焊工"}, LICENCE | course]
+    items += [LICENCE | {"external_id": "L-3", "state": "provisional"}]
+    assert verdicts(http.post("/outcomes", json=items, headers=staff())) == [("accepted", None)] * 4
+    assert listed(http, "kind=licence") == ["L-1", "L-2", "L-3"]
+    assert listed(http, "kind=online") == ["C-1"]
+    assert listed(http, "kind=diploma") == []
+    assert listed(http, "scheme=licence.electrician&state=final") == ["L-1"]
+    assert listed(http, "state=provisional") == ["L-3"]
+    assert http.get("/outcomes?kind=certificate", headers=staff()).status_code == 422
+
+
+def test_those_that_wait_for_a_rule_are_listed_by_rule_until_it_comes(http: FlaskClient) -> None:
+    Assessment().tell(finalised("mei"))  # a certificate that waits for its rule is none of these
+    items = [LICENCE | {"external_id": f"L-{n}", "code": f"trade-{n % 2}"} for n in range(5)]
+    answered(http.post("/outcomes", json=items, headers=staff()))
+    unknown = LICENCE | {"external_id": "L-9", "learner_id": "nobody"}
+    answered(http.post("/outcomes", json=[unknown], headers=staff()))
+    assert listed(http, "awaits_rule=true") == ["L-9", "L-0", "L-2", "L-4", "L-1", "L-3"]
+    assert listed(http, "awaits_rule=true&scheme=licence.trade-1") == ["L-1", "L-3"]
+    assert listed(http, "awaits_rule=true&kind=online") == []
+    assert listed(http, "awaits_rule=true&state=provisional") == []
+    assert listed(http, "awaits_rule=true", teo=[TEO]) == []
+    for code in ("trade-0", "electrician"):
+        answered(http.put(f"/recognition-rules/licence.{code}/5", json=RULE, headers=staff(Role.OPERATOR)))
+    assert not settle_waiting()
+    assert listed(http, "awaits_rule=true") == ["L-1", "L-3"], "nobody's waits for an account now"
+    assert len(listed(http, "")) == 6
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -10,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from chassis.database import database
 from chassis.errors import Defect, Refusal
 from contracts.enrolment import Course
 from contracts.terms import CourseKind, Level, StudyStatus
 from services.creditbank.conversion import applying, commands
 from services.creditbank.conversion.deciding import release_decisions
 from services.creditbank.conversion.domain import Share, Target
+from services.creditbank.ledger import commands as ledger
 from services.creditbank.ledger.commands import set_frozen
+from services.creditbank.papers.commands import name_schemes
 from services.creditbank.planning import optimum, planner
 from services.creditbank.planning.planner import plan
 from services.creditbank.planning.queries import Spending, plan_of
@@ -59,6 +63,7 @@ from tests.unit.creditbank.stories import (
 SEEDS = range(100)
 BEFORE_WINDOW = datetime(2021, 1, 15, 2, tzinfo=UTC)
 AUTUMN, AFTER_PUBLICITY = datetime(2021, 9, 17, 2, tzinfo=UTC), datetime(2021, 9, 25, 2, tzinfo=UTC)
+CHINESE = re.compile(r"[一-鿿]")
 Said = dict[str, Any]
 
 
@@ -145,7 +150,8 @@ def test_one_course_goes_before_two_applications_and_says_what_it_replaces(colle
     assert (basics["code"], module["code"]) == ("above_balance", "exemption_already_asked")
     assert [one["course"] for one in basics["excluded_by"] + module["excluded_by"]] == ["KJ2105", "KJ2105"]
     assert basics["en"].startswith("Not beside 税务会计 KJ2105: This takes 200 points of cloud-ops; 0 are available.")
-    assert module["zh"].startswith("已选 税务会计 KJ2105，故未选入：")
+    assert module["zh"] == "已选 税务会计 KJ2105，故未选入：两者涉及同一内容。", "she asked for nothing yet"
+    assert module["en"] == "Not beside 税务会计 KJ2105: both are about the same."
 
 
 def test_the_best_is_not_what_one_would_take_first(college: Assessment) -> None:
@@ -190,6 +196,97 @@ def test_every_rule_that_speaks_against_filing_is_named(
     found = planned()
     assert (found["choices"], set(left_out(found).values())) == ([], {code})
     assert refused(lambda: file(TAX_WISH)) == code
+
+
+DEAD = {"dead": {"assessment": [7]}}
+
+
+def hold_up(*learner_ids: str) -> None:
+    """Have news about learners break."""
+    names = [f"learner:{one}" for one in learner_ids]
+    changed = database()["strands"].update_many({"_id": {"$in": names}}, {"$set": DEAD})
+    assert changed.matched_count == len(names)
+
+
+def owe(college: Assessment) -> None:
+    """Have points annulled that are spent for good."""
+    for move in (ledger.hold, ledger.spend):
+        move("mei", "cloud-ops", 2, 200, f"spent for good: {move.__name__}")
+    college.tell(annulled("mei"))
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [
+        (lambda college: hold_up("mei"), "account_held_up"),
+        (lambda college: set_frozen("mei", True, "an inquiry", "li"), "account_frozen"),
+        (owe, "account_in_debt"),
+    ],
+)
+def test_an_account_of_which_nothing_can_be_spent_says_why(
+    college: Assessment, happens: Callable[[Assessment], object], code: str
+) -> None:
+    enrol(college)
+    assert planned()["because"] is None
+    happens(college)
+    found = planned()
+    assert (found["choices"], found["credit_points"], found["because"]["code"]) == ([], 0, code)
+    assert CHINESE.search(found["because"]["zh"])
+    assert not CHINESE.search(found["because"]["en"].replace("cloud-ops", ""))
+
+
+def test_reasons_call_the_certificate_by_its_name(college: Assessment) -> None:
+    name_schemes({"cloud-ops": ("云计算平台运维与开发", "91110000000000043U")})
+    enrol(college)
+    found = planned()
+    basics = next(one for one in found["left_out"] if one["course"] == "KJ2101")
+    assert "云计算平台运维与开发 的积分 200" in basics["zh"]
+    assert "200 points of 云计算平台运维与开发" in basics["en"]
+    owe(college)
+    assert "云计算平台运维与开发 积分 200" in planned()["because"]["zh"]
+
+
+def test_a_plan_asks_nobody_to_file_while_their_news_is_held_up(college: Assessment) -> None:
+    enrol(college)
+    hold_up("mei")
+    assert set(left_out(planned()).values()) == {"account_held_up"} == {refused(lambda: file(TAX_WISH))}
+    assert refused(lambda: plan_of("mei", Spending("tax", "KJ2105"), None)) == "account_held_up"
+    database()["strands"].update_one({"_id": "learner:mei"}, {"$unset": {"dead": ""}})
+    assert choices(planned()) == [("tax", "KJ2105", "now")]
+
+
+def test_news_held_up_of_who_was_merged_twice_holds_the_survivor_up(college: Assessment) -> None:
+    enrol(college)
+    college.tell(registered("lan"), registered("xin"), registered("far"), merged("lan", "xin"), merged("mei", "lan"))
+    hold_up("far")
+    assert choices(planned()) == [("tax", "KJ2105", "now")]
+    hold_up("xin")
+    assert planned()["because"]["code"] == refused(lambda: file(TAX_WISH)) == "account_held_up"
+
+
+@pytest.mark.parametrize("stop", [lambda: hold_up("mei"), lambda: set_frozen("mei", True, "an inquiry", "li")])
+def test_the_price_of_a_certificate_looks_beyond_what_passes(college: Assessment, stop: Callable[[], object]) -> None:
+    enrol(college, level=1)
+    wanted = plan_of("mei", None, ("cloud-ops", Level(2)))["price"]
+    assert [one["course"] for one in wanted["extra"]] == ["KJ2105"]
+    stop()
+    assert plan_of("mei", None, ("cloud-ops", Level(2)))["price"] == wanted
+
+
+def test_what_is_foreclosed_or_would_be_added_says_when_it_can_be_filed(college: Assessment, day: Day) -> None:
+    """In the window today; between windows when the next one opens; after the last that is announced, nobody knows."""
+    enrol(college, level=1)
+
+    def days() -> tuple[object, object]:
+        found = plan_of("mei", None, ("cloud-ops", Level(2)))
+        foreclosed = [one["file_on"] for choice in found["choices"] for one in choice["forecloses"]]
+        return foreclosed, [one["file_on"] for one in found["price"]["extra"]]
+
+    assert days() == ([date(2021, 3, 3)], [date(2021, 3, 3)])
+    day.set(AFTER_WINDOW)
+    assert days() == ([date(2021, 9, 6)], [date(2021, 9, 6)])
+    day.set(AFTER_PUBLICITY)
+    assert days() == ([], [None])
 
 
 def test_a_revoked_certificate_buys_nothing_though_a_higher_one_is_on_record(college: Assessment) -> None:

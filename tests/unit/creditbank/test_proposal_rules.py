@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from chassis.errors import Refusal
 from services.creditbank.proposals.domain import (
+    Found,
     Group,
+    ProgrammeGroup,
     Proposal,
     Rerate,
     Retirement,
@@ -154,7 +156,8 @@ def proposal(**more: Any) -> Proposal:
 
 
 def simulated(one: Proposal, basis: tuple[str, ...] = ()) -> Proposal:
-    return advanced(asked(one, basis, AUTHOR, NOW, 0), "", 3, [Group("cloud-ops", 2, Tally(1, 1, 0, 100))], NOW)
+    found = Found((Group("cloud-ops", 2, Tally(1, 1, 0, 100)),))
+    return advanced(asked(one, basis, AUTHOR, NOW, 0), "", 3, found, NOW)
 
 
 def test_two_different_people_approve_and_the_author_may_be_one_of_them() -> None:
@@ -247,3 +250,10 @@ def test_tallies_are_added_by_scheme_and_level() -> None:
         Group("a", 1, Tally(3, 2, 1, 110, 5, 3)),
         Group("a", 2, Tally(1, 0, 1, 0, 50)),
     )
+
+
+def test_what_is_found_adds_up_by_programme_as_well() -> None:
+    some = Found((Group("a", 1, Tally(1, 1)),), (ProgrammeGroup("p", Tally(1, 1)), ProgrammeGroup("q", Tally(2))))
+    more = Found((Group("b", 1, Tally(1)),), (ProgrammeGroup("p", Tally(3, 0, 3)),))
+    assert (some + more).programmes == (ProgrammeGroup("p", Tally(4, 1, 3)), ProgrammeGroup("q", Tally(2)))
+    assert [one.scheme for one in (some + more).groups] == ["a", "b"]

@@ -18,7 +18,7 @@ from chassis import database as chassis_database
 from chassis.database import database
 from chassis.errors import Busy, Refusal
 from contracts.assessment import OfResult, ResultAnnulled, ResultFinalised, ResultPublicised
-from contracts.terms import Level, Verdict
+from contracts.terms import Level, StudyStatus, Verdict
 from services.creditbank.jobs import Rerating, rerate_some, settle_waiting
 from services.creditbank.ledger import queries as ledger
 from services.creditbank.proposals import commands, queries
@@ -26,6 +26,7 @@ from services.creditbank.proposals.domain import Retirement, State, VersionDraft
 from services.creditbank.recognition.commands import RERATED, Moved, move_pins, publish_decided, publish_rule
 from services.creditbank.recognition.queries import outcomes_of
 from tests.support.engines import empty
+from tests.unit.creditbank.converting import record
 from tests.unit.creditbank.proposing import (
     AUTHOR,
     FIRST,
@@ -90,6 +91,16 @@ def test_a_simulation_says_who_gains_and_who_loses_and_changes_nothing(assessmen
     ]
     assert (shifts(number, "gains"), len(shifts(number, "loses"))) == ({}, 2)
     assert [entries("mei"), entries("lan")] == before
+
+
+def test_a_simulation_says_what_changes_by_programme_and_by_scheme(assessment: Assessment) -> None:
+    assessment.tell(record("mei"), record("mei", StudyStatus.GRADUATED, student_number="2015-mei", programme="520201"))
+    assessment.tell(finalised("mei"), finalised("lan", "0002"))
+    told = queries.simulation_of(simulated(version(credit_points=300)))
+    programmes = [(one["programme"], one["losers"], one["change_points"]) for one in told["programmes"]]
+    assert programmes == [("", 1, -100), ("630302", 1, -100)], "what she studies now counts, and lan never studied here"
+    assert [(one["scheme"], one["losers"], one["change_points"]) for one in told["schemes"]] == [("cloud-ops", 2, -200)]
+    assert {one["learner_id"]: one["programme"] for one in shifts(1).values()} == {"mei": "630302", "lan": ""}
 
 
 def test_publishing_leaves_what_is_pinned_and_a_rerate_moves_it(assessment: Assessment) -> None:

@@ -10,10 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
+from chassis.sheet import saving
 from chassis.web.tokens import Tokens
 from contracts.terms import Role
 from services.creditbank.jobs import rerate_some
+from services.creditbank.tables import TABLES
 from tests.chassis.web.tokens import TestIssuer
+from tests.unit.creditbank.converting import record
 from tests.unit.creditbank.proposing import simulate
 from tests.unit.creditbank.stories import Assessment, balances, finalised, publish_annex, registered
 
@@ -38,7 +41,7 @@ def http(mongo: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
     app.extensions["onex.tokens"] = Tokens("creditbank", ISSUER)
     publish_annex()
     teller = Assessment()
-    teller.tell(registered("mei"), registered("lan"), finalised("mei"), finalised("lan", "0002"))
+    teller.tell(registered("mei"), registered("lan"), record("mei"), finalised("mei"), finalised("lan", "0002"))
     client: FlaskClient = app.test_client()
     return client
 
@@ -183,9 +186,43 @@ def test_a_simulation_is_saved_as_a_sheet(http: FlaskClient) -> None:
     simulated(http, number)
     answer = http.get(f"{PLACE}/{number}/simulation.xlsx", headers=by() | {"Accept-Language": "zh"})
     assert answer.status_code == 200
-    lines = list(load_workbook(io.BytesIO(answer.data)).active.iter_rows(values_only=True))  # type: ignore[union-attr]
-    assert lines[0][:3] == ("学习者", "证书", "等级")
-    assert lines[1:] == [(one, "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100) for one in ("lan", "mei")]
+    book = load_workbook(io.BytesIO(answer.data))
+    lines, *totals = (list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets)
+    assert lines[0][:4] == ("学习者", "专业", "证书", "等级")
+    assert lines[1:] == [
+        ("lan", None, "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100),
+        ("mei", "630302", "cloud-ops", "中级", 0, 400, 0, 400, 0, 500, 100),
+    ]
+    assert book.sheetnames[1:] == ["按专业合计", "按证书合计"]
+    assert [line[:4] for line in totals[0][1:]] == [(None, 1, 1, 100), ("630302", 1, 1, 100)]
+    assert [line[:4] for line in totals[1][1:]] == [("cloud-ops", 2, 2, 200)]
+
+
+def test_a_long_simulation_is_saved_in_the_background(http: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = proposed(http)
+    simulated(http, number)
+    place, headers = f"{PLACE}/{number}/simulation.xlsx", by() | {"Accept-Language": "zh"}
+    at_once = http.get(place, headers=headers)
+    monkeypatch.setattr(saving, "AT_ONCE_LINES", 1)
+    asked = http.get(place, headers=headers)
+    assert said(asked, 202) | {"asked_at": None} == {
+        "number": 1, "state": "waiting", "lines": 2, "done": 0, "file": None, "asked_at": None, "ended_at": None,
+        "code": None, "detail": None,
+    }  # fmt: skip
+    early = http.get(f"{asked.headers['Location']}/file.xlsx", headers=headers)
+    assert (early.status_code, early.json["code"]) == (409, "table_not_ready")
+    scribe = saving.Scribe(TABLES)
+    while scribe():
+        pass
+    told = said(http.get(asked.headers["Location"], headers=headers))
+    assert (told["state"], told["done"]) == ("ready", 2)
+    sheets = [load_workbook(io.BytesIO(http.get(one, headers=headers).data)) for one in (told["file"],)]
+    sheets.append(load_workbook(io.BytesIO(at_once.data)))
+    lines = [[list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets] for book in sheets]
+    assert lines[0] == lines[1]
+    for stranger in (by("zhao"), by("zhao", Role.AUDITOR)):
+        assert http.get(told["file"], headers=stranger).status_code == 404
+    assert http.get(told["file"], headers=by(role=Role.LEARNER)).status_code == 403
 
 
 @pytest.mark.parametrize(

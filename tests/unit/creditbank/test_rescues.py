@@ -127,6 +127,17 @@ def test_credits_that_do_not_cover_all_that_is_needed_do_not_save(college: Asses
     assert ([one["course"] for one in found["choices"]], found["is_saved"]) == (["KJ2105"], False)
 
 
+def test_whose_credits_cannot_be_spent_now_reads_why(college: Assessment) -> None:
+    enrol(college)
+    college.tell(course_passed("mei", "KJ2101"))
+    assert rescues()[0]["because"] is None
+    database()["strands"].update_one({"_id": "learner:mei"}, {"$set": {"parked": ["assessment"]}})
+    (found,) = rescues()
+    assert (found["choices"], found["is_saved"], found["because"]["code"]) == ([], False, "account_held_up")
+    assert found["zh"] == f"未修得：税务会计 KJ2105。{found['because']['zh']}"
+    assert found["en"].endswith(found["because"]["en"])
+
+
 def test_an_elective_counts_where_the_total_falls_short(college: Assessment) -> None:
     elective = Course(code="A", name="选修", credit_points=200, kind=CourseKind.ELECTIVE, term=3)
     college.tell(totalling(600, elective))

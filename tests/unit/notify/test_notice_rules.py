@@ -40,6 +40,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "AccountFrozen": {"reason": "two people claim it"},
     "AccountUnfrozen": {"reason": "it is theirs"},
     "ConversionDecided": {"course": "KJ2105", "module": "", "credit_points": 400, "decision": "granted"},
+    "AppealFiled": {"course": "KJ2105", "module": "", "credit_points": 400, "due_on": "2021-10-12"},
     "ConversionOffered": {"course": "KJ2105", "module": "M1", "credit_points": 200, "until": "2021-09-28"},
     "DeadlineNear": {
         "course": "KJ2105",
@@ -47,6 +48,13 @@ FACTS: dict[str, dict[str, Any]] = {
         "credit_points": 400,
         "step": "registry",
         "due_on": "2021-10-12",
+    },
+    "TrainingModuleExcused": {"module_name": "纳税申报", "class_hours": 16, "course": "KJ2105", "term": "2020-2021-1"},
+    "TrainingExcuseWithdrawn": {
+        "module_name": "纳税申报",
+        "class_hours": 16,
+        "reason_en": "the place is gone",
+        "reason_zh": "已无名额",
     },
     "ExemptionWithdrawn": {"course": "KJ2105", "module": "", "reason_en": "taken back", "reason_zh": "已被收回"},
 }
@@ -143,6 +151,12 @@ def test_every_text_can_be_said_in_both_languages() -> None:
         *(told("OutcomeCredited", kind=kind, level=max(levels)) for kind, levels in LEVEL_NAMES.items()),
         told("OutcomeCredited", kind="licence", level=5, available_points=-200),
         *(told("ConversionDecided", decision=one, reason_en="why", reason_zh="原因") for one in ("refused", "fallen")),
+        told("ConversionDecided", decision="refused", reason_en="why", reason_zh="原因", appeal_until="2021-10-12"),
+        *(
+            told("ConversionDecided", decision=one, reason_en="why", reason_zh="原因", appeal="decided")
+            for one in ("granted", "refused", "fallen")
+        ),
+        told("ExemptionWithdrawn", code="exemption_voided"),
         Told("CertificateIssued", "智能财税", Level.ELEMENTARY, {}),
     ]
     said = {variant_of(one.event, one.facts, one.points) for one in cases}
@@ -170,6 +184,8 @@ def test_no_text_has_a_place_for_a_score() -> None:
     assert words == {
         "name", "scheme", "level", "credits", "balance", "due_on", "admission_number", "session_date", "site",
         "certificate_number", "issued_on", "target", "until", "reason", "kind", "kind_level", "outcomes",
+        "module_name", "class_hours", "course", "term",
+        "appeal_until",
     }  # fmt: skip
 
 

@@ -48,6 +48,8 @@ POLICY: Doc = {
     "offer_days": 3,
     "undo_minutes": 30,
     "credit_years": 0,
+    "appeal_days": 5,
+    "appeal_review_days": 5,
     "is_folklore_default": False,
 }
 RECORD: Doc = {
@@ -152,7 +154,11 @@ def application(name: str = "a1", **more: Any) -> Doc:
         "export_state": "",
         "export_note": "",
         "is_case": False,
+        "may_be_appealed": False,
+        "appeal_until": None,
+        "appeal": None,
         "decided_by": None,
+        "decided_on_behalf_of": None,
         "decided_at": None,
         "undo_until": None,
     } | more
@@ -166,6 +172,7 @@ OFFER: Doc = {
     "is_taken": False,
 }
 BECAUSE = {"code": "refused_by_review", "en": "Not yet.", "zh": "暂不批准。"}
+APPEAL: Doc = {"reason": "It is taught from the same book.", "filed_on": f"{YEAR}-03-09", "against": BECAUSE}
 ENTRY: Doc = {
     "number": 1, "at": "2021-01-15T01:00:00+00:00", "cause": "e1", "what": "ResultFinalised",
     "scheme": "smart-finance", "level": 2, "result_id": "T:P:2:1", "revision": 1, "rule_version": 1, "reason": None,
@@ -198,6 +205,11 @@ def group(scheme: str, level: int, gained: int, lost: int) -> Doc:
     }  # fmt: skip
 
 
+def bare(one: Doc) -> Doc:
+    """The figures of a group alone."""
+    return {name: value for name, value in one.items() if name not in {"scheme", "level"}}
+
+
 GROUPS = [group("smart-finance", 1, 100, 0), group("smart-finance", 2, 400, 200)]
 PROPOSAL: Doc = {
     "number": 1,
@@ -216,13 +228,41 @@ PROPOSAL: Doc = {
         "finished_at": "2021-03-01T01:00:09+00:00",
         "seen": 300,
         "outcomes": 300,
-        "totals": {name: value for name, value in group("", 0, 500, 200).items() if name not in {"scheme", "level"}},
+        "totals": bare(group("", 0, 500, 200)),
         "groups": GROUPS,
+        "schemes": [bare(group("", 0, 500, 200)) | {"scheme": "smart-finance"}],
+        "programmes": [
+            bare(group("", 0, 500, 0)) | {"programme": "630302"},
+            bare(group("", 0, 0, 200)) | {"programme": ""},
+        ],
     },
     "approvals": [],
     "enactment": None,
 }
 EXPORT: Doc = {"number": 1, "by": "mei", "at": "2021-03-20T01:00:00+00:00", "rows": 2}
+
+
+DELEGATION: Doc = {
+    "delegation": "d1",
+    "by": "zhou",
+    "to": "dan",
+    "role": "registry",
+    "departments": ["财经学院"],
+    "first": f"{YEAR}-03-01",
+    "until": f"{YEAR}-03-20",
+    "note": "on leave",
+    "holds_today": True,
+    "made_at": f"{YEAR}-03-01T01:00:00+00:00",
+    "revoked_by": "",
+    "revoked_at": None,
+}
+
+
+FIXED: dict[str, Doc] = {  # what the bank answers to whatever is sent there
+    "/conversion-rules/": DRAFTS[0],
+    "/recognition-proposals/": PROPOSAL["simulation"],
+    "/conversion-delegations": DELEGATION,
+}
 
 
 class Bank(Workbench):
@@ -234,6 +274,7 @@ class Bank(Workbench):
         self.refusals = refusals or {}
         self.more = {f"/{path}": answer for path, answer in more.items()}
         self.account = account()
+        self.delegations: list[Doc] = []
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         if path in self.more:
@@ -250,9 +291,11 @@ class Bank(Workbench):
             "/conversion-policies/measures": [POLICY],
             "/conversion-rules": {"items": RULES, "next": None},
             "/conversion-rules/smart-finance-2": DRAFTS,
+            "/conversion-simulations": {"items": [], "next": None},
             "/recognition-proposals": {"items": [PROPOSAL], "next": None},
             "/recognition-proposals/1": PROPOSAL,
             "/recognition-proposals/1/simulation.xlsx": "sheet",
+            "/conversion-delegations": {"items": list(self.delegations), "next": None},
             "/outcome-sources": {"items": [], "next": None},
             "/exemption-exports": {"items": [EXPORT], "next": None},
             "/exemption-exports/1": {"number": 1, "rows": self.exported()},
@@ -268,10 +311,8 @@ class Bank(Workbench):
         if path.endswith("/conversion-applications"):
             name = f"{body['rule']}-{body['course']}{body['module']}".lower()
             return self.applications.setdefault(name, application(name, target=target(body["course"], 400)))
-        if path.startswith("/conversion-rules/"):
-            return DRAFTS[0]
-        if path.startswith("/recognition-proposals/"):
-            return PROPOSAL["simulation"]
+        if fixed := next((answer for begin, answer in FIXED.items() if path.startswith(begin)), None):
+            return fixed
         if path == "/exemption-exports":
             return {"number": 1 if self.applications else 0, "rows": self.exported()}
         if path == "/exemption-exports/1/acknowledgement":
@@ -279,7 +320,7 @@ class Bank(Workbench):
         if path in {"/conversion-decisions", "/conversion-undos"}:
             return [self.judged(index, one) for index, one in enumerate(body)]
         one = self.applications[path.split("/")[2]]
-        one["state"] = {"withdrawal": "withdrawn", "offer": "refused"}[path.split("/")[3]]
+        one["state"] = {"withdrawal": "withdrawn", "offer": "refused", "appeal": "review"}[path.split("/")[3]]
         return one
 
     def exported(self) -> list[Doc]:
@@ -339,7 +380,7 @@ def assessment() -> Service:
     return Service(
         {
             "/results": {"items": [result(1), result(2)], "next": None},
-            "/schemes": {"items": [{"scheme": "smart-finance", "name": "智能财税"}], "next": None},
+            "/schemes": {"items": [{"scheme": "smart-finance", "name": "智能财税", "levels": [1, 2, 3]}], "next": None},
             "/certificates": {"items": [], "next": None},
         }
     )

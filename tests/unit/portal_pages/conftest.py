@@ -39,7 +39,8 @@ def enter(mongo: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with ExitStack() as servers:
 
         def opened(who: str, bank: Bank, language: str = "en", **others: Workbench) -> FlaskClient:
-            nothing = Service({"/course-results": {"items": [], "next": None}})
+            empty = {"items": [], "next": None}
+            nothing = Service({"/course-results": empty, "/learners/ann/training-excuses": empty})
             given = {"creditbank": bank, "enrolment": enrolment(), "assessment": assessment(), "training": nothing}
             given |= others
             urls = {f"{name}_url": servers.enter_context(answering(one)) for name, one in given.items()}

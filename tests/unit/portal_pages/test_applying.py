@@ -20,6 +20,7 @@ from services.creditbank.why.schemas import WhySchema
 from services.enrolment.learners.schemas import StudentRecordSchema
 from services.enrolment.programmes.schemas import CurriculumSchema
 from tests.unit.portal_pages.colleges import (
+    APPEAL,
     BECAUSE,
     CHAIN,
     CURRICULUM,
@@ -51,7 +52,7 @@ def standings(**more: object) -> dict[str, str]:
 
 
 def test_the_tests_college_is_as_the_services_show_it() -> None:
-    assert ApplicationSchema().validate(application(offer=OFFER, because=BECAUSE)) == {}
+    assert ApplicationSchema().validate(application(offer=OFFER, because=BECAUSE, appeal=APPEAL)) == {}
     assert KeptRuleSchema(many=True).validate(RULES) == {}
     assert KeptPolicySchema().validate(POLICY) == {}
     assert AccountSchema().validate(account()) == {}
@@ -73,6 +74,9 @@ def test_what_credits_buy_is_listed_with_what_is_in_the_way() -> None:
     assert standings(results=[result(2, "publicised")])["KJ2130"] == "coming"
     assert standings(account=account(200))["KJ2130"] == "points"
     assert standings(account=account(200, 200))["KJ2130"] == "coming"
+    provisional = {"results": [result(1), result(2, "publicised")], "account": account(0, 200)}
+    assert standings(**provisional)["KJ2130"] == "short", "it is filed all the same, and judged once it is final"
+    assert standings(**provisional, policy=POLICY | {"windows": []})["KJ2130"] == "closed"
     assert standings(account=account(is_frozen=True))["KJ2101"] == "frozen"
     assert standings(policy=POLICY | {"windows": []})["KJ2101"] == "closed"
     assert standings(courses=[{"course": "KJ2101", "passed": True, "is_withdrawn": False}])["KJ2101"] == "passed"
@@ -191,3 +195,26 @@ def test_staff_read_why_and_the_applications_on_an_account(enter: Enter) -> None
     assert "Withdraw" not in text_of(page)
     assert '/learners/ann/why?application=a1"' in page.get_data(as_text=True)
     assert browser.get("/learners/ann/why?application=a1").status_code == 200
+
+
+def test_a_refusal_is_appealed_with_a_reason_until_its_last_day(enter: Enter) -> None:
+    last = f"{today().year + 1}-01-09"
+    one = application(state="refused", is_released=True, because=BECAUSE, may_be_appealed=True, appeal_until=last)
+    bank = Bank(one)
+    browser = enter("ann", bank)
+    page = browser.get("/account")
+    assert last in text_of(page)
+    assert 'name="reason"' in page.get_data(as_text=True)
+    form = {"csrf_token": csrf_of(page), "reason": " It is taught from the same book. "}
+    headers = {"Referer": "http://localhost/account"}
+    answer = browser.post("/account/applications/a1/appeal", data=form, headers=headers)
+    assert answer.status_code == 302
+    assert bank.sent[-1] == ("/conversion-applications/a1/appeal", {"reason": "It is taught from the same book."})
+    assert "done=appealed" in answer.headers["Location"]
+
+
+def test_an_appeal_that_is_open_says_so_and_is_not_filed_again(enter: Enter) -> None:
+    page = enter("ann", Bank(application(step="appeal", appeal=APPEAL)), "en").get("/account")
+    assert "Your appeal is with another person" in text_of(page)
+    assert APPEAL["reason"] in text_of(page)
+    assert 'name="reason"' not in page.get_data(as_text=True)

@@ -65,7 +65,11 @@ def test_a_simulation_is_drawn_and_told(enter: Enter) -> None:
     browser = enter("mei", Bank())
     assert "/proposals/1" in browser.get("/proposals").get_data(as_text=True)
     page = browser.get("/proposals/1").get_data(as_text=True)
-    assert page.count('class="gains"') == page.count('class="loses"') == len(GROUPS)
+    assert (
+        page.count('class="gains"')
+        == page.count('class="loses"')
+        == len(GROUPS) + len(PROPOSAL["simulation"]["programmes"])
+    )
     assert 'role="img"' in page
     assert "style=" not in page
     assert browser.get("/proposals/1/simulation.xlsx").status_code == 200
@@ -86,5 +90,5 @@ def test_a_proposal_is_simulated_on_demand(enter: Enter) -> None:
     bank = Bank()
     browser = enter("mei", bank)
     done = browser.post("/proposals/1/simulations", data={"csrf_token": csrf_of(browser.get("/proposals/1"))})
-    assert done.headers["Location"] == "/proposals/1"
+    assert done.headers["Location"] == "/proposals/1?done=simulation"
     assert bank.sent[-1][0] == "/recognition-proposals/1/simulations"

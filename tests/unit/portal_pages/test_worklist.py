@@ -14,7 +14,7 @@ from portal.pages.worklist import FILTERS, SHOWN, STATES, STEPS
 from services.creditbank.conversion.applications import ROLES, State
 from services.creditbank.conversion.domain import Step
 from services.creditbank.conversion.schemas import ApplicationFilters
-from tests.unit.portal_pages.colleges import Bank, application
+from tests.unit.portal_pages.colleges import APPEAL, Bank, application
 from tests.unit.portal_pages.conftest import Enter, csrf_of, text_of
 
 LATE = "2020-01-02"
@@ -147,3 +147,15 @@ def test_an_auditor_looks_and_a_learner_does_not(enter: Enter) -> None:
     assert boxes(page) == []
     assert "<button name" not in page.get_data(as_text=True)
     assert enter("ann", bank).get("/conversions").status_code == 403
+
+
+def test_the_registry_finds_appeals_with_what_is_said_against_the_refusal(enter: Enter) -> None:
+    bank = Bank(application("a1", step="appeal", appeal=APPEAL), application("a2", step="registry"))
+    browser = enter("mei", bank, "en")
+    assert 'href="/conversions?state=review&amp;step=appeal"' in browser.get("/conversions").get_data(as_text=True)
+    page = browser.get("/conversions?state=review&step=appeal")
+    assert asked(bank) == {"state": "review", "step": "appeal"}
+    assert boxes(page) == ["a1"]
+    for said in (APPEAL["reason"], APPEAL["against"]["en"], "upholds its appeal"):
+        assert said in text_of(page)
+    assert "Appeals" not in text_of(enter("dan", bank, "en").get("/conversions"))

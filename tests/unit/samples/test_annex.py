@@ -147,3 +147,16 @@ def test_the_calendar_says_what_chinese_calendar_says(year: int) -> None:
         assert text not in holidays or day.weekday() < 5, f"{text} is no weekday"
         assert text not in made_up or day.weekday() >= 5, f"{text} is no weekend day"
         day += timedelta(days=1)
+
+
+def test_sample_modules_fill_the_classes_of_their_trainings() -> None:
+    levels = {scheme["code"]: scheme["levels"] for scheme in read("schemes")}
+    classes = json.loads((CATALOGUE.parent / "samples" / "classes.json").read_text(encoding="utf-8"))
+    hours: dict[tuple[str, int], int] = {}
+    for one in read("training_modules"):
+        assert one["level"] in levels[one["scheme"]]
+        assert one["is_sample"] is True
+        place = one["scheme"], one["level"]
+        hours[place] = hours.get(place, 0) + one["class_hours"]
+    assert len(hours) >= 3
+    assert {(one["scheme"], one["level"]): one["class_hours"] for one in classes}.items() >= hours.items()

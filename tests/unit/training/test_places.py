@@ -313,10 +313,11 @@ def one_by_one(learners: Sequence[str]) -> None:
 
 def drain() -> None:
     """Let every woken waiter be tried."""
-    while sweep() or collection_of(waiters.Waiters).count_documents({"woken": True}):
+    while sweep() or collection_of(waiters.Waiters).count_documents({"kind": WAITER, "woken": True}):
         pass
 
 
+@pytest.mark.thousand
 def test_two_batches_at_once_never_give_the_last_place_twice(tries: int) -> None:
     for n in range(tries):
         put_class(robots(places=n + 1))
@@ -326,6 +327,7 @@ def test_two_batches_at_once_never_give_the_last_place_twice(tries: int) -> None
     assert place_counts() == {PlaceState.HELD: tries, PlaceState.WAITING: tries, PlaceState.COMPLETED: 0}
 
 
+@pytest.mark.thousand
 def test_no_newcomer_passes_who_waits_while_a_place_is_given_back(tries: int) -> None:
     put_class(robots(places=1))
     deliver(approved("z-0"))
@@ -338,6 +340,7 @@ def test_no_newcomer_passes_who_waits_while_a_place_is_given_back(tries: int) ->
         deliver(*map(withdrawn, coming))
 
 
+@pytest.mark.thousand
 def test_no_newcomer_passes_who_waits_while_a_class_is_opened(tries: int) -> None:
     for n in range(tries):
         waits, coming = f"z-{n}", [f"a-{n}", f"b-{n}"]
@@ -349,6 +352,7 @@ def test_no_newcomer_passes_who_waits_while_a_class_is_opened(tries: int) -> Non
         put_class(replace(robots(places=1), level=Level.ADVANCED))
 
 
+@pytest.mark.thousand
 def test_of_two_newcomers_and_a_withdrawal_at_once_the_first_in_line_is_seated(tries: int) -> None:
     put_class(robots(places=1))
     deliver(approved("0"))
