@@ -80,7 +80,7 @@ def test_a_proposal_is_simulated_while_one_looks_on_and_drawn(visit: Visit, prop
     gainers = page.locator("[data-figure=gainers] strong")
     expect(gainers).not_to_have_text("0")
     expect(page.locator(".stages [aria-current=step]")).to_have_text("simulated")
-    expect(page.locator(".drawing .gains")).to_have_count(1)
+    expect(page.locator(".drawing").first.locator(".gains")).to_have_count(1)
     with page.expect_download() as kept:
         page.get_by_role("link", name="Sheet of every holding").click()
     book = load_workbook(io.BytesIO(kept.value.path().read_bytes()))
@@ -112,7 +112,7 @@ def edited(page: Page) -> None:
     """Other words make simulation and approvals void."""
     page.context.add_cookies([{"name": "language", "value": "en", "url": page.url}])
     page.reload()
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
     page.locator("input[name=credit_points]").fill("310")
     page.get_by_role("button", name="Save the changes").click()
     expect(page.get_by_role("status")).to_contain_text("simulated again")
