@@ -22,13 +22,11 @@ ROLE_NOT_YOURS = Ground(
     "delegation_role_not_yours",
     en="Only decisions of your own may be delegated, as department or registry. You are: {roles}.",
     zh="只能委托本人作为院系或教务的审批，您的角色为：{roles}。",
-    status=403,
 )
 SCOPE_NOT_YOURS = Ground(
     "delegation_scope_not_yours",
     en="A delegation reaches no further than you do. Not yours: {departments}.",
     zh="委托范围不得超出本人权限，以下院系不在您的权限内：{departments}。",
-    status=403,
 )
 DAYS_WRONG = Ground(
     "delegation_days_wrong",
@@ -51,7 +49,7 @@ NOT_YOURS_TO_REVOKE = Ground(
     "delegation_not_yours",
     en="A delegation is revoked by who gave it, by who has it, or by the registry.",
     zh="委托只能由委托人、受托人或教务撤销。",
-    status=403,
+    status=409,
 )
 
 

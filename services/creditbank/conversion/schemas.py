@@ -281,7 +281,9 @@ class ApplicationUndoSchema(Schema):
 class DelegationWishSchema(Schema):
     """Whom one lets decide in one's stead, about what, and on which days."""
 
-    to = fields.String(required=True, validate=PERSON, metadata={"description": "their user name"})
+    to = fields.String(
+        required=True, validate=validate.Length(min=1, max=200), metadata={"description": "their user name"}
+    )
     role = fields.String(required=True, validate=validate.OneOf(sorted(DELEGATED)))
     departments = fields.List(
         fields.String(validate=WORD),
