@@ -366,4 +366,4 @@ def test_after_a_set_back_the_same_mark_is_not_told_again_and_another_gets_its_o
     assert [(one.course, one.mark, one.revision) for one in told()] == [
         (COURSE, 86, 1), ("KJ2101", 86, 1), ("KJ2101", 55, 2),
     ]  # fmt: skip
-    assert forgotten() == ["CourseResultFinalised"]
+    assert forgotten() == []
