@@ -141,7 +141,7 @@ class Callers:
                 continue
             choice = zlib.crc32(repr(sorted(values.items(), key=str)).encode("utf-8", "surrogatepass"))
             if choice % 4:
-                names = [one for one in values if one in self._pool and not is_of_discrepancies(case, one)]
+                names = [one for one in values if one in self._pool and not is_of_no_sheet(case, one)]
                 values |= {name: picked(self._pool[name], choice) for name in names}
 
 
@@ -159,9 +159,9 @@ def introduce(schema: BaseSchema, callers: Callers) -> None:
             callers.name_what_exists(case)
 
 
-def is_of_discrepancies(case: Case, name: str) -> bool:
-    """Whether it is the kind of a discrepancy, and not of a sheet."""
-    return name == "kind" and "discrepancies" in case.operation.path
+def is_of_no_sheet(case: Case, name: str) -> bool:
+    """Whether it is the kind of a discrepancy or an outcome, and not of a sheet."""
+    return name == "kind" and any(one in case.operation.path for one in ("discrepancies", "/outcomes"))
 
 
 def is_sound(case: Case, location: ParameterLocation) -> bool:

@@ -132,6 +132,6 @@ def _from(granted: Granted, void: Void) -> Application:
         class_name=mine.class_name if mine else "",
         scheme=granted.scheme,
         level=granted.level,
-        target=Target(granted.course, granted.credit_points, "", kind, granted.module),
+        target=Target(granted.course, granted.credit_points, kind.zh, kind, granted.module),
         **said,  # type: ignore[arg-type]
     )
