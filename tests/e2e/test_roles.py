@@ -381,7 +381,7 @@ PLACES = {
     "learner_id": "x", "service": "enrolment", "kind": "roster", "number": "1", "teo": TEO, "plan": OPEN_PLAN,
     "notice_id": "x", "result_id": "x", "chosen": "en", "cause": "x", "letter_id": "x",
     "credential": "1:1", "code": "x", "application": "x",
-    "version": "1", "deed": "approve", "subject": "rule", "delegation": "d",
+    "version": "1", "deed": "approve", "subject": "rule", "delegation": "d", "form": "xlsx",
 }  # fmt: skip
 
 
