@@ -18,7 +18,14 @@ from portal.pages.speech import say
 
 pages = Blueprint("policies", __name__)
 PLAIN = ("title", "number", "issued_on", "valid_from", "valid_until")
-NUMBERS = ("most_points_per_certificate", "offer_days", "undo_minutes", "credit_years")
+NUMBERS = (
+    "most_points_per_certificate",
+    "offer_days",
+    "appeal_days",
+    "appeal_review_days",
+    "undo_minutes",
+    "credit_years",
+)
 STEPS = ("department", "registry", "teo", "bank")
 COURSE_KINDS = ("foundation", "core", "elective", "practice")
 FIELDS = {*PLAIN, *NUMBERS, "code", "shares", "windows", "steps", "never_exempt_kinds"}
@@ -31,6 +38,8 @@ PLACES = {
 USUAL = {
     "most_points_per_certificate": "800",
     "offer_days": "3",
+    "appeal_days": "5",
+    "appeal_review_days": "5",
     "undo_minutes": "30",
     "credit_years": "0",
     "step-department": "3",

@@ -27,6 +27,7 @@ from services.creditbank.recognition.commands import OUTCOME, settle_again
 from services.enrolment.programmes.commands import publish_curriculum
 from services.enrolment.programmes.domain import Course
 from services.notify.notices import domain as notices
+from services.training.jobs import review_due
 from tests.faults.checker import SERVICES, check, is_quiet, topics_wrong
 from tests.flow.test_the_road import ELEMENTARY, INTERMEDIATE, close, enrol_and_train, open_the_college, sit
 from tests.support.campus import Campus
@@ -95,7 +96,7 @@ class Told:
         sit(self.campus, ELEMENTARY, 80, 70)
         close(self.campus, ELEMENTARY)
         sit(self.campus, INTERMEDIATE, 60, 61)
-        self.send_mails()
+        self.do_what_waits()
 
     def convert(self) -> None:
         """One exemption is granted, told, exported and taken; another is refused and told."""
@@ -113,7 +114,7 @@ class Told:
         self.campus.do("creditbank", lambda: export("li"))
         self.campus.do("creditbank", lambda: acknowledge(1, [Taken(0, granted, "")], "system"))
         self.campus.pump()
-        self.send_mails()
+        self.do_what_waits()
         self.converted.append({"fact": "rule", "rule": "finance", "scheme": "smart-finance", "levels": [1, 2]})
 
     def _filed(self, course: str) -> str:
@@ -127,8 +128,12 @@ class Told:
         verdict = "approve" if is_approval else "refuse"
         self.converted.append({"fact": "decision", "application": application, "by": by.subject, "verdict": verdict})
 
-    def send_mails(self) -> None:
-        """E-mails have left, as far as the checker is concerned; nobody sends any here."""
+    def do_what_waits(self) -> None:
+        """Training has judged who is excused from what, and e-mails have left as far as the checker is concerned."""
+        with self.campus.at("training"):
+            while review_due():
+                pass
+        self.campus.pump()
         self.at("notify")["notices"].update_many({"channel": "email"}, {"$set": {"state": "sent"}})
         self.at("notify")["waiters"].delete_many({})
 

@@ -172,7 +172,7 @@ def test_a_file_that_takes_too_long_is_transient_and_one_that_fails_says_why(
 
 def test_tokens_are_verified_by_what_the_portal_publishes(address: str, other: Other, issuer: TestIssuer) -> None:
     tokens = Tokens("things", PortalTrust(address))
-    assert tokens.caller_of(issuer.token("things", "clerk")) == Caller("someone", "someone", frozenset({"clerk"}), {})
+    assert tokens.caller_of(issuer.token("things", "clerk")) == Caller("someone", "portal", frozenset({"clerk"}), {})
     with pytest.raises(Refusal, match="token_invalid"):
         tokens.caller_of(TestIssuer("other").token("things", "clerk"))
 

@@ -99,7 +99,7 @@ def deeds(answer: TestResponse) -> list[str]:
 def test_the_pages_know_the_banks_states_kinds_and_codes() -> None:
     assert list(proposals.STATES) == [str(one) for one in State]
     assert list(proposing.KINDS) == [str(one) for one in Kind]
-    assert list(policies.STEPS) == [str(one) for one in conversion.Step]
+    assert list(policies.STEPS) == [str(one) for one in conversion.REVIEW_STEPS]
     assert list(drafting.KINDS) == [str(one) for one in conversion.ExemptionKind]
     assert list(policies.COURSE_KINDS) == [str(one) for one in CourseKind]
     assert proposals.APPROVALS == APPROVALS
@@ -360,7 +360,8 @@ def test_a_draft_is_approved_once_it_was_simulated_by_whoever_looked_at_that(ent
 DOCUMENT = [
     ("code", "new-measures"), ("title", "管理办法"), ("number", ""), ("issued_on", "2026-01-01"),
     ("valid_from", "2026-01-01"), ("valid_until", "2026-12-31"), ("most_points_per_certificate", "800"),
-    ("offer_days", "3"), ("undo_minutes", "30"), ("credit_years", "0"), ("step-department", ""),
+    ("offer_days", "3"), ("appeal_days", "5"), ("appeal_review_days", "5"),
+    ("undo_minutes", "30"), ("credit_years", "0"), ("step-department", ""),
     ("step-registry", "5"), ("step-teo", ""), ("step-bank", "2"), ("window-term", "2025-2026-2"),
     ("window-opens_on", "2026-03-01"), ("window-closes_on", "2026-03-12"), ("window-term", ""),
     ("window-opens_on", ""), ("window-closes_on", ""), ("share-category", "继续教育"), ("share-percent", "50"),
