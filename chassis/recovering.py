@@ -16,15 +16,15 @@ from pymongo import UpdateOne
 from chassis import standing
 from chassis.bus.outbox import MISSED, Outbox, follows_from_event
 from chassis.database import Row, collection_of, rows_of, transactional, write
-from chassis.errors import NOT_FOUND, Ground, sift
+from chassis.errors import NOT_FOUND, Ground
 from chassis.standing import Standing
 from chassis.strands import name_keys
 from chassis.watch import log
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import SEALED_FIELDS
+from chassis.web.operators import WordSchema, word_on
 from chassis.web.paging import after, page, paged
-from chassis.web.problems import language
 from chassis.web.schemas import Schema
 
 STATES = [state.value for state in Standing]
@@ -62,15 +62,6 @@ class GiveUpSchema(Schema):
         fields.String(validate=validate.Length(1, 400)), required=True, validate=validate.Length(1, MOST_AT_ONCE)
     )
     reason = fields.String(required=True, validate=validate.Length(1, 500))
-
-
-class GivenUpSchema(Schema):
-    """What came of a word on one announcement; `accepted`: nobody waits for it any more."""
-
-    id = fields.String(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
-    code = fields.String(required=True, allow_none=True)
-    detail = fields.String(required=True, allow_none=True)
 
 
 class ForgottenSchema(Schema):
@@ -120,17 +111,10 @@ def recovering(
     @blp.route("/recovery/forgotten/given-up", methods=["POST"])
     @allow(*deciders, whole_college=True)
     @blp.arguments(GiveUpSchema)
-    @blp.response(200, GivenUpSchema(many=True))
+    @blp.response(200, WordSchema(many=True))
     def give_up(body: dict[str, Any]) -> list[dict[str, Any]]:
         """Give announcements up that nobody will send again, for a reason, which is kept; each gets its own verdict."""
-        judged = sift(partial(_give_up, reason=body["reason"], holding_up=holding_up), body["ids"])
-        refused = dict(judged.refused)
-        return [
-            {"id": name, "status": "refused", "code": refused[name].code, "detail": refused[name].sentence(language())}
-            if name in refused
-            else {"id": name, "status": "accepted", "code": None, "detail": None}
-            for name in body["ids"]
-        ]
+        return [word_on(one, partial(_give_up, reason=body["reason"], holding_up=holding_up)) for one in body["ids"]]
 
     return blp
 

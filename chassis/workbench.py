@@ -19,12 +19,13 @@ from chassis.bus.parking import MOST_AHEAD, Parked
 from chassis.bus.retrying import rehearse
 from chassis.bus.unknown import MOST_KEPT, UnknownEvents, beyond, envelope_in, size_of_kept
 from chassis.database import Row, collection_of, comes_from_outside, rows_of, transactional
-from chassis.errors import NOT_FOUND, Ground, Refusal
+from chassis.errors import NOT_FOUND, Ground
 from chassis.strands import strand
 from chassis.watch import log
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import SEALED_FIELDS
+from chassis.web.operators import WordSchema, word_on
 from chassis.web.paging import PageArgs, page, paged
 from chassis.web.problems import language
 from chassis.web.schemas import Schema
@@ -97,15 +98,6 @@ class RetriesSchema(Schema):
 
 class DiscardsSchema(RetriesSchema):
     reason = fields.String(required=True, validate=validate.Length(1, 500))
-
-
-class WordSchema(Schema):
-    """What came of a word on one letter; `accepted`: its partition's owner acts on it within a second or two."""
-
-    id = fields.String(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
-    code = fields.String(required=True, allow_none=True)
-    detail = fields.String(required=True, allow_none=True)
 
 
 class UnknownArgs(PageArgs):
@@ -236,7 +228,7 @@ def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum])
     @blp.response(200, WordSchema(many=True))
     def retry_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
         """Have letters tried again, each rehearsed first; one that would break again is refused with the reason."""
-        return [_word(one, lambda row: _retry(row, handlers)) for one in body["ids"]]
+        return [word_on(one, lambda name: _retry(_found(name), handlers)) for one in body["ids"]]
 
     @blp.route("/dead-letter-discards", methods=["POST"])
     @allow(*deciders, whole_college=True)
@@ -244,7 +236,7 @@ def _deciding(blp: Blueprint, handlers: Handlers, deciders: Collection[StrEnum])
     @blp.response(200, WordSchema(many=True))
     def discard_letters(body: dict[str, Any]) -> list[dict[str, Any]]:
         """Give letters up for a reason, which is kept; what waited behind them goes on."""
-        return [_word(one, lambda row: _discard(row, body["reason"])) for one in body["ids"]]
+        return [word_on(one, lambda name: _discard(_found(name), body["reason"])) for one in body["ids"]]
 
 
 def _wanted(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,14 +288,6 @@ def _event(row: Row) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         return None
     return {name: one for name, one in body.items() if name not in SEALED_FIELDS} if isinstance(body, dict) else None
-
-
-def _word(letter_id: str, deed: Callable[[Row], None]) -> dict[str, Any]:
-    try:
-        deed(_found(letter_id))
-    except Refusal as refusal:
-        return {"id": letter_id, "status": "refused", "code": refusal.code, "detail": refusal.sentence(language())}
-    return {"id": letter_id, "status": "accepted", "code": None, "detail": None}
 
 
 def _retry(row: Row, handlers: Handlers) -> None:

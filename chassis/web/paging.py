@@ -47,6 +47,26 @@ def cursor_of(key: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(list(key))).rstrip(b"=").decode()
 
 
+def place_after(cursor: Key | None) -> str:
+    """The word that a list by one word goes on after; empty at its beginning. Refusal for another list's cursor."""
+    match cursor:
+        case None:
+            return ""
+        case [str(place)]:
+            return place
+    raise CURSOR_INVALID()
+
+
+def number_before(cursor: Key | None) -> int | None:
+    """The number that a list, the newest first, goes on before; None at its beginning. Refusal for another's cursor."""
+    match cursor:
+        case None:
+            return None
+        case [int(number)]:
+            return number
+    raise CURSOR_INVALID()
+
+
 class PageArgs(Schema):
     """The query of a list; a list with filters has a subclass."""
 

@@ -95,7 +95,17 @@ def section() -> str:
     rooms = {"sheets": "sheets.shelf", "results": "results.plans", "lives": "results.plans", "letters": "letters.shelf"}
     rooms |= {"applying": "learner.account", "why": "staff.learners"}
     rooms |= dict.fromkeys(
-        ("worklist", "exports", "rules", "proposals", "proposing", "drafting", "policies", "simulations"),
+        (
+            "worklist",
+            "delegations",
+            "exports",
+            "rules",
+            "proposals",
+            "proposing",
+            "drafting",
+            "policies",
+            "simulations",
+        ),
         "worklist.shelf",
     )
     rooms |= dict.fromkeys(("reconciliations", "report_columns"), "reconciliations.shelf")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,14 +12,14 @@ from chassis.sheet.write import XLSX
 from chassis.web.client import Answered
 from portal.pages.asking import FILE_SECONDS, address, ask, scheme_names, source_names
 from portal.pages.conversions import BANK, Found
+from portal.pages.drawings import drawn
 from portal.pages.forms import attempt
 from portal.pages.frame import Page, signed_in
 from portal.pages.rules import DECIDERS, READERS
 
 pages = Blueprint("proposals", __name__)
 SHOWN = 20
-MOST_BARS = 24  # of one drawing; the table has all
-HALF = 220  # of a drawing, in its own units: the longest bar
+POINTS = ("gained_points", "lost_points")
 APPROVALS = 2
 STATES = ("draft", "simulating", "simulated", "approved", "under_way", "carried_out", "withdrawn")
 ROAD = ("draft", "simulated", "approved", "carried_out")  # what a proposal passes when nothing goes wrong
@@ -109,7 +109,8 @@ def proposal_page(number: int, refusal: str = "") -> str:
         "proposal.html",
         one=one,
         simulation=simulation,
-        drawing=drawing_of(simulation["groups"]) if simulation else None,
+        drawing=drawn(simulation["groups"], *POINTS) if simulation else None,
+        by_programme=drawn(simulation["programmes"], *POINTS) if simulation else None,
         deeds=deeds_for(one),
         may_decide=may_decide(),
         has_approved=has_approved(one),
@@ -165,21 +166,3 @@ def sheet(number: int) -> Page:
     answer = Response(ask(BANK, FILE_SECONDS).download(path), content_type=XLSX)
     answer.headers["Content-Disposition"] = f'attachment; filename="simulation-{number}.xlsx"'
     return answer
-
-
-def drawing_of(groups: Sequence[Found]) -> dict[str, Any]:
-    """Bars of what is gained to the right and what is lost to the left of a line, the largest first."""
-    shown = sorted(groups, key=lambda one: -(one["gained_points"] + one["lost_points"]))[:MOST_BARS]
-    most = max((max(one["gained_points"], one["lost_points"]) for one in shown), default=0) or 1
-    bars = [
-        {
-            "scheme": one["scheme"],
-            "level": one["level"],
-            "gained": one["gained_points"],
-            "lost": one["lost_points"],
-            "right": round(one["gained_points"] * HALF / most, 1),
-            "left": round(one["lost_points"] * HALF / most, 1),
-        }
-        for one in shown
-    ]
-    return {"bars": bars, "half": HALF, "is_cut": len(groups) > len(shown)}

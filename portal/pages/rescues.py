@@ -14,8 +14,8 @@ from chassis.web.client import Answered
 from contracts.terms import Role
 from portal.pages.asking import FILE_SECONDS, ask, every_or_none, scheme_names
 from portal.pages.conversions import BANK, Found
+from portal.pages.drawings import drawn
 from portal.pages.frame import Page, signed_in
-from portal.pages.proposals import HALF, MOST_BARS
 
 pages = Blueprint("rescues", __name__)
 READERS = (Role.REGISTRY, Role.DEPARTMENT, Role.OPERATOR)
@@ -67,19 +67,8 @@ def term_of(day: date) -> str:
 
 
 def drawing_of(found: Sequence[Found]) -> dict[str, Any]:
-    """By class a bar of who would be saved to the right and of who would not to the left, the largest class first."""
+    """By class, who would be saved to the right and who would not to the left."""
     counted = Counter((one["class_name"], one["is_saved"]) for one in found)
-    sizes = Counter(one["class_name"] for one in found)
-    classes = sorted(sizes, key=lambda name: (-sizes[name], name))
-    most = max(counted.values(), default=1)
-    bars = [
-        {
-            "class_name": name,
-            "saved": counted[name, True],
-            "lost": counted[name, False],
-            "right": round(counted[name, True] * HALF / most, 1),
-            "left": round(counted[name, False] * HALF / most, 1),
-        }
-        for name in classes[:MOST_BARS]
-    ]
-    return {"bars": bars, "half": HALF, "is_cut": len(classes) > len(bars)}
+    classes = sorted({name for name, _ in counted})
+    rows = [{"class_name": name, "saved": counted[name, True], "lost": counted[name, False]} for name in classes]
+    return drawn(rows, "saved", "lost")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
 from chassis.sheet.write import XLSX
@@ -12,6 +9,7 @@ from chassis.web.client import Answered
 from contracts.terms import Role
 from portal.pages.asking import FILE_SECONDS, NOT_FOUND, address, ask, every_or_none, scheme_names
 from portal.pages.conversions import BANK, Found
+from portal.pages.drawings import drawn
 from portal.pages.frame import Page, signed_in
 
 pages = Blueprint("simulations", __name__)
@@ -21,8 +19,6 @@ SUBJECTS = ("rule", "policy")
 RUNNING = "running"
 FORBIDDEN = 403
 SHOWN = 50
-MOST_BARS = 24  # of one drawing; the table has all
-HALF = 220  # of a drawing, in its own units: the longest bar
 
 
 @pages.route("/simulations/<subject>/<code>/<int:version>")
@@ -76,7 +72,7 @@ def simulation_page(subject: str, code: str, version: int, refusal: str = "") ->
         about={"subject": subject, "code": code, "version": version},
         found=found,
         listed=listed,
-        drawing=drawing_of(found["courses"]) if found else None,
+        drawing=drawn(found["courses"], "allowed", "taken") if found else None,
         may_ask=bool(set(DECIDERS) & set(g.person.roles)),
         refusal=refusal,
         schemes=scheme_names(),
@@ -99,22 +95,3 @@ def _known(subject: str) -> str:
     if subject not in SUBJECTS:
         raise Answered(NOT_FOUND, {"detail": ""})
     return subject
-
-
-def drawing_of(courses: Sequence[Found]) -> dict[str, Any]:
-    """Bars of exemptions newly allowed to the right and no longer allowed to the left of a line, the largest first."""
-    shown = sorted(courses, key=lambda one: -(one["allowed"] + one["taken"]))[:MOST_BARS]
-    most = max((max(one["allowed"], one["taken"]) for one in shown), default=0) or 1
-    bars = [
-        {
-            "programme": one["programme"],
-            "course": one["course"],
-            "allowed": one["allowed"],
-            "taken": one["taken"],
-            "right": round(one["allowed"] * HALF / most, 1),
-            "left": round(one["taken"] * HALF / most, 1),
-        }
-        for one in shown
-        if one["allowed"] or one["taken"]
-    ]
-    return {"bars": bars, "half": HALF, "is_cut": len(courses) > len(shown)}

@@ -12,7 +12,7 @@ from chassis import clock
 from chassis.errors import Sifted
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import number_before, page, paged, place_after
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
 from services.creditbank.conversion import (
@@ -116,7 +116,7 @@ def get_policy(code: str) -> list[dict[str, Any]]:
 @paged(KeptPolicySchema)
 def list_policies(args: dict[str, Any]) -> dict[str, Any]:
     """All policy documents, each in every version."""
-    found = queries.policies_after(_after(args["cursor"]), args["limit"] + 1)
+    found = queries.policies_after(place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
 
 
@@ -147,7 +147,7 @@ def list_rules(args: dict[str, Any]) -> dict[str, Any]:
     """Conversion rules, each in every version, of a programme, entry year, scheme or state."""
     names = ("programme", "entry_year", "scheme", "state")
     where = {name: args[name] for name in names if args[name] is not None}
-    found = queries.rules_after(where, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.rules_after(where, place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=_place)
 
 
@@ -178,7 +178,7 @@ def list_applications(args: dict[str, Any]) -> dict[str, Any]:
         where = queries.as_learner_asks(where)
     if caller().owns:
         where = {"$and": [where, _own_or_delegated()]}
-    found = queries.applications_after(where, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.applications_after(where, place_after(args["cursor"]), args["limit"] + 1)
     return page([_as_seen(one) for one in found], args["limit"], key=lambda one: [one["application"]])
 
 
@@ -260,7 +260,7 @@ def list_delegations(args: dict[str, Any]) -> dict[str, Any]:
     """Delegations that one gave or has; the operator and the auditor see all, revoked and over ones too."""
     sees_all = bool(caller().roles & {Role.OPERATOR, Role.AUDITOR}) and not caller().owns
     subject = None if sees_all else caller().subject
-    found = queries.delegations_after(subject, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.delegations_after(subject, place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["delegation"]])
 
 
@@ -286,7 +286,7 @@ def export() -> dict[str, Any]:
 @paged(ExportSchema)
 def list_exports(args: dict[str, Any]) -> dict[str, Any]:
     """What went out, the newest first, by whom and how many rows."""
-    found = exporting.exports_before(_below(args["cursor"]), args["limit"] + 1)
+    found = exporting.exports_before(number_before(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["number"]])
 
 
@@ -357,7 +357,7 @@ def approve_void(given: dict[str, int], application: str) -> dict[str, Any]:
 @paged(VoidSchema)
 def list_voids(args: dict[str, Any]) -> dict[str, Any]:
     """Every proposal to void a forgotten exemption, with who made it, who approved it, and why."""
-    found = queries.voids_after(_after(args["cursor"]), args["limit"] + 1)
+    found = queries.voids_after(place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["application"]])
 
 
@@ -404,21 +404,3 @@ def _answers(judged: Sifted[Any, bool]) -> list[Judged]:
 
 def _place(one: dict[str, Any]) -> list[str | int]:
     return [f"{one['code']}:{one['version']:04d}"]
-
-
-def _below(cursor: Key | None) -> int | None:
-    match cursor:
-        case None:
-            return None
-        case [int(number)]:
-            return number
-    raise CURSOR_INVALID()
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()

@@ -12,7 +12,7 @@ from chassis.watch import current_cause
 from chassis.web.access import allow, caller, check_scope, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import Step
-from chassis.web.paging import CURSOR_INVALID, Key, after, page, paged
+from chassis.web.paging import after, page, paged, place_after
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role
 from services.creditbank.outcomes import commands, queries
@@ -106,7 +106,7 @@ def put_source(given: dict[str, str], kind: str, code: str) -> dict[str, Any]:
 @paged(OutcomeSourceSchema)
 def list_sources(query: dict[str, Any]) -> dict[str, Any]:
     """What outcomes come from, in the order of their names."""
-    rows = queries.sources_after(_after(query["cursor"]), query["limit"] + 1)
+    rows = queries.sources_after(place_after(query["cursor"]), query["limit"] + 1)
     return page(rows, query["limit"], lambda row: [row["scheme"]])
 
 
@@ -124,12 +124,3 @@ def life(cause: str) -> list[Step]:
         }
         for one, kept_at in queries.caused_by(cause)
     ]
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()

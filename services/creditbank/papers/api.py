@@ -9,7 +9,7 @@ from flask import Response
 from chassis.web.access import allow, caller, caller_if_any, public
 from chassis.web.blueprint import Blueprint
 from chassis.web.limits import note_guess, refuse_guesser
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import page, paged, place_after
 from contracts.terms import Role
 from services.creditbank.papers import commands, queries
 from services.creditbank.papers.desk import carried
@@ -53,17 +53,8 @@ def post_credential(wanted: dict[str, str], learner_id: str) -> dict[str, Any]:
 @paged(CredentialSchema)
 def list_credentials(args: dict[str, Any], learner_id: str) -> dict[str, Any]:
     """A learner's credentials, revoked ones too."""
-    found = queries.credentials_after(learner_id, _after(args["cursor"]), args["limit"] + 1, carried())
+    found = queries.credentials_after(learner_id, place_after(args["cursor"]), args["limit"] + 1, carried())
     return page(found, args["limit"], key=lambda one: [one["credential"]])
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 @blp.route("/accounts/<learner_id>/credentials/<credential>/square.svg")

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.web.access import allow, owned
 from chassis.web.blueprint import Blueprint
-from chassis.web.paging import CURSOR_INVALID, Key, cursor_of, paged
+from chassis.web.paging import cursor_of, paged, place_after
 from chassis.web.problems import language
 from contracts.terms import Level, Role
 from services.creditbank.planning import queries
@@ -44,17 +44,8 @@ def list_rescues(args: dict[str, Any]) -> dict[str, Any]:
     departments = owned("department")
     limits = None if departments is None else frozenset(departments)
     cohort = Cohort(args["programme"], args["entry_year"], args["term"], limits)
-    found, last = queries.rescues_after(cohort, _after(args["cursor"]), args["limit"])
+    found, last = queries.rescues_after(cohort, place_after(args["cursor"]), args["limit"])
     return {"items": _spoken(found), "next": cursor_of([last]) if last else None}
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 def _spoken(said: Any) -> Any:

@@ -11,7 +11,7 @@ from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import number_before, page, paged, place_after
 from contracts.terms import Role
 from services.creditbank.proposals import commands, queries
 from services.creditbank.proposals.listing import SHIFTS
@@ -50,17 +50,8 @@ def post_proposal(given: dict[str, Any]) -> Any:
 @paged(ProposalSchema, ProposalsArgs)
 def list_proposals(args: dict[str, Any]) -> dict[str, Any]:
     """All proposals, the newest first."""
-    found = queries.proposals_before(_before(args["cursor"]), args.get("state"), args["limit"] + 1)
+    found = queries.proposals_before(number_before(args["cursor"]), args.get("state"), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["number"]])
-
-
-def _before(cursor: Key | None) -> int | None:
-    match cursor:
-        case None:
-            return None
-        case [int(number)]:
-            return number
-    raise CURSOR_INVALID()
 
 
 @blp.route("/recognition-proposals/<int:number>", methods=["GET"])
@@ -110,17 +101,8 @@ def get_simulation(number: int) -> dict[str, Any]:
 @paged(ShiftSchema, ShiftsArgs)
 def list_shifts(args: dict[str, Any], number: int) -> dict[str, Any]:
     """Every holding that would change, by learner."""
-    found = queries.shifts_after(number, args["direction"], _place(args["cursor"]), args["limit"] + 1)
+    found = queries.shifts_after(number, args["direction"], place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [f"{one['learner_id']}:{one['scheme']}"])
-
-
-def _place(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 @blp.route("/recognition-proposals/<int:number>/simulation.xlsx")

@@ -9,7 +9,7 @@ from flask import Response
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
 from chassis.web.bundles import BundleArgs, written
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import page, paged, place_after
 from contracts.terms import Role
 from services.creditbank.recognition import audit, commands, queries
 from services.creditbank.recognition.domain import level_in
@@ -42,17 +42,8 @@ def get_rule(scheme: str, level: str) -> dict[str, Any]:
 @paged(PublishedRuleSchema)
 def list_rules(args: dict[str, Any]) -> dict[str, Any]:
     """All recognition rules."""
-    rules = queries.rules_after(_after(args["cursor"]), args["limit"] + 1)
+    rules = queries.rules_after(place_after(args["cursor"]), args["limit"] + 1)
     return page(rules, args["limit"], key=lambda one: [f"{one['scheme']}:{one['level']}"])
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 @blp.route("/audit", methods=["GET"])

@@ -14,7 +14,7 @@ from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller, owned
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import number_before, page, paged, place_after
 from chassis.web.problems import language
 from chassis.web.schemas import JudgedSchema, accepted, refused
 from contracts.terms import Role, credit_code_of
@@ -48,7 +48,7 @@ blp = Blueprint("reconciliation", __name__, description="Reports of TEOs, assess
 @paged(CertificateReportSchema, ReportsArgs)
 def list_reports(args: dict[str, Any]) -> dict[str, Any]:
     """Reports that were taken, the newest first; they come by POST /imports?kind=certificate-report."""
-    found = queries.reports_before(_before(args["cursor"]), _teos(args), args["limit"] + 1)
+    found = queries.reports_before(number_before(args["cursor"]), _teos(args), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["number"]])
 
 
@@ -58,15 +58,6 @@ def _teos(args: dict[str, Any]) -> Collection[str] | None:
     if asked is None:
         return mine
     return {asked} if mine is None else {asked} & mine
-
-
-def _before(cursor: Key | None) -> int | None:
-    match cursor:
-        case None:
-            return None
-        case [int(number)]:
-            return number
-    raise CURSOR_INVALID()
 
 
 @blp.route("/certificate-reports/<int:number>")
@@ -93,7 +84,7 @@ def post_reconciliation(given: dict[str, Any]) -> Any:
 @paged(ReconciliationSchema, ReportsArgs)
 def list_reconciliations(args: dict[str, Any]) -> dict[str, Any]:
     """Comparisons, the newest first; to a TEO those of its own reports."""
-    found = queries.runs_before(_before(args["cursor"]), _teos(args), args["limit"] + 1)
+    found = queries.runs_before(number_before(args["cursor"]), _teos(args), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["number"]])
 
 
@@ -110,21 +101,12 @@ def get_reconciliation(number: int) -> dict[str, Any]:
 @paged(DiscrepancySchema, DiscrepanciesArgs)
 def list_discrepancies(args: dict[str, Any], number: int) -> dict[str, Any]:
     """What a comparison found: each with a sentence, what mends it, and how far that is."""
-    found = queries.discrepancies_after(number, _filters(args), _place(args["cursor"]), args["limit"] + 1)
+    found = queries.discrepancies_after(number, _filters(args), place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["id"].rpartition(":")[2]])
 
 
 def _filters(args: dict[str, Any]) -> dict[str, Any]:
     return {name: args[name] for name in ("kind", "state", "teo") if name in args}
-
-
-def _place(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 @blp.route("/reconciliations/<int:number>/discrepancies.xlsx")

@@ -11,7 +11,7 @@ from chassis.sheet.write import XLSX
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.once import once
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import number_before, page, paged, place_after
 from contracts.terms import Role
 from services.creditbank.conversion.queries import shown as shown_version
 from services.creditbank.conversion.schemas import KeptPolicySchema, KeptRuleSchema
@@ -54,7 +54,7 @@ def list_simulations(args: dict[str, Any]) -> dict[str, Any]:
     """The latest simulations of all drafts, the newest first; with subject, code and version that of one."""
     asked = args["subject"], args["code"], args["version"]
     draft = Draft(Subject(asked[0]), *asked[1:]).place if all(asked) else None
-    found = queries.simulations_before(_before(args["cursor"]), draft, args["limit"] + 1)
+    found = queries.simulations_before(number_before(args["cursor"]), draft, args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["number"]])
 
 
@@ -71,7 +71,7 @@ def get_simulation(number: int) -> dict[str, Any]:
 @paged(ExemptionChangeSchema, ChangesArgs)
 def list_changes(args: dict[str, Any], number: int) -> dict[str, Any]:
     """Every exemption that would change, student by student."""
-    found = queries.changes_after(number, args["effect"], _place(args["cursor"]), args["limit"] + 1)
+    found = queries.changes_after(number, args["effect"], place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["place"]])
 
 
@@ -117,21 +117,3 @@ def approve_rule(args: dict[str, Any], code: str, version: int) -> dict[str, Any
 def publish_rule(code: str, version: int) -> dict[str, Any]:
     """Publish an approved version; the one before it is retired."""
     return shown_version(commands.publish_rule(code, version))
-
-
-def _before(cursor: Key | None) -> int | None:
-    match cursor:
-        case None:
-            return None
-        case [int(number)]:
-            return number
-    raise CURSOR_INVALID()
-
-
-def _place(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
-from chassis.web.paging import CURSOR_INVALID, Key, page, paged
+from chassis.web.paging import page, paged, place_after
 from chassis.web.problems import language
 from contracts.terms import Role
 from services.enrolment.programmes import queries
@@ -82,19 +82,10 @@ def get_curriculum(code: str, year: int) -> dict[str, Any]:
 @paged(CoverageSchema)
 def list_curricula(query: dict[str, Any]) -> dict[str, Any]:
     """How many core courses each programme and entry year has, which the pilot asks for; by programme and year."""
-    found = queries.curricula_after(_after(query["cursor"]), query["limit"] + 1)
+    found = queries.curricula_after(place_after(query["cursor"]), query["limit"] + 1)
     known = queries.programmes_by_code({one.programme for one in found})
     rows = [_shown(one, known[one.programme]) for one in found]
     return page(rows, query["limit"], lambda row: [f"{row['programme']}:{row['entry_year']}"])
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(place)]:
-            return place
-    raise CURSOR_INVALID()
 
 
 def _shown(one: Curriculum, programme: Programme) -> dict[str, Any]:

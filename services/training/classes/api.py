@@ -10,7 +10,7 @@ from chassis.errors import Ground
 from chassis.web.access import allow
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import Step
-from chassis.web.paging import CURSOR_INVALID, Key, PageArgs, page, paged
+from chassis.web.paging import PageArgs, page, paged, place_after
 from contracts.terms import Level, Role
 from services.training.classes import commands, queries
 from services.training.classes.domain import TrainingClass
@@ -32,7 +32,7 @@ blp = Blueprint("classes", __name__, url_prefix="/classes", description="Classes
 def list_classes(args: dict[str, Any]) -> dict[str, Any]:
     """Classes by code."""
     limit = args["limit"]
-    found = queries.classes_page(_after(args["cursor"]), limit + 1, args["scheme"], args["level"])
+    found = queries.classes_page(place_after(args["cursor"]), limit + 1, args["scheme"], args["level"])
     return page(found, limit, key=lambda one: [one.code])
 
 
@@ -61,17 +61,8 @@ def put_class(body: dict[str, Any], code: str) -> Any:
 def list_places(args: dict[str, Any], code: str) -> dict[str, Any]:
     """The places of a class, by application."""
     limit = args["limit"]
-    found = [_shown(row) for row in queries.places_page(code, _after(args["cursor"]), limit + 1)]
+    found = [_shown(row) for row in queries.places_page(code, place_after(args["cursor"]), limit + 1)]
     return page(found, limit, key=lambda one: [one["application_id"]])
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(key)]:
-            return key
-    raise CURSOR_INVALID()
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from chassis.web.access import allow, caller
 from chassis.web.blueprint import Blueprint
 from chassis.web.health import Step
-from chassis.web.paging import CURSOR_INVALID, Key, PageArgs, page, paged
+from chassis.web.paging import PageArgs, page, paged, place_after
 from contracts.terms import Role
 from services.training.modules import commands, queries
 from services.training.modules.domain import WITHOUT_END, ExcuseRule, TrainingModule
@@ -46,7 +46,7 @@ def put_training_module(body: dict[str, Any], scheme: str, level: int, code: str
 def list_training_modules(args: dict[str, Any]) -> dict[str, Any]:
     """Modules by scheme, level and code."""
     where = {name: args[name] for name in ("scheme", "level") if args[name]}
-    found = queries.modules_page(where, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.modules_page(where, place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one.place])
 
 
@@ -76,7 +76,7 @@ def list_excuse_rules(args: dict[str, Any]) -> dict[str, Any]:
     """Excuse rules, each in every version, of a training, programme, entry year or state."""
     names = ("scheme", "level", "programme", "entry_year", "state")
     where = {name: args[name] for name in names if args[name] is not None}
-    found = queries.rules_page(where, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.rules_page(where, place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [f"{one.code}:{one.version:04d}"])
 
 
@@ -109,17 +109,8 @@ def retire_excuse_rule(code: str, version: int) -> Any:
 @paged(TrainingExcuseSchema, PageArgs)
 def list_training_excuses(args: dict[str, Any], learner_id: str) -> dict[str, Any]:
     """What a learner is or was excused from, each with the course, the mark, the rule and its basis, in a sentence."""
-    found = queries.excuses_page(learner_id, _after(args["cursor"]), args["limit"] + 1)
+    found = queries.excuses_page(learner_id, place_after(args["cursor"]), args["limit"] + 1)
     return page(found, args["limit"], key=lambda one: [one["place"]])
-
-
-def _after(cursor: Key | None) -> str:
-    match cursor:
-        case None:
-            return ""
-        case [str(key)]:
-            return key
-    raise CURSOR_INVALID()
 
 
 def life(cause: str) -> list[Step]:

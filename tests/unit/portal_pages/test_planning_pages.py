@@ -11,8 +11,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from chassis.clock import today
+from portal.pages.drawings import HALF, MOST_BARS
 from portal.pages.planning import READERS
-from portal.pages.proposals import HALF, MOST_BARS
 from portal.pages.rescues import drawing_of, term_of
 from portal.pages.words import WORDS
 from services.creditbank.ledger.domain import ACCOUNT_FROZEN, ACCOUNT_HELD_UP, ACCOUNT_IN_DEBT

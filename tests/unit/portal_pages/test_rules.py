@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from portal.pages.proposals import HALF, MOST_BARS, drawing_of
+from portal.pages.drawings import HALF, MOST_BARS, drawn
+from portal.pages.proposals import POINTS
 from portal.pages.rules import STATES
 from portal.pages.words import WORDS
 from services.creditbank.conversion.domain import RuleState
@@ -76,13 +77,13 @@ def test_a_simulation_is_drawn_and_told(enter: Enter) -> None:
 
 
 def test_the_largest_bar_reaches_the_edge_and_the_others_keep_its_scale() -> None:
-    drawing = drawing_of(GROUPS)
+    drawing = drawn(GROUPS, *POINTS)
     assert [(one["level"], one["right"], one["left"]) for one in drawing["bars"]] == [
         (2, HALF, HALF / 2),
         (1, HALF / 4, 0),
     ]
-    assert drawing_of([])["bars"] == []
-    many = drawing_of([group("s", 1, n, 0) for n in range(MOST_BARS + 1)])
+    assert drawn([], *POINTS)["bars"] == []
+    many = drawn([group("s", 1, n, 0) for n in range(1, MOST_BARS + 2)], *POINTS)
     assert (len(many["bars"]), many["is_cut"]) == (MOST_BARS, True)
 
 

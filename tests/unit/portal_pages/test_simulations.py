@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from portal.pages.simulations import HALF, SUBJECTS, drawing_of
+from portal.pages.drawings import HALF, drawn
+from portal.pages.simulations import SUBJECTS
 from portal.pages.words import WORDS
 from services.creditbank.simulations.domain import Effect, Subject
 from services.creditbank.simulations.schemas import ConversionSimulationSchema, ExemptionChangeSchema
@@ -152,9 +153,9 @@ def test_an_auditor_looks_and_asks_for_nothing(enter: Enter) -> None:
 
 
 def test_the_largest_bar_reaches_the_edge() -> None:
-    bars = [(one["right"], one["left"]) for one in drawing_of(COURSES)["bars"]]
+    bars = [(one["right"], one["left"]) for one in drawn(COURSES, "allowed", "taken")["bars"]]
     assert bars == [(HALF, 0), (0, HALF / 2)]
-    assert drawing_of([])["bars"] == []
+    assert drawn([], "allowed", "taken")["bars"] == []
 
 
 def test_a_proposals_programmes_are_drawn_and_told(enter: Enter) -> None:
